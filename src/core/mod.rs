@@ -1,0 +1,21 @@
+//! Pure values and rules: ids, texts, the label tree, annotations, edits and their inverses, metrics, thresholds, sampling.
+//!
+//! Not here: files, SQL, tensors, threads, clocks, widgets. Everything in this room is deterministic and testable without any of them.
+
+pub mod annotation;
+pub mod edit;
+pub mod ids;
+pub mod incoming;
+pub mod label;
+pub mod run;
+pub mod state;
+pub mod text;
+
+pub use annotation::{Annotation, How};
+pub use edit::{Change, Edit};
+pub use ids::{EditId, ImportId, LabelId, RunId, TextId};
+pub use incoming::{NewText, Problem};
+pub use label::{Label, LabelTree};
+pub use run::{Run, RunStatus, ScoreKind};
+pub use state::ProjectState;
+pub use text::{Split, TaskKind, Text};

@@ -1,0 +1,109 @@
+//! A training run as it is stored and shown.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LabelId, RunId, TaskKind};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// A job is working on it, or was when the program ended.
+    Training,
+    /// Finished.
+    Done,
+    /// Stopped by a person; the model at that point is usable.
+    Stopped,
+    /// Ended by an error, which `message` holds.
+    Failed,
+}
+
+/// Which texts a set of stored scores belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreKind {
+    /// Training texts, each scored by a head that did not see it.
+    OutOfFold,
+    /// The validation split.
+    Validation,
+    /// The test split.
+    Test,
+}
+
+impl ScoreKind {
+    /// All kinds, in the order a threshold should prefer them.
+    pub const ALL: [ScoreKind; 3] = [ScoreKind::Validation, ScoreKind::OutOfFold, ScoreKind::Test];
+
+    /// The stable name: in files, on the command line and on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            ScoreKind::OutOfFold => "out-of-fold",
+            ScoreKind::Validation => "validation",
+            ScoreKind::Test => "test",
+        }
+    }
+
+    /// The inverse of [`ScoreKind::name`]; `train` means out-of-fold.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "train" => Some(ScoreKind::OutOfFold),
+            _ => ScoreKind::ALL.into_iter().find(|kind| kind.name() == name),
+        }
+    }
+}
+
+/// One point of a loss curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LossPoint {
+    /// Optimiser step, from 1.
+    pub step: usize,
+    /// Mean loss since the last point.
+    pub loss: f64,
+}
+
+/// A run: what was asked, on what, and what came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Stable within the project.
+    pub id: RunId,
+    /// `setfit-7`: the method and the run's number.
+    pub name: String,
+    /// Id in the table of methods.
+    pub method: String,
+    /// Name or folder of the encoder it started from.
+    pub encoder: String,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The task it was trained for.
+    pub task: TaskKind,
+    /// Every option with its value, defaults included.
+    pub options: BTreeMap<String, serde_json::Value>,
+    /// Labels in the order of score columns.
+    pub labels: Vec<LabelId>,
+    /// Their paths when the run was made, in the same order.
+    pub label_paths: Vec<Vec<String>>,
+    /// Texts the weights were fitted on.
+    pub n_train: usize,
+    /// Validation texts scored.
+    pub n_validation: usize,
+    /// Test texts scored.
+    pub n_test: usize,
+    /// Milliseconds since the Unix epoch.
+    pub started_at_millis: i64,
+    /// Seconds spent training, without loading the encoder and without scoring.
+    pub train_secs: f64,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What went wrong, or a remark; empty when there is nothing to say.
+    pub message: String,
+    /// Headline metrics by name (`accuracy`, `macro_f1`, …) on the test split, else on validation, else out of fold.
+    pub metrics: BTreeMap<String, f64>,
+    /// What `metrics` was measured on; `None` when nothing could be scored.
+    pub scored_on: Option<ScoreKind>,
+    /// One decision threshold per label, in 0..=1. Single-label runs decide by the highest score.
+    pub thresholds: Vec<f64>,
+    /// The loss curve.
+    pub history: Vec<LossPoint>,
+}

@@ -1,0 +1,3 @@
+//! Handful: label a handful of texts, train a classifier, tune it, export it. See `docs/ARCHITECTURE.md`.
+
+pub mod core;
