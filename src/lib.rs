@@ -1,3 +1,4 @@
 //! Handful: label a handful of texts, train a classifier, tune it, export it. See `docs/ARCHITECTURE.md`.
 
 pub mod core;
+pub mod model;

@@ -31,7 +31,9 @@ impl How {
 
     /// The inverse of [`How::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [How::Hand, How::Imported, How::Accepted, How::Bulk].into_iter().find(|how| how.name() == name)
+        [How::Hand, How::Imported, How::Accepted, How::Bulk]
+            .into_iter()
+            .find(|how| how.name() == name)
     }
 }
 
@@ -53,6 +55,11 @@ impl Annotation {
     pub fn new(mut labels: Vec<LabelId>, who: impl Into<String>, at_millis: i64, how: How) -> Self {
         labels.sort_unstable();
         labels.dedup();
-        Annotation { labels, who: who.into(), at_millis, how }
+        Annotation {
+            labels,
+            who: who.into(),
+            at_millis,
+            how,
+        }
     }
 }

@@ -20,24 +20,59 @@ pub struct Edit {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs)] // every variant is an id, the value before and the value after
 pub enum Change {
-    Annotation { text: TextId, before: Option<Annotation>, after: Option<Annotation> },
-    Split { text: TextId, before: Option<Split>, after: Option<Split> },
-    Note { text: TextId, before: String, after: String },
-    Flag { text: TextId, before: bool, after: bool },
+    Annotation {
+        text: TextId,
+        before: Option<Annotation>,
+        after: Option<Annotation>,
+    },
+    Split {
+        text: TextId,
+        before: Option<Split>,
+        after: Option<Split>,
+    },
+    Note {
+        text: TextId,
+        before: String,
+        after: String,
+    },
+    Flag {
+        text: TextId,
+        before: bool,
+        after: bool,
+    },
     /// `true`: deleted (hidden).
-    Deleted { text: TextId, before: bool, after: bool },
+    Deleted {
+        text: TextId,
+        before: bool,
+        after: bool,
+    },
     /// `None` before: created; `None` after: deleted.
-    Label { id: LabelId, before: Option<Label>, after: Option<Label> },
+    Label {
+        id: LabelId,
+        before: Option<Label>,
+        after: Option<Label>,
+    },
     /// One per label of the run, each in 0..=1, in the run's label order.
-    Thresholds { run: RunId, before: Vec<f64>, after: Vec<f64> },
+    Thresholds {
+        run: RunId,
+        before: Vec<f64>,
+        after: Vec<f64>,
+    },
     /// Whether the texts of an import are present. Undoing an import hides them, redoing shows them.
-    Import { import: ImportId, before: bool, after: bool },
+    Import {
+        import: ImportId,
+        before: bool,
+        after: bool,
+    },
 }
 
 impl Edit {
     /// The edit that takes this one back.
     pub fn inverse(&self) -> Edit {
-        Edit { title: self.title.clone(), changes: self.changes.iter().rev().map(Change::inverse).collect() }
+        Edit {
+            title: self.title.clone(),
+            changes: self.changes.iter().rev().map(Change::inverse).collect(),
+        }
     }
 }
 

@@ -40,7 +40,9 @@ pub struct LabelTree {
 impl LabelTree {
     /// From labels in any order.
     pub fn new(labels: impl IntoIterator<Item = Label>) -> Self {
-        LabelTree { labels: labels.into_iter().map(|label| (label.id, label)).collect() }
+        LabelTree {
+            labels: labels.into_iter().map(|label| (label.id, label)).collect(),
+        }
     }
 
     /// How many labels there are.
@@ -87,12 +89,22 @@ impl LabelTree {
         for siblings in by_parent.values_mut() {
             siblings.sort_by_key(|label| (std::cmp::Reverse(label.position), std::cmp::Reverse(label.id)));
         }
-        let mut stack: Vec<(usize, &Label)> =
-            by_parent.get(&None).into_iter().flatten().map(|root| (0, *root)).collect();
+        let mut stack: Vec<(usize, &Label)> = by_parent
+            .get(&None)
+            .into_iter()
+            .flatten()
+            .map(|root| (0, *root))
+            .collect();
         let mut out = Vec::with_capacity(self.labels.len());
         while let Some((depth, label)) = stack.pop() {
             out.push((depth, label));
-            stack.extend(by_parent.get(&Some(label.id)).into_iter().flatten().map(|child| (depth + 1, *child)));
+            stack.extend(
+                by_parent
+                    .get(&Some(label.id))
+                    .into_iter()
+                    .flatten()
+                    .map(|child| (depth + 1, *child)),
+            );
         }
         out
     }
@@ -120,7 +132,11 @@ impl LabelTree {
         let mut next = self.get(id);
         while let Some(label) = next {
             out.push(label);
-            next = if out.len() > MAX_DEPTH { None } else { label.parent.and_then(|parent| self.get(parent)) };
+            next = if out.len() > MAX_DEPTH {
+                None
+            } else {
+                label.parent.and_then(|parent| self.get(parent))
+            };
         }
         out
     }
@@ -129,7 +145,12 @@ impl LabelTree {
     pub fn by_path<S: AsRef<str>>(&self, path: &[S]) -> Option<LabelId> {
         let mut at = None;
         for name in path {
-            at = Some(self.labels.values().find(|l| l.parent == at && l.name == name.as_ref())?.id);
+            at = Some(
+                self.labels
+                    .values()
+                    .find(|l| l.parent == at && l.name == name.as_ref())?
+                    .id,
+            );
         }
         at
     }

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod ids;
 pub mod incoming;
 pub mod label;
+pub mod rng;
 pub mod run;
 pub mod state;
 pub mod text;

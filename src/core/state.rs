@@ -21,7 +21,13 @@ impl ProjectState {
     /// `texts` in the order they were imported.
     pub fn new(task: TaskKind, labels: LabelTree, texts: Vec<Text>, runs: Vec<Run>) -> Self {
         let index = texts.iter().enumerate().map(|(at, text)| (text.id, at)).collect();
-        ProjectState { task, labels, runs, texts, index }
+        ProjectState {
+            task,
+            labels,
+            runs,
+            texts,
+            index,
+        }
     }
 
     /// All texts, deleted ones included, in import order.
@@ -41,7 +47,8 @@ impl ProjectState {
 
     /// Annotated texts of a split, unassigned ones counting as train.
     pub fn annotated(&self, split: Split) -> impl Iterator<Item = &Text> {
-        self.texts().filter(move |text| text.annotation.is_some() && text.effective_split() == split)
+        self.texts()
+            .filter(move |text| text.annotation.is_some() && text.effective_split() == split)
     }
 
     /// Texts that are not deleted.

@@ -27,7 +27,9 @@ impl TaskKind {
 
     /// The inverse of [`TaskKind::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [TaskKind::SingleLabel, TaskKind::MultiLabel].into_iter().find(|kind| kind.name() == name)
+        [TaskKind::SingleLabel, TaskKind::MultiLabel]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
