@@ -2,3 +2,5 @@
 
 pub mod core;
 pub mod model;
+#[cfg(feature = "gui")]
+pub mod ui;
