@@ -40,12 +40,23 @@ impl Raster {
     }
 
     /// The frame as a picture of `width` × `height` pixels on `background`.
-    pub fn draw(&self, ctx: &Context, output: &FullOutput, width: usize, height: usize, background: Color32) -> ColorImage {
+    pub fn draw(
+        &self,
+        ctx: &Context,
+        output: &FullOutput,
+        width: usize,
+        height: usize,
+        background: Color32,
+    ) -> ColorImage {
         let mut canvas = ColorImage::filled([width, height], background);
         let scale = output.pixels_per_point;
         for clipped in ctx.tessellate(output.shapes.clone(), scale) {
-            let Primitive::Mesh(mesh) = &clipped.primitive else { continue };
-            let Some(texture) = self.textures.get(&mesh.texture_id) else { continue };
+            let Primitive::Mesh(mesh) = &clipped.primitive else {
+                continue;
+            };
+            let Some(texture) = self.textures.get(&mesh.texture_id) else {
+                continue;
+            };
             draw_mesh(&mut canvas, mesh, texture, clipped.clip_rect, scale);
         }
         canvas
@@ -60,7 +71,11 @@ pub fn write_png(image: &ColorImage, out: impl Write) -> Result<(), png::Encodin
     let mut encoder = png::Encoder::new(out, image.size[0] as u32, image.size[1] as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    let bytes: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+    let bytes: Vec<u8> = image
+        .pixels
+        .iter()
+        .flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()])
+        .collect();
     encoder.write_header()?.write_image_data(&bytes)
 }
 
@@ -114,14 +129,24 @@ fn draw_triangle(canvas: &mut ColorImage, texture: &ColorImage, window: Window, 
     let (pa, pb, pc) = (place(&a), place(&b), place(&c));
     let low = |x: f64, y: f64, z: f64| x.min(y).min(z).floor() as i64;
     let high = |x: f64, y: f64, z: f64| x.max(y).max(z).ceil() as i64;
-    let (x0, x1) = (low(pa.0, pb.0, pc.0).max(window.x0), high(pa.0, pb.0, pc.0).min(window.x1));
-    let (y0, y1) = (low(pa.1, pb.1, pc.1).max(window.y0), high(pa.1, pb.1, pc.1).min(window.y1));
+    let (x0, x1) = (
+        low(pa.0, pb.0, pc.0).max(window.x0),
+        high(pa.0, pb.0, pc.0).min(window.x1),
+    );
+    let (y0, y1) = (
+        low(pa.1, pb.1, pc.1).max(window.y0),
+        high(pa.1, pb.1, pc.1).min(window.y1),
+    );
     for y in y0..y1 {
         for x in x0..x1 {
             let at = (x as f64 + 0.5, y as f64 + 0.5);
             let weights = [cross(pb, pc, at), cross(pc, pa, at), cross(pa, pb, at)];
             let edges = [(pb, pc), (pc, pa), (pa, pb)];
-            if weights.iter().zip(edges).any(|(w, (from, to))| *w < 0.0 || (*w == 0.0 && !owns_edge(from, to))) {
+            if weights
+                .iter()
+                .zip(edges)
+                .any(|(w, (from, to))| *w < 0.0 || (*w == 0.0 && !owns_edge(from, to)))
+            {
                 continue;
             }
             let [wa, wb, wc] = weights.map(|w| (w / area) as f32);
@@ -181,7 +206,10 @@ mod tests {
         let ctx = Context::default();
         let mut raster = Raster::default();
         let size = vec2(40.0, 30.0);
-        let input = || RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, size)), ..RawInput::default() };
+        let input = || RawInput {
+            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, size)),
+            ..RawInput::default()
+        };
         let mut output = ctx.run_ui(input(), |ui| paint(ui.painter()));
         raster.update(&mut output);
         raster.draw(&ctx, &output, 40, 30, Color32::BLACK)
@@ -205,8 +233,10 @@ mod tests {
             let white = Color32::from_rgba_unmultiplied(255, 255, 255, 128);
             painter.rect_filled(Rect::from_min_max(pos2(4.0, 4.0), pos2(36.0, 26.0)), 0, white);
         });
-        let levels: std::collections::BTreeSet<u8> =
-            (6..34).flat_map(|x| (6..24).map(move |y| (x, y))).map(|at| picture[at].r()).collect();
+        let levels: std::collections::BTreeSet<u8> = (6..34)
+            .flat_map(|x| (6..24).map(move |y| (x, y)))
+            .map(|at| picture[at].r())
+            .collect();
         assert_eq!(levels.len(), 1, "{levels:?}");
     }
 
@@ -214,10 +244,19 @@ mod tests {
     fn text_is_drawn_and_clipped() {
         let picture = frame(|painter| {
             let clipped = painter.with_clip_rect(Rect::from_min_max(pos2(0.0, 0.0), pos2(20.0, 30.0)));
-            clipped.text(pos2(2.0, 2.0), egui::Align2::LEFT_TOP, "MMMMMM", egui::FontId::proportional(16.0), Color32::WHITE);
+            clipped.text(
+                pos2(2.0, 2.0),
+                egui::Align2::LEFT_TOP,
+                "MMMMMM",
+                egui::FontId::proportional(16.0),
+                Color32::WHITE,
+            );
         });
         let lit = |range: std::ops::Range<usize>| {
-            range.flat_map(|x| (0..30).map(move |y| (x, y))).filter(|at| picture[*at].r() > 128).count()
+            range
+                .flat_map(|x| (0..30).map(move |y| (x, y)))
+                .filter(|at| picture[*at].r() > 128)
+                .count()
         };
         assert!(lit(0..20) > 20);
         assert_eq!(lit(20..40), 0);

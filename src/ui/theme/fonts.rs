@@ -20,9 +20,15 @@ pub enum Weight {
 }
 
 const FACES: [(&str, &[u8]); 4] = [
-    ("Inter-Regular", include_bytes!("../../../assets/fonts/Inter-Regular.otf")),
+    (
+        "Inter-Regular",
+        include_bytes!("../../../assets/fonts/Inter-Regular.otf"),
+    ),
     ("Inter-Medium", include_bytes!("../../../assets/fonts/Inter-Medium.otf")),
-    ("Inter-SemiBold", include_bytes!("../../../assets/fonts/Inter-SemiBold.otf")),
+    (
+        "Inter-SemiBold",
+        include_bytes!("../../../assets/fonts/Inter-SemiBold.otf"),
+    ),
     ("Inter-Bold", include_bytes!("../../../assets/fonts/Inter-Bold.otf")),
 ];
 
@@ -52,14 +58,32 @@ pub fn icon_font(points: f32) -> FontId {
 /// Installs every face.
 pub fn install_fonts(ctx: &Context) {
     let mut fonts = FontDefinitions::default();
-    let fallback = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    let fallback = fonts
+        .families
+        .get(&FontFamily::Proportional)
+        .cloned()
+        .unwrap_or_default();
     for (name, bytes) in FACES {
-        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
-        let family = if name == FACES[0].0 { FontFamily::Proportional } else { FontFamily::Name(name.into()) };
-        let chain = std::iter::once(name.to_owned()).chain(fallback.iter().cloned()).collect();
+        fonts
+            .font_data
+            .insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+        let family = if name == FACES[0].0 {
+            FontFamily::Proportional
+        } else {
+            FontFamily::Name(name.into())
+        };
+        let chain = std::iter::once(name.to_owned())
+            .chain(fallback.iter().cloned())
+            .collect();
         fonts.families.insert(family, chain);
     }
-    fonts.font_data.insert(ICONS.to_owned(), Arc::new(FontData::from_static(lucide_icons::LUCIDE_FONT_BYTES)));
-    fonts.families.insert(FontFamily::Name(ICONS.into()), vec![ICONS.to_owned(), FACES[0].0.to_owned()]);
+    fonts.font_data.insert(
+        ICONS.to_owned(),
+        Arc::new(FontData::from_static(lucide_icons::LUCIDE_FONT_BYTES)),
+    );
+    fonts.families.insert(
+        FontFamily::Name(ICONS.into()),
+        vec![ICONS.to_owned(), FACES[0].0.to_owned()],
+    );
     ctx.set_fonts(fonts);
 }

@@ -146,7 +146,11 @@ pub fn of(ui: &egui::Ui) -> &'static Tokens {
 /// `top` at `opacity` (0..=1) over an opaque `bottom`.
 pub fn mix(bottom: Color32, top: Color32, opacity: f32) -> Color32 {
     let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * opacity).round() as u8;
-    Color32::from_rgb(blend(bottom.r(), top.r()), blend(bottom.g(), top.g()), blend(bottom.b(), top.b()))
+    Color32::from_rgb(
+        blend(bottom.r(), top.r()),
+        blend(bottom.g(), top.g()),
+        blend(bottom.b(), top.b()),
+    )
 }
 
 /// Installs fonts and both styles. Call once per context.
@@ -217,8 +221,12 @@ fn visuals(theme: Theme, tokens: &Tokens) -> egui::Visuals {
     visuals.menu_corner_radius = CornerRadius::same(CARD_RADIUS);
     visuals.panel_fill = tokens.window;
     let shade = if visuals.dark_mode { 120 } else { 36 };
-    visuals.popup_shadow =
-        Shadow { offset: [0, 6], blur: 20, spread: 0, color: Color32::from_black_alpha(shade) };
+    visuals.popup_shadow = Shadow {
+        offset: [0, 6],
+        blur: 20,
+        spread: 0,
+        color: Color32::from_black_alpha(shade),
+    };
     visuals.window_shadow = visuals.popup_shadow;
     visuals.text_cursor.stroke = Stroke::new(1.5, tokens.accent);
     visuals
@@ -229,7 +237,11 @@ pub fn contrast(a: Color32, b: Color32) -> f64 {
     let luminance = |color: Color32| {
         let channel = |value: u8| {
             let value = f64::from(value) / 255.0;
-            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
     };

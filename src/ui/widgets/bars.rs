@@ -12,7 +12,11 @@ pub fn paint_bar(ui: &Ui, rect: Rect, share: f32, color: Color32) {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     if share > 0.0 {
         let width = (rect.width() * share).max(rect.height().min(rect.width()));
-        ui.painter().rect_filled(Rect::from_min_size(rect.min, Vec2::new(width, rect.height())), radius, color);
+        ui.painter().rect_filled(
+            Rect::from_min_size(rect.min, Vec2::new(width, rect.height())),
+            radius,
+            color,
+        );
     }
 }
 
@@ -20,7 +24,12 @@ pub fn paint_bar(ui: &Ui, rect: Rect, share: f32, color: Color32) {
 pub fn progress_bar(ui: &mut Ui, name: &str, share: f32, width: f32, height: f32) -> Response {
     let tokens = theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height.max(8.0)), Sense::hover());
-    paint_bar(ui, Rect::from_center_size(rect.center(), Vec2::new(width, height)), share, tokens.accent);
+    paint_bar(
+        ui,
+        Rect::from_center_size(rect.center(), Vec2::new(width, height)),
+        share,
+        tokens.accent,
+    );
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, name);
         info.value = Some(f64::from(share));
@@ -58,16 +67,30 @@ pub fn bar_row(ui: &mut Ui, row: &BarRow) -> Response {
         return response;
     }
     if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect.expand2(Vec2::new(6.0, 0.0)), 4, tokens.raised);
+        ui.painter()
+            .rect_filled(rect.expand2(Vec2::new(6.0, 0.0)), 4, tokens.raised);
     }
     let text = font(points::BASE, Weight::Regular);
     let name_width = row.name_width.min(rect.width() * 0.5);
-    paint_left(ui.painter(), rect.left_center(), galley_cut(ui, row.name, text.clone(), tokens.text, name_width));
-    paint_right(ui.painter(), rect.right_center(), galley(ui, row.figure, text, tokens.text2));
+    paint_left(
+        ui.painter(),
+        rect.left_center(),
+        galley_cut(ui, row.name, text.clone(), tokens.text, name_width),
+    );
+    paint_right(
+        ui.painter(),
+        rect.right_center(),
+        galley(ui, row.figure, text, tokens.text2),
+    );
     let (left, right) = (rect.left() + name_width + 8.0, rect.right() - row.figure_width - 8.0);
     if right > left {
         let y = rect.center().y;
-        paint_bar(ui, Rect::from_min_max(pos2(left, y - 3.0), pos2(right, y + 3.0)), row.share, row.color);
+        paint_bar(
+            ui,
+            Rect::from_min_max(pos2(left, y - 3.0), pos2(right, y + 3.0)),
+            row.share,
+            row.color,
+        );
     }
     response
 }

@@ -124,18 +124,38 @@ impl Widget for Button<'_> {
             Kind::Quiet if !self.selected => tokens.text2,
             _ => tokens.text,
         };
-        let color = if enabled || self.kind == Kind::Primary { color } else { tokens.text3 };
+        let color = if enabled || self.kind == Kind::Primary {
+            color
+        } else {
+            tokens.text3
+        };
         let weight = if strong { Weight::SemiBold } else { Weight::Regular };
         let full = galley(ui, self.text, font(points, weight), color);
-        let height = if self.small { space::CONTROL_SMALL } else { space::CONTROL };
-        let padding = if self.text.is_empty() { (height - 16.0) / 2.0 } else { 12.0 };
-        let icon_width = self.icon.map_or(0.0, |_| if self.text.is_empty() { 16.0 } else { 22.0 });
+        let height = if self.small {
+            space::CONTROL_SMALL
+        } else {
+            space::CONTROL
+        };
+        let padding = if self.text.is_empty() {
+            (height - 16.0) / 2.0
+        } else {
+            12.0
+        };
+        let icon_width = self
+            .icon
+            .map_or(0.0, |_| if self.text.is_empty() { 16.0 } else { 22.0 });
         let key_width = self.key.map_or(0.0, |key| key_cap_size(ui, key).x + 8.0);
         let arrow_width = if self.dropdown { 18.0 } else { 0.0 };
         let wanted = padding * 2.0 + icon_width + full.size().x + key_width + arrow_width;
         let width = self.width.unwrap_or(wanted).min(ui.available_width().max(height));
         let text = match wanted > width + 0.5 {
-            true => super::galley_cut(ui, self.text, font(points, weight), color, width - (wanted - full.size().x)),
+            true => super::galley_cut(
+                ui,
+                self.text,
+                font(points, weight),
+                color,
+                width - (wanted - full.size().x),
+            ),
             false => full,
         };
         let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
@@ -148,7 +168,8 @@ impl Widget for Button<'_> {
             return response;
         }
         let (fill, stroke) = self.colors(ui, &response);
-        ui.painter().rect(rect, RADIUS, fill, Stroke::new(1.0, stroke), StrokeKind::Inside);
+        ui.painter()
+            .rect(rect, RADIUS, fill, Stroke::new(1.0, stroke), StrokeKind::Inside);
         focus_ring(ui, rect, &response);
         let slack = match self.dropdown {
             true => 0.0,
@@ -210,7 +231,8 @@ impl Button<'_> {
 pub(super) fn focus_ring(ui: &Ui, rect: egui::Rect, response: &Response) {
     if response.has_focus() {
         let stroke = Stroke::new(2.0, theme::of(ui).accent);
-        ui.painter().rect_stroke(rect.expand(2.0), RADIUS + 2, stroke, StrokeKind::Inside);
+        ui.painter()
+            .rect_stroke(rect.expand(2.0), RADIUS + 2, stroke, StrokeKind::Inside);
     }
 }
 

@@ -40,8 +40,17 @@ impl LineChart<'_> {
         if !ui.is_rect_visible(rect) {
             return response;
         }
-        let finite = || self.series.iter().flat_map(|s| s.points).filter(|[x, y]| x.is_finite() && y.is_finite());
-        let x_max = self.x_end.unwrap_or(0.0).max(finite().map(|p| p[0]).fold(0.0, f64::max)).max(1.0);
+        let finite = || {
+            self.series
+                .iter()
+                .flat_map(|s| s.points)
+                .filter(|[x, y]| x.is_finite() && y.is_finite())
+        };
+        let x_max = self
+            .x_end
+            .unwrap_or(0.0)
+            .max(finite().map(|p| p[0]).fold(0.0, f64::max))
+            .max(1.0);
         let y_max = finite().map(|p| p[1]).fold(0.0, f64::max).max(1e-6) * 1.08;
         let plot = Rect::from_min_max(rect.min + egui::vec2(40.0, 8.0), rect.max - egui::vec2(8.0, 24.0));
         let at = |x: f64, y: f64| {
@@ -58,8 +67,12 @@ impl LineChart<'_> {
             paint_middle(ui.painter(), pos2(at(x, 0.0).x, plot.bottom() + 14.0), text);
         }
         for series in self.series {
-            let points: Vec<Pos2> =
-                series.points.iter().filter(|p| p[0].is_finite() && p[1].is_finite()).map(|p| at(p[0], p[1])).collect();
+            let points: Vec<Pos2> = series
+                .points
+                .iter()
+                .filter(|p| p[0].is_finite() && p[1].is_finite())
+                .map(|p| at(p[0], p[1]))
+                .collect();
             match points.as_slice() {
                 [one] => {
                     ui.painter().circle_filled(*one, 2.5, series.color);
@@ -91,8 +104,16 @@ impl LineChart<'_> {
     fn legend(&self, ui: &Ui, plot: Rect, tokens: &Tokens) {
         for (i, series) in self.series.iter().enumerate() {
             let y = plot.top() + 6.0 + 17.0 * i as f32;
-            let value = series.points.last().map_or(String::new(), |p| format!(" {}", short(p[1])));
-            let text = galley(ui, format!("{}{value}", series.name), font(size::TINY, Weight::Regular), tokens.text2);
+            let value = series
+                .points
+                .last()
+                .map_or(String::new(), |p| format!(" {}", short(p[1])));
+            let text = galley(
+                ui,
+                format!("{}{value}", series.name),
+                font(size::TINY, Weight::Regular),
+                tokens.text2,
+            );
             let left = plot.right() - 6.0 - text.size().x;
             paint_left(ui.painter(), pos2(left, y), text);
             let mark = Rect::from_center_size(pos2(left - 12.0, y), Vec2::new(10.0, 3.0));
@@ -104,14 +125,19 @@ impl LineChart<'_> {
         let tokens = theme::of(ui);
         let x = f64::from((pointer.x - plot.left()) / plot.width()) * x_max;
         for (i, series) in self.series.iter().enumerate() {
-            let Some(point) = series.points.iter().min_by(|a, b| (a[0] - x).abs().total_cmp(&(b[0] - x).abs())) else {
+            let Some(point) = series
+                .points
+                .iter()
+                .min_by(|a, b| (a[0] - x).abs().total_cmp(&(b[0] - x).abs()))
+            else {
                 continue;
             };
             let on = at(point[0], point[1]);
             if i == 0 {
                 ui.painter().vline(on.x, plot.y_range(), Stroke::new(1.0, tokens.line));
             }
-            ui.painter().circle(on, 4.0, series.color, Stroke::new(2.0, tokens.panel));
+            ui.painter()
+                .circle(on, 4.0, series.color, Stroke::new(2.0, tokens.panel));
             let text = format!("{} {:.0}: {}", self.x_unit, point[0], short(point[1]));
             let text = galley(ui, text, font(size::TINY, Weight::Medium), tokens.text);
             match on.x > plot.center().x {
@@ -127,7 +153,8 @@ fn short(value: f64) -> String {
 }
 
 fn axis_line(ui: &Ui, tokens: &Tokens, plot: Rect, y: f32, text: &str) {
-    ui.painter().hline(plot.x_range(), y.round() + 0.5, Stroke::new(1.0, tokens.line));
+    ui.painter()
+        .hline(plot.x_range(), y.round() + 0.5, Stroke::new(1.0, tokens.line));
     let text = galley(ui, text, font(size::TINY, Weight::Regular), tokens.text3);
     paint_right(ui.painter(), pos2(plot.left() - 10.0, y), text);
 }
@@ -149,8 +176,14 @@ pub fn nice_ticks(max: f64, wanted: usize) -> Vec<f64> {
     }
     let raw = max / wanted.max(2) as f64;
     let power = 10f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= raw * 0.999).unwrap_or(raw);
-    (0..=(max / step + 1e-9).floor() as usize).map(|i| i as f64 * step).collect()
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|step| *step >= raw * 0.999)
+        .unwrap_or(raw);
+    (0..=(max / step + 1e-9).floor() as usize)
+        .map(|i| i as f64 * step)
+        .collect()
 }
 
 /// Precision against recall, with the point a threshold picks.
@@ -175,27 +208,49 @@ impl PrCurve<'_> {
         let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), self.height), Sense::hover());
         let (recall, precision) = self.chosen;
         response.widget_info(|| {
-            let said =
-                format!("{}: precision {}, recall {}", self.name, super::prob(precision), super::prob(recall));
+            let said = format!(
+                "{}: precision {}, recall {}",
+                self.name,
+                super::prob(precision),
+                super::prob(recall)
+            );
             WidgetInfo::labeled(Role::Image, true, said)
         });
         let plot = Rect::from_min_max(rect.min + egui::vec2(32.0, 8.0), rect.max - egui::vec2(10.0, 38.0));
         let at = |x: f64, y: f64| {
-            pos2(plot.left() + plot.width() * x as f32, plot.bottom() - plot.height() * y as f32)
+            pos2(
+                plot.left() + plot.width() * x as f32,
+                plot.bottom() - plot.height() * y as f32,
+            )
         };
         for value in [0.0, 0.5, 1.0] {
             axis_line(ui, tokens, plot, at(0.0, value).y, &format!("{value:.1}"));
-            let text = galley(ui, format!("{value:.1}"), font(size::TINY, Weight::Regular), tokens.text3);
+            let text = galley(
+                ui,
+                format!("{value:.1}"),
+                font(size::TINY, Weight::Regular),
+                tokens.text3,
+            );
             paint_middle(ui.painter(), pos2(at(value, 0.0).x, plot.bottom() + 13.0), text);
         }
-        let caption = galley(ui, "recall → precision ↑", font(size::TINY, Weight::Regular), tokens.text3);
+        let caption = galley(
+            ui,
+            "recall → precision ↑",
+            font(size::TINY, Weight::Regular),
+            tokens.text3,
+        );
         paint_middle(ui.painter(), pos2(plot.center().x, plot.bottom() + 30.0), caption);
         let points: Vec<Pos2> = self.points.iter().map(|p| at(p[0], p[1])).collect();
         if points.len() > 1 {
             ui.painter().add(Shape::line(points, Stroke::new(2.0, self.color)));
         }
         if let (Some(recall), Some(precision)) = self.chosen {
-            ui.painter().circle(at(recall, precision), 6.0, tokens.accent, Stroke::new(2.0, tokens.panel));
+            ui.painter().circle(
+                at(recall, precision),
+                6.0,
+                tokens.accent,
+                Stroke::new(2.0, tokens.panel),
+            );
         }
         response
     }

@@ -23,8 +23,13 @@ pub fn paint_key_cap(ui: &Ui, at: Pos2, key: &str, on_accent: bool) -> f32 {
     };
     let size = key_cap_size(ui, key);
     let rect = Rect::from_min_size(pos2(at.x, at.y - size.y / 2.0), size);
-    ui.painter().rect(rect, 4, fill, Stroke::new(1.0, line), StrokeKind::Inside);
-    paint_middle(ui.painter(), rect.center(), galley(ui, key, font(theme::size::TINY, Weight::Regular), text));
+    ui.painter()
+        .rect(rect, 4, fill, Stroke::new(1.0, line), StrokeKind::Inside);
+    paint_middle(
+        ui.painter(),
+        rect.center(),
+        galley(ui, key, font(theme::size::TINY, Weight::Regular), text),
+    );
     size.x
 }
 
@@ -46,7 +51,8 @@ pub fn key_hint(ui: &mut Ui, key: &str, does: &str) {
 
 /// The square of colour before a label's name, with its middle at `at`.
 pub fn swatch(ui: &Ui, at: Pos2, side: f32, color: Color32) {
-    ui.painter().rect_filled(Rect::from_center_size(at, Vec2::splat(side)), side * 0.33, color);
+    ui.painter()
+        .rect_filled(Rect::from_center_size(at, Vec2::splat(side)), side * 0.33, color);
 }
 
 /// A label: its colour, its name, the key that sets it, a cross where it can be taken away.
@@ -79,7 +85,10 @@ impl<'a> Chip<'a> {
 
     /// A chip without a colour: a filter, a word.
     pub fn plain(name: &'a str) -> Self {
-        Chip { color: None, ..Chip::new(name, Color32::TRANSPARENT) }
+        Chip {
+            color: None,
+            ..Chip::new(name, Color32::TRANSPARENT)
+        }
     }
 
     /// With the key that sets it.
@@ -120,10 +129,18 @@ impl<'a> Chip<'a> {
 
     fn parts(&self, ui: &Ui) -> (std::sync::Arc<egui::Galley>, Vec2, f32) {
         let tokens = theme::of(ui);
-        let weight = if self.selected { Weight::SemiBold } else { Weight::Regular };
+        let weight = if self.selected {
+            Weight::SemiBold
+        } else {
+            Weight::Regular
+        };
         let points = if self.small { 11.5 } else { size::BASE };
         let side = if self.small { 7.0 } else { 9.0 };
-        let lead = if self.color.is_some() { side + if self.small { 5.0 } else { 7.0 } } else { 0.0 };
+        let lead = if self.color.is_some() {
+            side + if self.small { 5.0 } else { 7.0 }
+        } else {
+            0.0
+        };
         let padding = if self.small { 7.0 } else { 9.0 };
         let tail = self.key.map_or(0.0, |key| key_cap_size(ui, key).x + 7.0) + if self.closable { 15.0 } else { 0.0 };
         let room = self.max_width - padding * 2.0 - lead - tail;
@@ -149,14 +166,19 @@ impl<'a> Chip<'a> {
         let tokens = theme::of(ui);
         let (text, _, lead) = self.parts(ui);
         let padding = if self.small { 7.0 } else { 9.0 };
-        let line = if self.selected { self.color.unwrap_or(tokens.accent) } else { tokens.line };
+        let line = if self.selected {
+            self.color.unwrap_or(tokens.accent)
+        } else {
+            tokens.line
+        };
         let fill = match (self.selected, self.color) {
             (true, Some(color)) => theme::mix(tokens.raised, color, 0.12),
             _ if hovered => tokens.track,
             _ => tokens.raised,
         };
         let stroke = Stroke::new(if self.selected { 1.5 } else { 1.0 }, line);
-        ui.painter().rect(rect, rect.height() / 2.0, fill, stroke, StrokeKind::Inside);
+        ui.painter()
+            .rect(rect, rect.height() / 2.0, fill, stroke, StrokeKind::Inside);
         let y = rect.center().y;
         let mut x = rect.left() + padding;
         if let Some(color) = self.color {

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use egui::{
-    Align2, DragValue, Frame, Margin, Popup, PopupCloseBehavior, Response, Role, Sense, Stroke, TextEdit, Ui, Vec2, Widget,
-    WidgetInfo,
+    Align2, DragValue, Frame, Margin, Popup, PopupCloseBehavior, Response, Role, Sense, Stroke, TextEdit, Ui, Vec2,
+    Widget, WidgetInfo,
 };
 use lucide_icons::Icon;
 
@@ -38,7 +38,15 @@ pub struct TextField<'a> {
 impl<'a> TextField<'a> {
     /// A field over the available width.
     pub fn new(name: &'a str) -> Self {
-        TextField { name, placeholder: "", icon: None, width: FieldWidth::Fill, small: false, mono: false, id: None }
+        TextField {
+            name,
+            placeholder: "",
+            icon: None,
+            width: FieldWidth::Fill,
+            small: false,
+            mono: false,
+            id: None,
+        }
     }
 
     /// What stands there while it is empty.
@@ -80,18 +88,35 @@ impl<'a> TextField<'a> {
     /// Shows the field; `changed` and `lost_focus` of the response tell what happened.
     pub fn show(self, ui: &mut Ui, text: &mut String) -> Response {
         let tokens = theme::of(ui);
-        let height = if self.small { space::CONTROL_SMALL } else { space::CONTROL };
+        let height = if self.small {
+            space::CONTROL_SMALL
+        } else {
+            space::CONTROL
+        };
         let width = match self.width {
             FieldWidth::Fill => ui.available_width(),
             FieldWidth::Points(points) => points.min(ui.available_width()),
         };
         let points = if self.small { size::SMALL } else { size::BASE };
-        let face = if self.mono { theme::mono(points) } else { font(points, Weight::Regular) };
+        let face = if self.mono {
+            theme::mono(points)
+        } else {
+            font(points, Weight::Regular)
+        };
         let lead = if self.icon.is_some() { 30 } else { 11 };
         let mut edit = TextEdit::singleline(text)
             .font(face)
-            .hint_text(egui::RichText::new(self.placeholder).color(tokens.text3).font(font(points, Weight::Regular)))
-            .margin(Margin { left: lead, right: 10, top: 0, bottom: 0 })
+            .hint_text(
+                egui::RichText::new(self.placeholder)
+                    .color(tokens.text3)
+                    .font(font(points, Weight::Regular)),
+            )
+            .margin(Margin {
+                left: lead,
+                right: 10,
+                top: 0,
+                bottom: 0,
+            })
             .align(Align2::LEFT_CENTER)
             .min_size(Vec2::new(width, height))
             .desired_width(width - f32::from(lead) - 12.0);
@@ -132,7 +157,13 @@ pub struct Dropdown<'a> {
 impl<'a> Dropdown<'a> {
     /// `name` says what is chosen, `shown` what is chosen now.
     pub fn new(name: &'a str, shown: &'a str) -> Self {
-        Dropdown { name, shown, small: false, quiet: false, width: None }
+        Dropdown {
+            name,
+            shown,
+            small: false,
+            quiet: false,
+            width: None,
+        }
     }
 
     /// 26 points high instead of 30.
@@ -170,7 +201,11 @@ impl<'a> Dropdown<'a> {
     /// Shows it with whatever the list holds.
     pub fn show(self, ui: &mut Ui, add: impl FnOnce(&mut Ui)) -> Response {
         let name = format!("{}: {}", self.name, self.shown);
-        let kind = if self.quiet { super::Kind::Quiet } else { super::Kind::Secondary };
+        let kind = if self.quiet {
+            super::Kind::Quiet
+        } else {
+            super::Kind::Secondary
+        };
         let mut button = Button::new(kind, self.shown).dropdown().name(&name);
         if self.small {
             button = button.small();
@@ -180,12 +215,15 @@ impl<'a> Dropdown<'a> {
         }
         let response = ui.add(button);
         let width = response.rect.width().max(140.0);
-        Popup::menu(&response).accessible_name(self.name).close_behavior(PopupCloseBehavior::CloseOnClick).show(|ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            ui.set_min_width(width);
-            ui.set_max_width(width.max(280.0));
-            egui::ScrollArea::vertical().max_height(360.0).show(ui, add);
-        });
+        Popup::menu(&response)
+            .accessible_name(self.name)
+            .close_behavior(PopupCloseBehavior::CloseOnClick)
+            .show(|ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                ui.set_min_width(width);
+                ui.set_max_width(width.max(280.0));
+                egui::ScrollArea::vertical().max_height(360.0).show(ui, add);
+            });
         response
     }
 }
@@ -193,7 +231,10 @@ impl<'a> Dropdown<'a> {
 /// One line of a list to choose from.
 pub fn menu_item(ui: &mut Ui, text: &str, chosen: bool) -> Response {
     let tokens = theme::of(ui);
-    let wanted = super::galley(ui, text, font(size::BASE, Weight::Regular), tokens.text).size().x + 44.0;
+    let wanted = super::galley(ui, text, font(size::BASE, Weight::Regular), tokens.text)
+        .size()
+        .x
+        + 44.0;
     let width = ui.available_width().min(wanted.max(ui.min_size().x).max(140.0));
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, space::ROW), Sense::click());
     let enabled = ui.is_enabled();
@@ -202,7 +243,13 @@ pub fn menu_item(ui: &mut Ui, text: &str, chosen: bool) -> Response {
         ui.painter().rect_filled(rect, RADIUS, tokens.track);
     }
     if chosen {
-        icon_at(ui.painter(), egui::pos2(rect.left() + 13.0, rect.center().y), icons::CHECK, 13.0, tokens.accent);
+        icon_at(
+            ui.painter(),
+            egui::pos2(rect.left() + 13.0, rect.center().y),
+            icons::CHECK,
+            13.0,
+            tokens.accent,
+        );
     }
     let color = if enabled { tokens.text } else { tokens.text3 };
     let text = galley_cut(ui, text, font(size::BASE, Weight::Regular), color, rect.width() - 34.0);
@@ -226,7 +273,15 @@ impl<'a> NumberField<'a> {
     /// A field for numbers in `range`.
     pub fn new(name: &'a str, value: &'a mut f64, range: RangeInclusive<f64>) -> Self {
         let speed = ((range.end() - range.start()) / 400.0).clamp(1e-9, 1.0);
-        NumberField { name, value, range, integer: false, speed, suffix: "", width: 128.0 }
+        NumberField {
+            name,
+            value,
+            range,
+            integer: false,
+            speed,
+            suffix: "",
+            width: 128.0,
+        }
     }
 
     /// For whole numbers.
@@ -258,13 +313,16 @@ impl<'a> NumberField<'a> {
 impl Widget for NumberField<'_> {
     fn ui(self, ui: &mut Ui) -> Response {
         let integer = self.integer;
-        let mut drag = DragValue::new(self.value).range(self.range).speed(self.speed).custom_formatter(move |value, _| {
-            match integer || (value.fract() == 0.0 && value.abs() >= 1.0) {
-                true => format!("{value:.0}"),
-                false if value != 0.0 && value.abs() < 0.001 => format!("{value:e}"),
-                false => format!("{}", (value * 1e6).round() / 1e6),
-            }
-        });
+        let mut drag = DragValue::new(self.value)
+            .range(self.range)
+            .speed(self.speed)
+            .custom_formatter(
+                move |value, _| match integer || (value.fract() == 0.0 && value.abs() >= 1.0) {
+                    true => format!("{value:.0}"),
+                    false if value != 0.0 && value.abs() < 0.001 => format!("{value:e}"),
+                    false => format!("{}", (value * 1e6).round() / 1e6),
+                },
+            );
         if !self.suffix.is_empty() {
             drag = drag.suffix(self.suffix);
         }
@@ -274,7 +332,8 @@ impl Widget for NumberField<'_> {
         let name = self.name;
         ui.scope(|ui| {
             ui.spacing_mut().interact_size.y = space::CONTROL_SMALL;
-            ui.add_sized(Vec2::new(self.width, space::CONTROL_SMALL), drag).accessible_name(name)
+            ui.add_sized(Vec2::new(self.width, space::CONTROL_SMALL), drag)
+                .accessible_name(name)
         })
         .inner
     }
@@ -302,11 +361,22 @@ pub fn checkbox(ui: &mut Ui, name: &str, on: &mut bool) -> Response {
     let (enabled, checked) = (ui.is_enabled(), *on);
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, enabled, checked, name));
     let square = egui::Rect::from_center_size(egui::pos2(rect.left() + 8.0, rect.center().y), Vec2::splat(16.0));
-    let (fill, line) = if *on { (tokens.accent_fill, tokens.accent_fill) } else { (tokens.raised, tokens.text3) };
-    ui.painter().rect(square, 4, fill, Stroke::new(1.0, line), egui::StrokeKind::Inside);
+    let (fill, line) = if *on {
+        (tokens.accent_fill, tokens.accent_fill)
+    } else {
+        (tokens.raised, tokens.text3)
+    };
+    ui.painter()
+        .rect(square, 4, fill, Stroke::new(1.0, line), egui::StrokeKind::Inside);
     if *on {
         let icon = icons::CHECK.unicode();
-        ui.painter().text(square.center(), Align2::CENTER_CENTER, icon, theme::icon_font(12.0), egui::Color32::WHITE);
+        ui.painter().text(
+            square.center(),
+            Align2::CENTER_CENTER,
+            icon,
+            theme::icon_font(12.0),
+            egui::Color32::WHITE,
+        );
     }
     super::button::focus_ring(ui, square, &response);
     paint_left(ui.painter(), egui::pos2(rect.left() + 24.0, rect.center().y), text);

@@ -30,11 +30,19 @@ pub fn heat_cell(ui: &mut Ui, rect: Rect, cell: &HeatCell) -> Response {
     if !ui.is_rect_visible(rect) {
         return response;
     }
-    let heat = if cell.heat.is_finite() { cell.heat.clamp(0.0, 1.0) } else { 0.0 };
+    let heat = if cell.heat.is_finite() {
+        cell.heat.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     let fill = theme::mix(tokens.panel, cell.color, 0.10 + 0.86 * heat.sqrt());
     ui.painter().rect_filled(rect, RADIUS, fill);
     let on_light = theme::contrast(fill, Color32::WHITE) < 3.2;
-    let ink = if on_light { Color32::from_rgb(0x14, 0x17, 0x1E) } else { Color32::from_rgb(0xF2, 0xF4, 0xF8) };
+    let ink = if on_light {
+        Color32::from_rgb(0x14, 0x17, 0x1E)
+    } else {
+        Color32::from_rgb(0xF2, 0xF4, 0xF8)
+    };
     let large = rect.height() >= 40.0 && rect.width() >= 44.0;
     let points = if rect.height() >= 56.0 { 17.0 } else { size::BASE };
     let figure = galley(ui, cell.figure, font(points, Weight::SemiBold), ink);
@@ -44,12 +52,22 @@ pub fn heat_cell(ui: &mut Ui, rect: Rect, cell: &HeatCell) -> Response {
     }
     if large {
         let faint = theme::mix(fill, ink, 0.78);
-        paint_middle(ui.painter(), rect.center() + vec2(0.0, 13.0), galley(ui, cell.remark, font(size::TINY, Weight::Regular), faint));
+        paint_middle(
+            ui.painter(),
+            rect.center() + vec2(0.0, 13.0),
+            galley(ui, cell.remark, font(size::TINY, Weight::Regular), faint),
+        );
     }
     if cell.chosen {
-        ui.painter().rect_stroke(rect.expand(1.5), RADIUS + 1, Stroke::new(2.0, tokens.text), StrokeKind::Inside);
+        ui.painter().rect_stroke(
+            rect.expand(1.5),
+            RADIUS + 1,
+            Stroke::new(2.0, tokens.text),
+            StrokeKind::Inside,
+        );
     } else if response.hovered() || response.has_focus() {
-        ui.painter().rect_stroke(rect, RADIUS, Stroke::new(1.5, tokens.text2), StrokeKind::Inside);
+        ui.painter()
+            .rect_stroke(rect, RADIUS, Stroke::new(1.5, tokens.text2), StrokeKind::Inside);
     }
     response.on_hover_text(cell.name)
 }

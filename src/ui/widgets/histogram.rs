@@ -1,6 +1,8 @@
 //! Histograms: of anything, and of scores with a threshold to drag.
 
-use egui::{Color32, CursorIcon, EventFilter, Key, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2};
+use egui::{
+    Color32, CursorIcon, EventFilter, Key, Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2,
+};
 
 use super::{galley, paint_left, paint_middle, paint_right};
 use crate::ui::theme::{self, Weight, font, size};
@@ -26,7 +28,10 @@ impl ThresholdHistogram<'_> {
     /// Shows it. `changed` while the line moves; `drag_stopped` or a key when a move is complete.
     pub fn show(self, ui: &mut Ui, threshold: &mut f64) -> Response {
         let (rect, mut response) = ui.allocate_exact_size(self.size, Sense::click_and_drag());
-        let bars = Rect::from_min_max(rect.min + egui::vec2(7.0, 0.0), pos2(rect.right() - 7.0, rect.bottom() - 22.0));
+        let bars = Rect::from_min_max(
+            rect.min + egui::vec2(7.0, 0.0),
+            pos2(rect.right() - 7.0, rect.bottom() - 22.0),
+        );
         let before = *threshold;
         *threshold = moved(ui, &response, bars, before);
         if *threshold != before {
@@ -50,11 +55,25 @@ impl ThresholdHistogram<'_> {
     fn paint(&self, ui: &Ui, bars: Rect, threshold: f64, response: &Response) {
         let tokens = theme::of(ui);
         // Square roots: one tall bin of easy negatives must not flatten everything that matters.
-        let most = self.negatives.iter().chain(self.positives).copied().max().unwrap_or(0).max(1) as f32;
+        let most = self
+            .negatives
+            .iter()
+            .chain(self.positives)
+            .copied()
+            .max()
+            .unwrap_or(0)
+            .max(1) as f32;
         let scale = |count: u32| (count as f32 / most).sqrt();
-        paint_bins(ui, bars, self.negatives, theme::mix(tokens.panel, tokens.text3, 0.5), scale);
+        paint_bins(
+            ui,
+            bars,
+            self.negatives,
+            theme::mix(tokens.panel, tokens.text3, 0.5),
+            scale,
+        );
         paint_bins(ui, bars, self.positives, self.color.gamma_multiply(0.88), scale);
-        ui.painter().hline(bars.x_range(), bars.bottom(), Stroke::new(1.0, tokens.line));
+        ui.painter()
+            .hline(bars.x_range(), bars.bottom(), Stroke::new(1.0, tokens.line));
         let at = |value: f64| bars.left() + bars.width() * value.clamp(0.0, 1.0) as f32;
         if let Some((low, high)) = self.band {
             let band = Rect::from_x_y_ranges(at(low)..=at(high).max(at(low) + 1.0), bars.y_range());
@@ -62,12 +81,23 @@ impl ThresholdHistogram<'_> {
         }
         let x = at(threshold);
         let active = response.has_focus() || response.dragged() || response.hovered();
-        ui.painter().vline(x, bars.top()..=bars.bottom() + 6.0, Stroke::new(2.0, tokens.accent));
-        ui.painter().circle_filled(pos2(x, bars.bottom() + 9.0), if active { 7.0 } else { 6.0 }, tokens.accent);
+        ui.painter()
+            .vline(x, bars.top()..=bars.bottom() + 6.0, Stroke::new(2.0, tokens.accent));
+        ui.painter().circle_filled(
+            pos2(x, bars.bottom() + 9.0),
+            if active { 7.0 } else { 6.0 },
+            tokens.accent,
+        );
         if response.has_focus() {
-            ui.painter().circle_stroke(pos2(x, bars.bottom() + 9.0), 9.0, Stroke::new(1.5, tokens.accent));
+            ui.painter()
+                .circle_stroke(pos2(x, bars.bottom() + 9.0), 9.0, Stroke::new(1.5, tokens.accent));
         }
-        let figure = galley(ui, format!("{threshold:.2}"), font(size::TINY, Weight::Regular), tokens.text);
+        let figure = galley(
+            ui,
+            format!("{threshold:.2}"),
+            font(size::TINY, Weight::Regular),
+            tokens.text,
+        );
         match x > bars.right() - 44.0 {
             true => paint_right(ui.painter(), pos2(x - 11.0, bars.bottom() + 14.0), figure),
             false => paint_left(ui.painter(), pos2(x + 11.0, bars.bottom() + 14.0), figure),
@@ -85,7 +115,10 @@ fn moved(ui: &Ui, response: &Response, bars: Rect, before: f64) -> f64 {
         }
     }
     if response.has_focus() {
-        let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+        let filter = EventFilter {
+            horizontal_arrows: true,
+            ..EventFilter::default()
+        };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
         ui.input(|input| {
             let step = if input.modifiers.shift { 0.05 } else { 0.01 };
@@ -109,7 +142,10 @@ fn paint_bins(ui: &Ui, bars: Rect, counts: &[u32], color: Color32, scale: impl F
     for (i, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let height = (bars.height() * scale(count)).max(2.0);
         let left = bars.left() + step * i as f32;
-        let bar = Rect::from_min_max(pos2(left, bars.bottom() - height), pos2(left + step - gap, bars.bottom()));
+        let bar = Rect::from_min_max(
+            pos2(left, bars.bottom() - height),
+            pos2(left + step - gap, bars.bottom()),
+        );
         ui.painter().rect_filled(bar, 1, color);
     }
 }
@@ -138,13 +174,19 @@ pub fn simple_histogram(ui: &mut Ui, histogram: &SimpleHistogram) -> Response {
         ui.allocate_exact_size(Vec2::new(ui.available_width(), histogram.height + 18.0), Sense::hover());
     let total: u32 = histogram.counts.iter().sum();
     response.widget_info(|| {
-        let said = format!("{}: {total}, from {} to {}", histogram.name, histogram.first, histogram.last);
+        let said = format!(
+            "{}: {total}, from {} to {}",
+            histogram.name, histogram.first, histogram.last
+        );
         WidgetInfo::labeled(Role::Image, true, said)
     });
     let bars = Rect::from_min_size(rect.min, Vec2::new(rect.width(), histogram.height));
     let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f32;
-    paint_bins(ui, bars, histogram.counts, tokens.accent.gamma_multiply(0.8), |count| count as f32 / most);
-    ui.painter().hline(bars.x_range(), bars.bottom(), Stroke::new(1.0, tokens.line));
+    paint_bins(ui, bars, histogram.counts, tokens.accent.gamma_multiply(0.8), |count| {
+        count as f32 / most
+    });
+    ui.painter()
+        .hline(bars.x_range(), bars.bottom(), Stroke::new(1.0, tokens.line));
     let y = rect.bottom() - 7.0;
     let text = |text: &str| galley(ui, text, font(size::TINY, Weight::Regular), tokens.text3);
     paint_left(ui.painter(), pos2(rect.left(), y), text(histogram.first));

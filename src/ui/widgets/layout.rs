@@ -6,7 +6,11 @@ use crate::ui::theme::space;
 
 /// The screen's area with its margin, all of it taken from `ui`.
 pub fn screen_rect(ui: &mut Ui) -> Rect {
-    let margin = if ui.available_width() < 700.0 { space::S } else { space::L };
+    let margin = if ui.available_width() < 700.0 {
+        space::S
+    } else {
+        space::L
+    };
     let rect = ui.available_rect_before_wrap();
     ui.advance_cursor_after_rect(rect);
     rect.shrink(margin).round_ui()
@@ -30,7 +34,13 @@ pub fn split_left(rect: Rect, width: f32, gap: f32) -> (Rect, Rect) {
 pub fn split_right(rect: Rect, width: f32, gap: f32) -> (Rect, Rect) {
     let width = width.min(rect.width() * 0.45).round();
     let (rest, right) = rect.split_left_right_at_x(rect.right() - width);
-    (Rect::from_min_max(rest.min, egui::pos2((rest.right() - gap).max(rest.left()), rest.bottom())), right)
+    (
+        Rect::from_min_max(
+            rest.min,
+            egui::pos2((rest.right() - gap).max(rest.left()), rest.bottom()),
+        ),
+        right,
+    )
 }
 
 fn cut_min(rect: Rect, by: Vec2) -> Rect {

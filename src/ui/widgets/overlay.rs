@@ -30,7 +30,9 @@ impl Sheet<'_> {
             .corner_radius(CARD_RADIUS + 2)
             .shadow(ctx.global_style().visuals.window_shadow)
             .inner_margin(Margin::same(20));
-        let modal = Modal::new(Id::unique(("sheet", self.title))).frame(frame).backdrop_color(Color32::from_black_alpha(130));
+        let modal = Modal::new(Id::unique(("sheet", self.title)))
+            .frame(frame)
+            .backdrop_color(Color32::from_black_alpha(130));
         let mut close = false;
         let response = modal.show(ctx, |ui| {
             ui.set_width(width - 40.0);
@@ -90,7 +92,9 @@ pub fn toast(ctx: &Context, salt: u64, above: f32, icon: Icon, color: Color32, t
             ui.horizontal_top(|ui| {
                 let (at, _) = ui.allocate_exact_size(Vec2::new(18.0, 20.0), egui::Sense::hover());
                 icon_at(ui.painter(), at.center(), icon, 15.0, color);
-                ui.allocate_ui(vec2(350.0, 20.0), |ui| wrapped(ui, text, font(size::BASE, Weight::Regular), tokens.text));
+                ui.allocate_ui(vec2(350.0, 20.0), |ui| {
+                    wrapped(ui, text, font(size::BASE, Weight::Regular), tokens.text)
+                });
                 dismissed = icon_button(ui, icons::CLOSE, "Dismiss").clicked();
             });
         });

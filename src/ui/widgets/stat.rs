@@ -14,7 +14,11 @@ pub fn stat(ui: &mut Ui, name: &str, figure: &str, remark: &str) -> egui::Respon
     let gap = if remark.is_empty() { 0.0 } else { 6.0 };
     let width = head.size().x.max(value.size().x + gap + small.size().x);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 46.0), Sense::hover());
-    let said = if remark.is_empty() { format!("{name}: {figure}") } else { format!("{name}: {figure} {remark}") };
+    let said = if remark.is_empty() {
+        format!("{name}: {figure}")
+    } else {
+        format!("{name}: {figure} {remark}")
+    };
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &said));
     paint_left(ui.painter(), pos2(rect.left(), rect.top() + 8.0), head);
     let x = rect.left() + value.size().x + gap;
@@ -38,7 +42,9 @@ pub fn thousands(n: usize) -> String {
 
 /// `0.83`; `–` when undefined.
 pub fn prob(value: Option<f64>) -> String {
-    value.filter(|v| v.is_finite()).map_or_else(|| "–".into(), |v| format!("{v:.2}"))
+    value
+        .filter(|v| v.is_finite())
+        .map_or_else(|| "–".into(), |v| format!("{v:.2}"))
 }
 
 /// `.83`, `1.0`, `.00`; `–` when undefined.
@@ -62,7 +68,11 @@ pub fn figure3(value: f64) -> String {
 
 /// `0:09`, `2:41`, `1:02:10`.
 pub fn seconds(secs: f64) -> String {
-    let secs = if secs.is_finite() && secs > 0.0 { secs.round() as u64 } else { 0 };
+    let secs = if secs.is_finite() && secs > 0.0 {
+        secs.round() as u64
+    } else {
+        0
+    };
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
     match hours {
         0 => format!("{minutes}:{secs:02}"),
@@ -88,7 +98,13 @@ mod tests {
         ] {
             assert_eq!((prob_short(p).as_str(), prob(p).as_str()), (short, long));
         }
-        for (s, expected) in [(0.4, "0:00"), (9.0, "0:09"), (161.0, "2:41"), (3730.0, "1:02:10"), (f64::NAN, "0:00")] {
+        for (s, expected) in [
+            (0.4, "0:00"),
+            (9.0, "0:09"),
+            (161.0, "2:41"),
+            (3730.0, "1:02:10"),
+            (f64::NAN, "0:00"),
+        ] {
             assert_eq!(seconds(s), expected);
         }
     }

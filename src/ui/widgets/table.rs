@@ -42,12 +42,22 @@ pub struct Column<'a> {
 impl<'a> Column<'a> {
     /// A column of words.
     pub fn left(title: &'a str, width: Width) -> Self {
-        Column { title, width, align: Align::Left, sortable: false }
+        Column {
+            title,
+            width,
+            align: Align::Left,
+            sortable: false,
+        }
     }
 
     /// A column of numbers.
     pub fn right(title: &'a str, width: Width) -> Self {
-        Column { title, width, align: Align::Right, sortable: false }
+        Column {
+            title,
+            width,
+            align: Align::Right,
+            sortable: false,
+        }
     }
 
     /// A click on its head sorts.
@@ -86,7 +96,14 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// A table with rows of ordinary height.
     pub fn new(salt: &'a str, columns: &'a [Column<'a>], n_rows: usize) -> Self {
-        Table { salt, columns, n_rows, row_height: space::ROW, sorted: None, reveal: None }
+        Table {
+            salt,
+            columns,
+            n_rows,
+            row_height: space::ROW,
+            sorted: None,
+            reveal: None,
+        }
     }
 
     /// Shows it; `row` draws one row. Returns the index of the column whose head was clicked.
@@ -108,7 +125,15 @@ impl<'a> Table<'a> {
                 let rect = Rect::from_min_size(pos2(left, top), Vec2::new(area.width(), height));
                 let salt = (self.salt, index);
                 ui.scope_builder(UiBuilder::new().id_salt(salt).max_rect(rect), |ui| {
-                    row(ui, &mut TableRow { index, rect, cells: &cells, columns: self.columns });
+                    row(
+                        ui,
+                        &mut TableRow {
+                            index,
+                            rect,
+                            cells: &cells,
+                            columns: self.columns,
+                        },
+                    );
                 });
                 top += height;
             }
@@ -123,13 +148,24 @@ impl<'a> Table<'a> {
         let id = ui.scope_id().with((self.salt, "scrolled"));
         let (offset, page): (f32, f32) = ui.data(|data| data.get_temp(id)).unwrap_or((0.0, 400.0));
         let top = target as f32 * self.row_height;
-        offset.clamp((top + self.row_height - page).max(0.0), top.max((top + self.row_height - page).max(0.0)))
+        offset.clamp(
+            (top + self.row_height - page).max(0.0),
+            top.max((top + self.row_height - page).max(0.0)),
+        )
     }
 
     fn cells(&self, width: f32) -> Vec<(f32, f32)> {
         let padding = 8.0;
-        let fixed: f32 = self.columns.iter().map(|c| if let Width::Points(p) = c.width { p } else { 0.0 }).sum();
-        let shares: f32 = self.columns.iter().map(|c| if let Width::Rest(s, _) = c.width { s } else { 0.0 }).sum();
+        let fixed: f32 = self
+            .columns
+            .iter()
+            .map(|c| if let Width::Points(p) = c.width { p } else { 0.0 })
+            .sum();
+        let shares: f32 = self
+            .columns
+            .iter()
+            .map(|c| if let Width::Rest(s, _) = c.width { s } else { 0.0 })
+            .sum();
         let rest = (width - fixed - padding * 2.0).max(0.0);
         let mut x = padding;
         self.columns
@@ -157,17 +193,33 @@ impl<'a> Table<'a> {
         let mut clicked = None;
         for (i, (column, (x, width))) in self.columns.iter().zip(cells).enumerate() {
             let cell = Rect::from_min_size(pos2(rect.left() + x, rect.top()), Vec2::new(*width, rect.height()));
-            let sense = if column.sortable { Sense::click() } else { Sense::hover() };
+            let sense = if column.sortable {
+                Sense::click()
+            } else {
+                Sense::hover()
+            };
             let response = ui.interact(cell, ui.scope_id().with((self.salt, "head", i)), sense);
             if !column.title.is_empty() {
-                let role = if column.sortable { Role::Button } else { Role::ColumnHeader };
-                let name = if column.sortable { format!("Sort by {}", column.title) } else { column.title.to_owned() };
+                let role = if column.sortable {
+                    Role::Button
+                } else {
+                    Role::ColumnHeader
+                };
+                let name = if column.sortable {
+                    format!("Sort by {}", column.title)
+                } else {
+                    column.title.to_owned()
+                };
                 response.widget_info(|| WidgetInfo::labeled(role, true, &name));
             }
             if response.clicked() {
                 clicked = Some(i);
             }
-            let color = if response.hovered() && column.sortable { tokens.text } else { tokens.text3 };
+            let color = if response.hovered() && column.sortable {
+                tokens.text
+            } else {
+                tokens.text3
+            };
             let text = galley_cut(ui, column.title, font(size::SMALL, Weight::Medium), color, width - 16.0);
             let arrow = self.sorted.filter(|sorted| sorted.column == i);
             let y = cell.center().y;
@@ -184,11 +236,16 @@ impl<'a> Table<'a> {
                 }
             };
             if let Some(arrow) = arrow {
-                let icon = if arrow.ascending { icons::SORT_UP } else { icons::SORT_DOWN };
+                let icon = if arrow.ascending {
+                    icons::SORT_UP
+                } else {
+                    icons::SORT_DOWN
+                };
                 icon_at(ui.painter(), pos2(arrow_x, y), icon, 11.0, tokens.accent);
             }
         }
-        ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
+        ui.painter()
+            .hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
         clicked
     }
 }
@@ -210,11 +267,16 @@ impl TableRow<'_> {
         let response = ui.interact(self.rect, ui.scope_id().with("row"), Sense::click());
         response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, name));
         if selected {
-            ui.painter().rect_filled(self.rect, 0, theme::mix(tokens.panel, tokens.accent, 0.13));
+            ui.painter()
+                .rect_filled(self.rect, 0, theme::mix(tokens.panel, tokens.accent, 0.13));
         } else if response.hovered() || response.has_focus() {
             ui.painter().rect_filled(self.rect, 0, tokens.raised);
         }
-        ui.painter().hline(self.rect.x_range(), self.rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
+        ui.painter().hline(
+            self.rect.x_range(),
+            self.rect.bottom() - 0.5,
+            Stroke::new(1.0, tokens.line),
+        );
         response
     }
 
@@ -222,7 +284,10 @@ impl TableRow<'_> {
     pub fn cell(&self, column: usize) -> Rect {
         let (x, width) = self.cells.get(column).copied().unwrap_or_default();
         let left = self.rect.left() + x;
-        Rect::from_min_max(pos2(left + 8.0, self.rect.top()), pos2((left + width - 8.0).max(left + 8.0), self.rect.bottom()))
+        Rect::from_min_max(
+            pos2(left + 8.0, self.rect.top()),
+            pos2((left + width - 8.0).max(left + 8.0), self.rect.bottom()),
+        )
     }
 
     /// Writes a cell, cut where it is too long.

@@ -35,7 +35,8 @@ pub fn segmented(ui: &mut Ui, names: &[&str], chosen: usize) -> Option<usize> {
                 false if response.hovered() => (tokens.track, tokens.line),
                 false => (tokens.raised, tokens.line),
             };
-            ui.painter().rect(rect, RADIUS, fill, Stroke::new(1.0, line), StrokeKind::Inside);
+            ui.painter()
+                .rect(rect, RADIUS, fill, Stroke::new(1.0, line), StrokeKind::Inside);
             super::button::focus_ring(ui, rect, &response);
             let weight = if on { Weight::Medium } else { Weight::Regular };
             let text = galley_cut(ui, name, font(size::BASE, weight), tokens.text, rect.width() - 8.0);

@@ -33,7 +33,11 @@ pub fn galley(ui: &Ui, text: impl Into<String>, font: FontId, color: Color32) ->
 /// One line of at most `max_width` points, cut with an ellipsis. Line breaks become spaces.
 pub fn galley_cut(ui: &Ui, text: &str, font: FontId, color: Color32, max_width: f32) -> Arc<Galley> {
     // Far more than fits on a screen: laying out a whole book for one row would cost the frame.
-    let line: String = text.chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text
+        .chars()
+        .take(400)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let mut job = LayoutJob::single_section(line, TextFormat::simple(font, color));
     job.wrap = TextWrapping::truncate_at_width(max_width.max(0.0));
     ui.painter().layout_job(job)
@@ -75,5 +79,11 @@ pub fn paint_right(painter: &Painter, at: Pos2, galley: Arc<Galley>) {
 
 /// Paints an icon with its middle at `at`.
 pub fn icon_at(painter: &Painter, at: Pos2, icon: Icon, points: f32, color: Color32) {
-    painter.text(at, Align2::CENTER_CENTER, icon.unicode(), theme::icon_font(points), color);
+    painter.text(
+        at,
+        Align2::CENTER_CENTER,
+        icon.unicode(),
+        theme::icon_font(points),
+        color,
+    );
 }
