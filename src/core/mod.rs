@@ -7,10 +7,14 @@ pub mod edit;
 pub mod ids;
 pub mod incoming;
 pub mod label;
+pub mod metrics;
+pub mod queue;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod state;
 pub mod text;
+pub mod thresholds;
 
 pub use annotation::{Annotation, How};
 pub use edit::{Change, Edit};

@@ -1,0 +1,266 @@
+//! A [`Report`] as text for a terminal, laid out like scikit-learn's `classification_report`.
+//!
+//! Not here: computing anything. Undefined figures are shown as –.
+
+use std::fmt::Write as _;
+
+use super::TaskKind;
+use super::metrics::{Averages, Counts, METRICS, Report};
+
+/// How many mixed-up pairs are listed.
+const N_CONFUSED: usize = 8;
+
+/// Label names longer than this are cut.
+const MAX_NAME: usize = 40;
+
+/// The whole report, lines ended by `\n`: headline figures, a table of labels with averages, and what was mixed up.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    render_headline(report, &mut out);
+    out.push('\n');
+    render_labels(report, &mut out);
+    render_confused(report, &mut out);
+    for caution in cautions(report) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "\nNote: {caution}");
+    }
+    out
+}
+
+/// A figure with three decimals, or – where it is undefined.
+pub fn figure(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_string(), |value| format!("{value:.3}"))
+}
+
+/// Where the headline misleads, in sentences.
+pub fn cautions(report: &Report) -> Vec<String> {
+    let mut cautions = Vec::new();
+    if let (Some(accuracy), Some(guess)) = (report.accuracy, report.constant_guess_accuracy)
+        && report.n_texts > 1
+        && accuracy <= guess
+    {
+        cautions.push(format!(
+            "always giving the most frequent answer would be right for {:.1} % of the texts, this model is for {:.1} %.",
+            100.0 * guess,
+            100.0 * accuracy
+        ));
+    } else if let (Some(accuracy), Some(macro_f1)) = (report.accuracy, report.macro_.f1)
+        && report.task == TaskKind::SingleLabel
+        && accuracy - macro_f1 > 0.1
+    {
+        cautions.push("accuracy is far above macro F1: rare labels do worse than the headline says.".to_string());
+    }
+    let unseen: Vec<&str> = report
+        .labels
+        .iter()
+        .filter(|label| label.support == 0)
+        .map(|label| label.label.as_str())
+        .collect();
+    if !unseen.is_empty() && report.n_texts > 0 {
+        cautions.push(format!(
+            "no text here carries {}: nothing can be said about recall.",
+            listed(&unseen)
+        ));
+    }
+    cautions
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first, second, _, _, ..] => format!("{first}, {second} and {} more", names.len() - 2),
+        few => few.join(", "),
+    }
+}
+
+fn render_headline(report: &Report, out: &mut String) {
+    let shown: Vec<_> = METRICS
+        .iter()
+        .filter(|metric| metric.task.is_none_or(|task| task == report.task))
+        .filter(|metric| !metric.id.ends_with("_precision") || metric.id == "macro_average_precision")
+        .filter(|metric| !metric.id.ends_with("_recall"))
+        .filter(|metric| !(report.task == TaskKind::SingleLabel && matches!(metric.id, "hamming_loss" | "micro_f1")))
+        .collect();
+    let width = shown
+        .iter()
+        .map(|metric| metric.title.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("Texts".len());
+    let _ = writeln!(out, "{:<width$}  {:>7}", "Texts", report.n_texts);
+    for metric in shown {
+        let interval = report.intervals.as_ref().and_then(|intervals| match metric.id {
+            "accuracy" | "subset_accuracy" => Some(intervals.accuracy),
+            "macro_f1" => Some(intervals.macro_f1),
+            _ => None,
+        });
+        let spread = interval.map_or(String::new(), |i| format!("  {:.3} to {:.3}", i.low, i.high));
+        let _ = writeln!(
+            out,
+            "{:<width$}  {:>7}{spread}",
+            metric.title,
+            figure((metric.value)(report))
+        );
+    }
+}
+
+fn render_labels(report: &Report, out: &mut String) {
+    let names = report.labels.iter().map(|label| cut(&label.label).chars().count());
+    let width = names.max().unwrap_or(0).max("weighted avg".len());
+    let multi = report.task == TaskKind::MultiLabel;
+    let threshold_title = if multi { "  threshold" } else { "" };
+    let _ = writeln!(
+        out,
+        "{:width$}  precision  recall      f1  support{threshold_title}",
+        ""
+    );
+    for label in &report.labels {
+        let threshold = label
+            .threshold
+            .map_or(String::new(), |threshold| format!("  {threshold:>9.3}"));
+        let averages = Averages {
+            precision: label.precision,
+            recall: label.recall,
+            f1: label.f1,
+        };
+        render_row(&cut(&label.label), width, averages, label.support, &threshold, out);
+    }
+    out.push('\n');
+    let all: Counts = report.labels.iter().map(|label| label.counts).sum();
+    for (name, averages) in [
+        ("micro avg", report.micro),
+        ("macro avg", report.macro_),
+        ("weighted avg", report.weighted),
+    ] {
+        render_row(name, width, averages, all.support(), "", out);
+    }
+}
+
+fn render_row(name: &str, width: usize, figures: Averages, support: usize, tail: &str, out: &mut String) {
+    let [precision, recall, f1] = [figures.precision, figures.recall, figures.f1].map(figure);
+    let _ = writeln!(
+        out,
+        "{name:<width$}  {precision:>9}  {recall:>6}  {f1:>6}  {support:>7}{tail}"
+    );
+}
+
+fn render_confused(report: &Report, out: &mut String) {
+    let pairs = report
+        .confusion
+        .iter()
+        .flat_map(|confusion| confusion.most_confused(N_CONFUSED));
+    let name = |column: usize| {
+        report
+            .labels
+            .get(column)
+            .map_or(String::new(), |label| cut(&label.label))
+    };
+    for (at, pair) in pairs.enumerate() {
+        if at == 0 {
+            out.push_str("\nMost confused (true label, taken for)\n");
+        }
+        let _ = writeln!(
+            out,
+            "{:>7}  {} → {}",
+            pair.n_texts,
+            name(pair.truth),
+            name(pair.decided)
+        );
+    }
+}
+
+fn cut(name: &str) -> String {
+    if name.chars().count() <= MAX_NAME {
+        return name.to_string();
+    }
+    name.chars().take(MAX_NAME - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::metrics::{Evaluation, ScoreMatrix};
+
+    fn report(task: TaskKind, rows: &[[f32; 3]], truth: &[Vec<usize>]) -> Report {
+        let labels = ["billing", "shipping", "account"].map(String::from);
+        let scores = ScoreMatrix::from_rows(3, rows).unwrap();
+        let thresholds = &[0.5; 3];
+        Evaluation {
+            task,
+            labels: &labels,
+            truth,
+            scores: &scores,
+            thresholds,
+            resampling: None,
+        }
+        .report()
+        .unwrap()
+    }
+
+    #[test]
+    fn a_single_label_report_reads_like_scikit_learns() {
+        let rows = [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7]];
+        let text = render(&report(
+            TaskKind::SingleLabel,
+            &rows,
+            &[vec![0], vec![1], vec![1], vec![1]],
+        ));
+        // classification_report([0, 1, 1, 1], [0, 1, 0, 2], digits=3)
+        let expected = "\
+              precision  recall      f1  support
+billing           0.500   1.000   0.667        1
+shipping          1.000   0.333   0.500        3
+account           0.000       –   0.000        0
+
+micro avg         0.500   0.500   0.500        4
+macro avg         0.500   0.444   0.389        4
+weighted avg      0.875   0.500   0.542        4
+
+Most confused (true label, taken for)
+      1  shipping → billing
+      1  shipping → account
+";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.starts_with("Texts"), "{text}");
+        assert!(text.contains("Accuracy                   0.500\n"), "{text}");
+        assert!(
+            text.contains("Note: always giving the most frequent answer would be right for 75.0 %"),
+            "{text}"
+        );
+        assert!(text.contains("Note: no text here carries account"), "{text}");
+    }
+
+    #[test]
+    fn a_multi_label_report_shows_thresholds_and_no_pairs() {
+        let rows = [[0.8, 0.6, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1]];
+        let text = render(&report(TaskKind::MultiLabel, &rows, &[vec![0, 1], vec![1], vec![0, 2]]));
+        for part in [
+            "Hamming loss",
+            "Subset accuracy",
+            "Micro F1",
+            "Weighted F1",
+            "Macro average precision",
+            "threshold\n",
+        ] {
+            assert!(text.contains(part), "{part} is missing from\n{text}");
+        }
+        assert!(
+            text.contains("billing           1.000   1.000   1.000        2      0.500\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("account               –   0.000   0.000        1      0.500\n"),
+            "{text}"
+        );
+        assert!(!text.contains("Most confused") && !text.contains("NaN"), "{text}");
+    }
+
+    #[test]
+    fn long_names_are_cut_and_no_texts_are_no_trouble() {
+        assert_eq!(cut(&"ü".repeat(60)).chars().count(), MAX_NAME);
+        let text = render(&report(TaskKind::SingleLabel, &[], &[]));
+        assert!(
+            text.contains('–') && !text.contains("NaN") && !text.contains("Note"),
+            "{text}"
+        );
+    }
+}
