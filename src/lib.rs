@@ -1,6 +1,7 @@
 //! Handful: label a handful of texts, train a classifier, tune it, export it. See `docs/ARCHITECTURE.md`.
 
 pub mod core;
+pub mod io;
 pub mod model;
 #[cfg(feature = "gui")]
 pub mod ui;
