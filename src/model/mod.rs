@@ -1,9 +1,33 @@
-//! Encoders, heads, embedding: everything that turns texts into numbers.
+//! Encoders, their differentiable operations, tokenising, embedding, heads and the folders they live in, on candle.
 //!
-//! Not here: SQL, widgets, project files, training loops.
+//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here reads a pickle, and only `catalog`, which fetches a
+//! named model into the cache, asks the network.
+//!
+//! An [`Encoder`] is one folder on disk: tokenizer, transformer, pooling. It turns texts into rows of numbers, either for use
+//! ([`Encoder::embed`]) or for training ([`Encoder::forward`], then [`Encoder::backward`]).
 
+pub mod architecture;
+pub mod batch;
+pub mod bert;
+pub mod embed;
 pub mod embeddings;
+pub mod encoder;
+#[cfg(test)]
+mod encoder_tests;
+pub mod error;
 pub mod head;
+pub mod ops;
+pub mod parameters;
+pub mod pooling;
+pub mod save;
+pub mod sentence_transformer;
+#[cfg(test)]
+pub mod testing;
+pub mod tokenize;
 
+pub use batch::Tokens;
 pub use embeddings::Embeddings;
+pub use encoder::Encoder;
+pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
+pub use ops::dropout::Dropout;

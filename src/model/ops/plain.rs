@@ -1,0 +1,213 @@
+//! The operations as compositions of candle's own, for every device. Slower than the tape, and the reference its tests compare with.
+
+use super::dropout::{Dropout, Mask, Masks};
+use super::pool::SHORTEST;
+use super::{LayerNorm, Linear, Ops};
+use crate::model::error::Result;
+use crate::model::parameters::{Param, Parameters};
+use candle_core::{D, Device, Tensor};
+use std::sync::Arc;
+
+/// One forward pass in candle's graph.
+pub struct Plain {
+    parameters: Arc<Parameters>,
+    starts: Vec<usize>,
+    device: Device,
+    masks: Option<Masks>,
+    detached: bool,
+    padding: Option<Padding>,
+}
+
+/// Where packed rows go in a padded batch, and back.
+#[derive(Clone)]
+struct Padding {
+    /// For each place of the padded batch the packed row, 0 where there is none; `(n_texts · longest)`.
+    rows: Tensor,
+    /// For each packed row its place in the padded batch; `(rows)`.
+    places: Tensor,
+    /// 0 where a key exists, a large negative number where not; `(n_texts, 1, 1, longest)`.
+    bias: Tensor,
+    longest: usize,
+}
+
+impl Plain {
+    /// A pass over texts that start at `starts`; `detached` passes keep no graph.
+    pub fn new(
+        parameters: Arc<Parameters>,
+        starts: &[usize],
+        dropout: Option<&mut Dropout>,
+        detached: bool,
+        device: &Device,
+    ) -> Plain {
+        Plain {
+            parameters,
+            starts: starts.to_vec(),
+            device: device.clone(),
+            masks: dropout.map(Dropout::next_pass),
+            detached,
+            padding: None,
+        }
+    }
+
+    fn parameter(&self, parameter: Param) -> Tensor {
+        let var = self.parameters.var(parameter);
+        if self.detached {
+            var.as_detached_tensor()
+        } else {
+            var.as_tensor().clone()
+        }
+    }
+
+    fn mask(&mut self, prob: f64) -> Option<Mask> {
+        self.masks.as_mut().and_then(|masks| masks.next_place(prob))
+    }
+
+    fn n_texts(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    fn padding(&mut self) -> Result<Padding> {
+        if let Some(padding) = &self.padding {
+            return Ok(padding.clone());
+        }
+        let longest = self.starts.windows(2).map(|rows| rows[1] - rows[0]).max().unwrap_or(0);
+        let (mut rows, mut places, mut bias) = (Vec::new(), Vec::new(), Vec::new());
+        for (text, range) in self.starts.windows(2).enumerate() {
+            for place in 0..longest {
+                let row = range[0] + place;
+                let exists = row < range[1];
+                rows.push(if exists { row as u32 } else { 0 });
+                bias.push(if exists { 0f32 } else { -1e30 });
+                if exists {
+                    places.push((text * longest + place) as u32);
+                }
+            }
+        }
+        let padding = Padding {
+            rows: Tensor::new(rows, &self.device)?,
+            places: Tensor::new(places, &self.device)?,
+            bias: Tensor::from_vec(bias, (self.n_texts(), 1, 1, longest), &self.device)?,
+            longest,
+        };
+        self.padding = Some(padding.clone());
+        Ok(padding)
+    }
+
+    /// The mask of the probabilities, laid out as the fused attention numbers them.
+    fn attention_mask(&self, mask: &Mask, n_heads: usize, longest: usize) -> Result<Tensor> {
+        let mut factors = vec![0f32; self.n_texts() * n_heads * longest * longest];
+        for (block, square) in factors.chunks_exact_mut((longest * longest).max(1)).enumerate() {
+            let text = block / n_heads;
+            let n = self.starts[text + 1] - self.starts[text];
+            let mask = mask.block(block);
+            for query in 0..n {
+                for key in 0..n {
+                    square[query * longest + key] = mask.factor((query * n + key) as u32);
+                }
+            }
+        }
+        Ok(Tensor::from_vec(
+            factors,
+            (self.n_texts(), n_heads, longest, longest),
+            &self.device,
+        )?)
+    }
+}
+
+/// Softmax over the last dimension, from differentiable pieces.
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    let exp = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    Ok(exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)?)
+}
+
+impl Ops for Plain {
+    type Value = Tensor;
+
+    fn gather(&mut self, tables: &[(Param, &[u32])]) -> Result<Tensor> {
+        let mut sum: Option<Tensor> = None;
+        for (table, index) in tables {
+            let rows = self
+                .parameter(*table)
+                .index_select(&Tensor::new(*index, &self.device)?, 0)?;
+            sum = Some(match sum {
+                Some(sum) => (sum + rows)?,
+                None => rows,
+            });
+        }
+        sum.ok_or_else(|| crate::model::ModelError::Input("there is no table to look tokens up in".into()))
+    }
+
+    fn linear(&mut self, x: &Tensor, layers: &[Linear]) -> Result<Tensor> {
+        let outs = layers
+            .iter()
+            .map(|layer| {
+                Ok(x.matmul(&self.parameter(layer.weight).t()?)?
+                    .broadcast_add(&self.parameter(layer.bias))?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&outs, 1)?)
+    }
+
+    fn attention(&mut self, qkv: &Tensor, n_heads: usize, prob: f64) -> Result<Tensor> {
+        let mask = self.mask(prob);
+        let padding = self.padding()?;
+        let (n, longest, width) = (self.n_texts(), padding.longest, qkv.dim(1)? / 3);
+        let padded = qkv
+            .index_select(&padding.rows, 0)?
+            .reshape((n, longest, 3, n_heads, width / n_heads))?;
+        let part =
+            |i: usize| -> Result<Tensor> { Ok(padded.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous()?) };
+        let (queries, keys, values) = (part(0)?, part(1)?, part(2)?);
+        let scores = (queries.matmul(&keys.t()?.contiguous()?)? / ((width / n_heads) as f64).sqrt())?
+            .broadcast_add(&padding.bias)?;
+        let mut probs = softmax(&scores)?;
+        if let Some(mask) = mask {
+            probs = (probs * self.attention_mask(&mask, n_heads, longest)?)?;
+        }
+        let out = probs
+            .matmul(&values)?
+            .transpose(1, 2)?
+            .contiguous()?
+            .reshape((n * longest, width))?;
+        Ok(out.index_select(&padding.places, 0)?)
+    }
+
+    fn gelu(&mut self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.gelu_erf()?)
+    }
+
+    fn add_norm(&mut self, x: &Tensor, residual: Option<&Tensor>, prob: f64, norm: LayerNorm) -> Result<Tensor> {
+        let x = self.dropout(x, prob)?;
+        let sum = match residual {
+            Some(residual) => (x + residual)?,
+            None => x,
+        };
+        let centred = sum.broadcast_sub(&sum.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let unit = centred.broadcast_div(&(variance + norm.eps)?.sqrt()?)?;
+        Ok(unit
+            .broadcast_mul(&self.parameter(norm.weight))?
+            .broadcast_add(&self.parameter(norm.bias))?)
+    }
+
+    fn dropout(&mut self, x: &Tensor, prob: f64) -> Result<Tensor> {
+        match self.mask(prob) {
+            Some(mask) => Ok((x * Tensor::from_vec(mask.factors(x.elem_count()), x.shape(), &self.device)?)?),
+            None => Ok(x.clone()),
+        }
+    }
+
+    fn pool(&mut self, x: &Tensor, weights: &[f32]) -> Result<Tensor> {
+        let n_rows = weights.len();
+        let mut matrix = vec![0f32; self.n_texts() * n_rows];
+        for (text, range) in self.starts.windows(2).enumerate() {
+            matrix[text * n_rows + range[0]..text * n_rows + range[1]].copy_from_slice(&weights[range[0]..range[1]]);
+        }
+        Ok(Tensor::from_vec(matrix, (self.n_texts(), n_rows), &self.device)?.matmul(x)?)
+    }
+
+    fn normalize(&mut self, x: &Tensor) -> Result<Tensor> {
+        let length = x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(SHORTEST as f64)?;
+        Ok(x.broadcast_div(&length)?)
+    }
+}
