@@ -3,5 +3,6 @@
 pub mod core;
 pub mod io;
 pub mod model;
+pub mod store;
 #[cfg(feature = "gui")]
 pub mod ui;

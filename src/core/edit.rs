@@ -55,7 +55,9 @@ pub enum Change {
     /// One per label of the run, each in 0..=1, in the run's label order.
     Thresholds {
         run: RunId,
+        #[serde(with = "exact")]
         before: Vec<f64>,
+        #[serde(with = "exact")]
         after: Vec<f64>,
     },
     /// Whether the texts of an import are present. Undoing an import hides them, redoing shows them.
@@ -67,6 +69,11 @@ pub enum Change {
 }
 
 impl Edit {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// The edit that takes this one back.
     pub fn inverse(&self) -> Edit {
         Edit {
@@ -91,5 +98,22 @@ impl Change {
             Change::Thresholds { before, after, .. } => std::mem::swap(before, after),
         }
         inverse
+    }
+}
+
+/// Numbers as decimal strings: a journalled value must come back bit for bit, which JSON numbers do not promise.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(f64::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let written = Vec::<String>::deserialize(deserializer)?;
+        written
+            .iter()
+            .map(|value| value.parse().map_err(D::Error::custom))
+            .collect()
     }
 }

@@ -31,18 +31,32 @@ pub struct Label {
     pub description: String,
 }
 
-/// All labels of a project, by id.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// All labels of a project, by id. Two trees are equal when their labels are, whatever was deleted before.
+#[derive(Debug, Clone, Default)]
 pub struct LabelTree {
     labels: BTreeMap<LabelId, Label>,
+    /// The largest id ever used, deleted labels included.
+    last_id: i64,
+}
+
+impl PartialEq for LabelTree {
+    fn eq(&self, other: &Self) -> bool {
+        self.labels == other.labels
+    }
 }
 
 impl LabelTree {
     /// From labels in any order.
     pub fn new(labels: impl IntoIterator<Item = Label>) -> Self {
-        LabelTree {
-            labels: labels.into_iter().map(|label| (label.id, label)).collect(),
-        }
+        let labels: BTreeMap<_, _> = labels.into_iter().map(|label| (label.id, label)).collect();
+        let last_id = labels.keys().next_back().map_or(0, |id| id.0);
+        LabelTree { labels, last_id }
+    }
+
+    /// The same tree, knowing that ids up to `last_id` were used by labels that have since been deleted.
+    pub fn with_last_id(mut self, last_id: i64) -> Self {
+        self.last_id = self.last_id.max(last_id);
+        self
     }
 
     /// How many labels there are.
@@ -67,6 +81,7 @@ impl LabelTree {
 
     /// Sets or removes one label; the caller keeps parents consistent (see [`super::Edit`]).
     pub(super) fn set(&mut self, id: LabelId, label: Option<Label>) {
+        self.last_id = self.last_id.max(id.0);
         match label {
             Some(label) => self.labels.insert(id, label),
             None => self.labels.remove(&id),
@@ -168,8 +183,8 @@ impl LabelTree {
         }
     }
 
-    /// The id after the largest one in use.
+    /// The id after the largest one ever used, so that ids of deleted labels never come back as another label.
     pub fn next_id(&self) -> LabelId {
-        LabelId(self.labels.keys().next_back().map_or(1, |id| id.0 + 1))
+        LabelId(self.last_id + 1)
     }
 }

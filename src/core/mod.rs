@@ -4,9 +4,11 @@
 
 pub mod annotation;
 pub mod edit;
+pub mod edit_error;
 pub mod ids;
 pub mod incoming;
 pub mod label;
+pub mod label_edits;
 pub mod metrics;
 pub mod queue;
 pub mod report;
@@ -14,10 +16,12 @@ pub mod rng;
 pub mod run;
 pub mod state;
 pub mod text;
+pub mod text_edits;
 pub mod thresholds;
 
 pub use annotation::{Annotation, How};
 pub use edit::{Change, Edit};
+pub use edit_error::EditError;
 pub use ids::{EditId, ImportId, LabelId, RunId, TextId};
 pub use incoming::{NewText, Problem};
 pub use label::{Label, LabelTree};

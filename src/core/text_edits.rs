@@ -1,0 +1,226 @@
+//! Edits over texts and runs: annotating one or many, splits, flags, notes, deleting, thresholds.
+//!
+//! Pure functions from the state to an [`Edit`]; nothing changes until the edit is applied. Texts that already are as asked are
+//! left out, and [`EditError::NothingToDo`] says when none remain.
+
+use std::collections::BTreeSet;
+
+use super::edit_error::EditError;
+use super::label_edits::clipped;
+use super::{Annotation, Change, Edit, How, LabelId, ProjectState, RunId, Split, TaskKind, Text, TextId};
+
+/// Sets the labels of texts. `None` takes the annotation away; no labels at all is a decision, "none of them", which only
+/// multi-label projects know.
+pub fn annotate(
+    state: &ProjectState,
+    texts: &[TextId],
+    labels: Option<&[LabelId]>,
+    who: &str,
+    at_millis: i64,
+    how: How,
+) -> Result<Edit, EditError> {
+    let after = labels.map(|labels| Annotation::new(labels.to_vec(), who, at_millis, how));
+    if let Some(annotation) = &after {
+        check_labels(state, &annotation.labels)?;
+    }
+    let title = match &after {
+        None => format!("Remove the labels of {}", n_texts(texts.len())),
+        Some(annotation) => format!(
+            "Label {} {}",
+            n_texts(texts.len()),
+            label_names(state, &annotation.labels)
+        ),
+    };
+    over_texts(state, texts, title, |text| {
+        (text.annotation != after).then(|| annotation_change(text, after.clone()))
+    })
+}
+
+/// Adds one label to texts, next to those they have. In a single-label project it replaces the one they have.
+pub fn add_label(
+    state: &ProjectState,
+    texts: &[TextId],
+    label: LabelId,
+    who: &str,
+    at_millis: i64,
+    how: How,
+) -> Result<Edit, EditError> {
+    if state.task == TaskKind::SingleLabel {
+        return annotate(state, texts, Some(&[label]), who, at_millis, how);
+    }
+    check_labels(state, &[label])?;
+    let title = format!("Add {} to {}", label_names(state, &[label]), n_texts(texts.len()));
+    over_texts(state, texts, title, |text| {
+        let mut labels = text
+            .annotation
+            .as_ref()
+            .map(|annotation| annotation.labels.clone())
+            .unwrap_or_default();
+        let is_new = !labels.contains(&label);
+        labels.push(label);
+        is_new.then(|| annotation_change(text, Some(Annotation::new(labels, who, at_millis, how))))
+    })
+}
+
+/// Takes one label off texts. What remains stays annotated, except in a single-label project, where nothing remains.
+pub fn remove_label(
+    state: &ProjectState,
+    texts: &[TextId],
+    label: LabelId,
+    who: &str,
+    at_millis: i64,
+    how: How,
+) -> Result<Edit, EditError> {
+    let name = state
+        .labels
+        .get(label)
+        .ok_or(EditError::UnknownLabel(label))?
+        .name
+        .as_str();
+    let title = format!("Remove {} from {}", clipped(name), n_texts(texts.len()));
+    over_texts(state, texts, title, |text| {
+        let annotation = text
+            .annotation
+            .as_ref()
+            .filter(|annotation| annotation.labels.contains(&label))?;
+        let rest = annotation
+            .labels
+            .iter()
+            .copied()
+            .filter(|&known| known != label)
+            .collect();
+        let after = (state.task == TaskKind::MultiLabel).then(|| Annotation::new(rest, who, at_millis, how));
+        Some(annotation_change(text, after))
+    })
+}
+
+/// Puts texts into a split; `None` takes them out of theirs.
+pub fn set_split(state: &ProjectState, texts: &[TextId], split: Option<Split>) -> Result<Edit, EditError> {
+    let title = match split {
+        Some(split) => format!("Move {} to {}", n_texts(texts.len()), split.name()),
+        None => format!("Take {} out of their split", n_texts(texts.len())),
+    };
+    over_texts(state, texts, title, |text| {
+        (text.split != split).then_some(Change::Split {
+            text: text.id,
+            before: text.split,
+            after: split,
+        })
+    })
+}
+
+/// Marks texts for a second look, or takes the mark away.
+pub fn set_flag(state: &ProjectState, texts: &[TextId], flagged: bool) -> Result<Edit, EditError> {
+    let verb = if flagged { "Flag" } else { "Unflag" };
+    over_texts(state, texts, format!("{verb} {}", n_texts(texts.len())), |text| {
+        (text.flagged != flagged).then_some(Change::Flag {
+            text: text.id,
+            before: text.flagged,
+            after: flagged,
+        })
+    })
+}
+
+/// Writes a remark on a text; an empty one removes it.
+pub fn set_note(state: &ProjectState, text: TextId, note: &str) -> Result<Edit, EditError> {
+    over_texts(state, &[text], "Change a note".to_owned(), |text| {
+        (text.note != note).then(|| Change::Note {
+            text: text.id,
+            before: text.note.clone(),
+            after: note.to_owned(),
+        })
+    })
+}
+
+/// Hides texts everywhere; undo brings them back.
+pub fn delete_texts(state: &ProjectState, texts: &[TextId]) -> Result<Edit, EditError> {
+    over_texts(state, texts, format!("Delete {}", n_texts(texts.len())), |text| {
+        (!text.deleted).then_some(Change::Deleted {
+            text: text.id,
+            before: false,
+            after: true,
+        })
+    })
+}
+
+/// Sets the decision thresholds of a run, one per label in the run's order, each in 0..=1.
+pub fn set_thresholds(state: &ProjectState, run: RunId, thresholds: &[f64]) -> Result<Edit, EditError> {
+    let known = state.run(run).ok_or(EditError::UnknownRun(run))?;
+    if thresholds.len() != known.labels.len() {
+        return Err(EditError::ThresholdCount {
+            expected: known.labels.len(),
+            found: thresholds.len(),
+        });
+    }
+    if let Some(&outside) = thresholds.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+        return Err(EditError::ThresholdRange(outside));
+    }
+    if known.thresholds == thresholds {
+        return Err(EditError::NothingToDo);
+    }
+    let change = Change::Thresholds {
+        run,
+        before: known.thresholds.clone(),
+        after: thresholds.to_vec(),
+    };
+    Ok(Edit {
+        title: format!("Set the thresholds of {}", known.name),
+        changes: vec![change],
+    })
+}
+
+pub(super) fn annotation_change(text: &Text, after: Option<Annotation>) -> Change {
+    Change::Annotation {
+        text: text.id,
+        before: text.annotation.clone(),
+        after,
+    }
+}
+
+pub(super) fn n_texts(count: usize) -> String {
+    if count == 1 {
+        "1 text".to_owned()
+    } else {
+        format!("{count} texts")
+    }
+}
+
+fn over_texts(
+    state: &ProjectState,
+    texts: &[TextId],
+    title: String,
+    change: impl Fn(&Text) -> Option<Change>,
+) -> Result<Edit, EditError> {
+    let mut changes = Vec::with_capacity(texts.len());
+    for id in texts.iter().copied().collect::<BTreeSet<_>>() {
+        let text = state.text(id).ok_or(EditError::UnknownText(id))?;
+        changes.extend(change(text));
+    }
+    if changes.is_empty() {
+        Err(EditError::NothingToDo)
+    } else {
+        Ok(Edit { title, changes })
+    }
+}
+
+fn check_labels(state: &ProjectState, labels: &[LabelId]) -> Result<(), EditError> {
+    if let Some(&unknown) = labels.iter().find(|label| state.labels.get(**label).is_none()) {
+        return Err(EditError::UnknownLabel(unknown));
+    }
+    if state.task == TaskKind::SingleLabel && labels.len() != 1 {
+        return Err(EditError::NotOneLabel(labels.len()));
+    }
+    Ok(())
+}
+
+fn label_names(state: &ProjectState, labels: &[LabelId]) -> String {
+    let names: Vec<_> = labels
+        .iter()
+        .filter_map(|&id| state.labels.get(id))
+        .map(|label| &*label.name)
+        .collect();
+    match names.as_slice() {
+        [] => "none of them".to_owned(),
+        names => clipped(&names.join(", ")),
+    }
+}

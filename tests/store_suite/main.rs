@@ -1,0 +1,7 @@
+//! The store through its public face: files, edits, imports, runs, and what a crash leaves.
+
+#![allow(clippy::unwrap_used)] // also outside test functions: everything here is a test
+
+mod edits;
+mod random_edits;
+mod support;
