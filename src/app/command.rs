@@ -1,0 +1,234 @@
+//! Everything a person can ask for, as values: the window, the palette and the command line issue the same commands.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+
+use super::{App, Project, now_millis, sample};
+use crate::core::thresholds::Objective;
+use crate::core::{Edit, Label, LabelId, Run, RunId, ScoreKind, TaskKind, label_edits};
+use crate::io::import::{self, ReadOptions};
+use crate::jobs::snapshot::Snapshot;
+use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest};
+use crate::store::Store;
+use crate::train;
+
+/// A request. Some are done when [`App::execute`] returns, others start a job.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Makes a project file and opens it. `labels`: paths.
+    NewProject { path: PathBuf, task: TaskKind, labels: Vec<Vec<String>> },
+    /// Opens a project file.
+    Open(PathBuf),
+    /// Makes the sample project in a folder (unless it is there) and opens it.
+    OpenSample { folder: PathBuf },
+    /// Closes the project once everything is on disk.
+    Close,
+    /// Reads the first rows of a file.
+    PreviewImport { file: PathBuf, options: ReadOptions },
+    /// Imports a file.
+    Import { file: PathBuf, options: ReadOptions },
+    /// Any edit of texts, annotations, labels or thresholds.
+    Edit(Edit),
+    /// Takes the last edit back.
+    Undo,
+    /// Does the last undone edit again.
+    Redo,
+    /// Trains a model. `options`: `id=value` pairs of the method.
+    Train { method: String, encoder: Option<String>, seed: u64, options: Vec<(String, String)> },
+    /// Asks a job to stop; training keeps what it has.
+    Stop(JobId),
+    /// Gathers scores and metrics of a run.
+    Evaluate { run: RunId, kind: ScoreKind },
+    /// Chooses the thresholds of a run.
+    Tune { run: RunId, objective: Objective },
+    /// Writes a run's model to a new folder and checks it.
+    ExportModel { run: RunId, out: PathBuf },
+    /// Writes texts and annotations.
+    ExportAnnotations { format: String, out: PathBuf },
+    /// Fetches a known model.
+    GetModel(String),
+    /// Copies a model folder into the catalog.
+    AddModel(PathBuf),
+}
+
+impl App {
+    /// Does what was asked, or starts the job that does it.
+    pub fn execute(&mut self, command: Command) -> anyhow::Result<Option<JobId>> {
+        let job = match command {
+            Command::NewProject { path, task, labels } => self.new_project(path, task, labels),
+            Command::Open(path) => self.open(move || Ok(Store::open(&path)?)),
+            Command::OpenSample { folder } => {
+                let who = self.settings.who.clone();
+                self.open(move || sample::open(&folder, &who))
+            }
+            Command::Close => return self.close().map(|()| None),
+            Command::PreviewImport { file, options } => self.jobs.start(JobKind::PreviewImport, move |_| {
+                Ok(Outcome::Preview(Box::new(import::preview(&file, &options)?)))
+            }),
+            Command::Import { file, options } => self.import(file, options)?,
+            Command::Edit(edit) => {
+                self.project_mut()?.apply(edit);
+                return Ok(None);
+            }
+            Command::Undo => self.travel(Store::undo)?,
+            Command::Redo => self.travel(Store::redo)?,
+            Command::Train { method, encoder, seed, options } => self.train(&method, encoder, seed, &options)?,
+            Command::Stop(job) => {
+                self.jobs.cancel(job);
+                return Ok(None);
+            }
+            Command::Evaluate { run, kind } => self.evaluate(run, kind)?,
+            Command::Tune { run, objective } => self.tune(run, objective)?,
+            Command::ExportModel { run, out } => self.export_model(run, out)?,
+            Command::ExportAnnotations { format, out } => self.export_annotations(format, out)?,
+            Command::GetModel(name) => {
+                let catalog = self.catalog.clone();
+                self.jobs.start(JobKind::GetModel, move |job| jobs::models::get(job, &catalog, &name))
+            }
+            Command::AddModel(dir) => {
+                let catalog = self.catalog.clone();
+                self.jobs.start(JobKind::GetModel, move |_| Ok(Outcome::ModelReady(catalog.add(&dir, None)?)))
+            }
+        };
+        Ok(Some(job))
+    }
+
+    fn open(&mut self, open: impl FnOnce() -> anyhow::Result<Store> + Send + 'static) -> JobId {
+        self.project = None;
+        self.jobs.start(JobKind::Open, move |_| {
+            let store = open()?;
+            let state = store.load()?;
+            let history = store.history()?;
+            Ok(Outcome::Opened(Box::new(Opened { store, state, history })))
+        })
+    }
+
+    fn new_project(&mut self, path: PathBuf, task: TaskKind, labels: Vec<Vec<String>>) -> JobId {
+        self.open(move || {
+            let store = Store::create(&path, task)?;
+            let edit = label_edits::create_labels(&store.load()?, &labels)?;
+            if !edit.changes.is_empty() {
+                store.apply(&edit)?;
+            }
+            Ok(store)
+        })
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        self.jobs.cancel_all();
+        let saved = self.wait_saved();
+        self.project = None;
+        saved
+    }
+
+    pub(super) fn start_suggester(&self, store: &Store) -> Option<Suggester> {
+        self.suggests.then(|| {
+            let encoder = self.settings.encoder.clone();
+            Suggester::start(self.catalog.clone(), encoder, store.files_dir(), self.n_threads, self.jobs.wake())
+        })
+    }
+
+    fn import(&mut self, file: PathBuf, options: ReadOptions) -> anyhow::Result<JobId> {
+        ensure!(self.running(JobKind::Import).is_none(), "an import is running; wait for it or stop it");
+        let store = self.project()?.store.clone();
+        let who = self.settings.who.clone();
+        self.preview = None;
+        Ok(self.jobs.start(JobKind::Import, move |job| jobs::import::run(job, &store, file, &options, &who, now_millis())))
+    }
+
+    fn travel(&mut self, step: fn(&Store) -> Result<Option<Edit>, crate::store::StoreError>) -> anyhow::Result<JobId> {
+        let store = self.project()?.store.clone();
+        Ok(self.jobs.start(JobKind::History, move |_| {
+            let edit = step(&store)?;
+            let history = store.history()?;
+            Ok(Outcome::History(edit.map(|edit| (edit, history))))
+        }))
+    }
+
+    fn train(
+        &mut self,
+        method: &str,
+        encoder: Option<String>,
+        seed: u64,
+        options: &[(String, String)],
+    ) -> anyhow::Result<JobId> {
+        ensure!(self.running(JobKind::Train).is_none(), "a training is running; wait for it or stop it");
+        let method = train::method(method)?;
+        let request = TrainRequest {
+            method,
+            options: method.parse(options)?,
+            seed,
+            encoder: encoder.unwrap_or_else(|| self.settings.encoder.clone()),
+            n_threads: self.n_threads,
+        };
+        self.catalog.path(&request.encoder)?;
+        let project = self.project()?;
+        let snapshot = Snapshot::take(&project.state);
+        check_trainable(project, &snapshot)?;
+        let store = project.store.clone();
+        let catalog = self.catalog.clone();
+        Ok(self.jobs.start(JobKind::Train, move |job| {
+            jobs::training::run(job, &store, &catalog, snapshot, request, now_millis())
+        }))
+    }
+
+    fn run(&self, run: RunId) -> anyhow::Result<Run> {
+        self.project()?.state.run(run).cloned().with_context(|| format!("there is no run {run}"))
+    }
+
+    fn evaluate(&mut self, run: RunId, kind: ScoreKind) -> anyhow::Result<JobId> {
+        let run = self.run(run)?;
+        let project = self.project()?;
+        let (store, state) = (project.store.clone(), project.state.clone());
+        Ok(self.jobs.start(JobKind::Evaluate, move |job| jobs::evaluate::run(job, &store, &state, &run, kind)))
+    }
+
+    fn tune(&mut self, run: RunId, objective: Objective) -> anyhow::Result<JobId> {
+        let run = self.run(run)?;
+        let kind = Project::tuning_kind(&run);
+        let project = self.project()?;
+        let (store, state) = (project.store.clone(), project.state.clone());
+        Ok(self.jobs.start(JobKind::Evaluate, move |job| jobs::evaluate::tune(job, &store, &state, &run, kind, objective)))
+    }
+
+    fn export_model(&mut self, run: RunId, out: PathBuf) -> anyhow::Result<JobId> {
+        let run = self.run(run)?;
+        let project = self.project()?;
+        let store = project.store.clone();
+        let texts: Vec<std::sync::Arc<str>> =
+            project.state.texts().take(jobs::export::N_CHECKED).map(|text| text.body.clone()).collect();
+        Ok(self.jobs.start(JobKind::ExportModel, move |job| {
+            let texts: Vec<&str> = texts.iter().map(|body| &**body).collect();
+            jobs::export::run(job, &store, &run, &out, &texts)
+        }))
+    }
+
+    fn export_annotations(&mut self, format: String, out: PathBuf) -> anyhow::Result<JobId> {
+        let state = self.project()?.state.clone();
+        Ok(self.jobs.start(JobKind::ExportAnnotations, move |_| {
+            Ok(Outcome::AnnotationsExported(jobs::export::annotations(&state, &format, &out)?))
+        }))
+    }
+}
+
+/// Says what is missing before a thread is started.
+fn check_trainable(project: &Project, snapshot: &Snapshot) -> anyhow::Result<()> {
+    if snapshot.train.is_empty() {
+        bail!("no text that may train has a label yet: label a few texts of each class first");
+    }
+    if project.state.task == TaskKind::SingleLabel && snapshot.labels.len() < 2 {
+        bail!("all labelled texts have the same label: label texts of at least two classes");
+    }
+    Ok(())
+}
+
+/// The label with this path or unambiguous name.
+pub fn find_label<'a>(project: &'a Project, written: &str) -> anyhow::Result<&'a Label> {
+    let labels = &project.state.labels;
+    let id: Option<LabelId> = labels.find(written);
+    id.and_then(|id| labels.get(id)).with_context(|| {
+        let known: Vec<String> = labels.in_order().into_iter().map(|(_, label)| labels.path_string(label.id)).collect();
+        format!("no label is called {written:?}; there are: {}", known.join(", "))
+    })
+}

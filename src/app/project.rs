@@ -1,0 +1,327 @@
+//! An open project: its state in memory, the edits on their way to disk, the quick model's suggestions.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+
+use super::{Annotating, Notice, NoticeKind};
+use crate::core::{Change, Edit, EditId, How, LabelId, LossPoint, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId};
+use crate::jobs::snapshot::Snapshot;
+use crate::jobs::suggest::Labelled;
+use crate::jobs::{
+    Evaluation, JobEvent, Suggester, SuggesterEvent, Suggestions, Tuning, ZeroShotRequest, ZeroShotScores,
+};
+use crate::store::{History, Store, StoreError};
+use crate::train::TrainEvent;
+
+/// How long a closing program waits for the disk before it gives up on a write that hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A run while it is being trained.
+#[derive(Debug, Clone)]
+pub struct TrainingProgress {
+    /// The run.
+    pub run: RunId,
+    /// What is being done: `contrastive training`, `fitting the head`.
+    pub phase: String,
+    /// Steps done.
+    pub step: usize,
+    /// Steps in all; 0 until known.
+    pub n_steps: usize,
+    /// Loss of the last step.
+    pub loss: Option<f64>,
+    /// Texts encoded per second.
+    pub texts_per_sec: f64,
+    /// Estimated seconds left.
+    pub secs_left: Option<f64>,
+    /// The curve so far.
+    pub history: Vec<LossPoint>,
+    /// When it began.
+    pub started: Instant,
+}
+
+/// The open project.
+pub struct Project {
+    /// The file.
+    pub store: Store,
+    /// What it holds, with every edit already in it.
+    pub state: ProjectState,
+    /// The annotating session.
+    pub annotating: Annotating,
+    /// The newest scores of the quick model.
+    pub suggestions: Option<Arc<Suggestions>>,
+    /// Why there are no suggestions.
+    pub suggestions_missing: Option<String>,
+    /// Texts embedded by the quick model, of how many.
+    pub embedded: (usize, usize),
+    /// The newest zero-shot scores, or why there are none.
+    pub zero_shot: Option<Result<Arc<ZeroShotScores>, String>>,
+    /// The run being trained.
+    pub training: Option<TrainingProgress>,
+    /// Scores and figures gathered so far, by run and kind of texts.
+    pub evaluations: HashMap<(RunId, ScoreKind), Arc<Evaluation>>,
+    /// What tuning did last.
+    pub tuning: Option<Box<Tuning>>,
+    /// What undo and redo would do.
+    pub history: History,
+    /// Counts up with every change of `state`.
+    pub revision: u64,
+    pending: VecDeque<(Edit, Receiver<Result<EditId, StoreError>>)>,
+    suggester: Option<Suggester>,
+    zero_shot_generation: u64,
+}
+
+impl Project {
+    /// Around a store that was just opened.
+    pub fn new(store: Store, state: ProjectState, history: History, suggester: Option<Suggester>) -> Self {
+        let mut project = Project {
+            store,
+            state,
+            annotating: Annotating::default(),
+            suggestions: None,
+            suggestions_missing: None,
+            embedded: (0, 0),
+            zero_shot: None,
+            training: None,
+            evaluations: HashMap::new(),
+            tuning: None,
+            history,
+            revision: 0,
+            pending: VecDeque::new(),
+            suggester,
+            zero_shot_generation: 0,
+        };
+        project.texts_changed();
+        project
+    }
+
+    /// The file's name without its folder.
+    pub fn name(&self) -> String {
+        self.store.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Applies an edit in memory at once and sends it to disk. An edit without changes does nothing.
+    pub fn apply(&mut self, edit: Edit) {
+        if edit.changes.is_empty() {
+            return;
+        }
+        self.state.apply(&edit);
+        self.edited(&edit);
+        self.history = History { undo: Some(edit.title.clone()), redo: None };
+        self.pending.push_back((edit.clone(), self.store.submit(edit)));
+    }
+
+    /// Whether everything that was applied is on disk.
+    pub fn is_saved(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Labels a text, whatever it had before.
+    pub fn annotate(&mut self, texts: &[TextId], labels: Vec<LabelId>, who: &str, how: How) {
+        let edit = crate::core::label_edits::annotate(&self.state, texts, labels, who, super::now_millis(), how);
+        self.apply(edit);
+    }
+
+    /// The answer for the text on screen: saves it and shows the next one.
+    pub fn submit(&mut self, labels: Vec<LabelId>, who: &str) {
+        let Some(text) = self.annotating.current else { return };
+        self.annotate(&[text], labels, who, self.annotating.how());
+        self.annotating.advance(&self.state);
+    }
+
+    /// A label's key on the annotate screen.
+    pub fn press_label(&mut self, label: LabelId, who: &str) {
+        if let Some(labels) = self.annotating.press(self.state.task, label) {
+            self.submit(labels, who);
+        }
+    }
+
+    /// Takes over the suggestion for the text on screen.
+    pub fn accept_suggestion(&mut self, who: &str) {
+        let Some(suggestions) = self.suggestions.clone() else { return };
+        if let Some(labels) = self.annotating.accept(self.state.task, &suggestions) {
+            self.submit(labels, who);
+        }
+    }
+
+    /// Orders the queue anew.
+    pub fn refresh_queue(&mut self) {
+        self.annotating.refresh(&self.state, self.suggestions.as_deref());
+    }
+
+    /// Asks for zero-shot scores; they arrive in `zero_shot`.
+    pub fn request_zero_shot(&mut self, labels: Vec<String>, template: String, multi: bool) {
+        self.zero_shot_generation += 1;
+        let request = ZeroShotRequest { labels, template, multi, generation: self.zero_shot_generation };
+        if let Some(suggester) = &self.suggester {
+            suggester.zero_shot(request);
+        }
+    }
+
+    /// Scores to choose thresholds on: validation where there are any, else out-of-fold; never test.
+    pub fn tuning_kind(run: &Run) -> ScoreKind {
+        if run.n_validation > 0 { ScoreKind::Validation } else { ScoreKind::OutOfFold }
+    }
+
+    /// Reports what the writer has answered, waiting at most `patience` in all. Whether anything was settled.
+    pub(super) fn settle_pending(&mut self, patience: Duration, notices: &mut Vec<Notice>) -> bool {
+        let mut settled = false;
+        while let Some((_, answer)) = self.pending.front() {
+            let answer = if patience.is_zero() {
+                match answer.try_recv() {
+                    Ok(answer) => answer.map_err(|error| error.to_string()),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => Err("the writer has stopped".to_owned()),
+                }
+            } else {
+                match answer.recv_timeout(patience.min(PATIENCE)) {
+                    Ok(answer) => answer.map_err(|error| error.to_string()),
+                    Err(RecvTimeoutError::Timeout) => Err("the disk does not answer".to_owned()),
+                    Err(RecvTimeoutError::Disconnected) => Err("the writer has stopped".to_owned()),
+                }
+            };
+            settled = true;
+            if let (Some((edit, _)), Err(reason)) = (self.pending.pop_front(), answer) {
+                let inverse = edit.inverse();
+                self.state.apply(&inverse);
+                self.edited(&inverse);
+                self.history = self.store.history().unwrap_or_default();
+                notices.push(Notice::new(NoticeKind::Error, format!("{} was not saved and is taken back: {reason}", edit.title)));
+            }
+        }
+        settled
+    }
+
+    /// Takes over what the quick model has said. Whether there was anything.
+    pub(super) fn poll_suggester(&mut self, notices: &mut Vec<Notice>) -> bool {
+        let mut changed = false;
+        while let Some(event) = self.suggester.as_ref().and_then(|suggester| suggester.next(Duration::ZERO)) {
+            changed = true;
+            match event {
+                SuggesterEvent::Embedded { done, total } => self.embedded = (done, total),
+                SuggesterEvent::Suggested(suggestions) => {
+                    self.suggestions = Some(suggestions);
+                    self.suggestions_missing = None;
+                    self.refresh_queue();
+                }
+                SuggesterEvent::NothingToFit(reason) => {
+                    self.suggestions = None;
+                    self.suggestions_missing = Some(reason);
+                }
+                SuggesterEvent::ZeroShot(scores) => self.zero_shot = Some(Ok(scores)),
+                SuggesterEvent::ZeroShotRefused(reason) => self.zero_shot = Some(Err(reason)),
+                SuggesterEvent::Failed(reason) => {
+                    if self.suggestions_missing.as_ref() != Some(&reason) {
+                        notices.push(Notice::new(NoticeKind::Warning, format!("No suggestions: {reason}")));
+                    }
+                    self.suggestions_missing = Some(reason);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Takes over an event of a running job.
+    pub(super) fn receive(&mut self, event: JobEvent) {
+        match event {
+            JobEvent::RunStarted(run) => {
+                if run.status == crate::core::RunStatus::Training {
+                    self.training = Some(TrainingProgress::new(run.id));
+                }
+                self.state.put_run(*run);
+                self.revision += 1;
+            }
+            JobEvent::Train(event) => {
+                if let Some(training) = &mut self.training {
+                    training.receive(event);
+                }
+            }
+            JobEvent::Progress(_) | JobEvent::Done(_) => {}
+        }
+    }
+
+    /// After an import: the state as it was read back, with the edits still on their way to disk.
+    pub(super) fn imported(&mut self, state: ProjectState) {
+        self.state = state;
+        for (edit, _) in &self.pending {
+            self.state.apply(edit);
+        }
+        self.history = self.store.history().unwrap_or_default();
+        self.texts_changed();
+    }
+
+    /// After texts or labels came from elsewhere than an edit.
+    pub(super) fn texts_changed(&mut self) {
+        self.revision += 1;
+        self.embedded = (0, self.state.n_texts());
+        if let Some(suggester) = &self.suggester {
+            suggester.set_texts(self.state.texts().map(|text| (text.id, text.body.clone())).collect());
+        }
+        self.refresh_queue();
+        self.refit();
+    }
+
+    /// After `edit` was applied to the state.
+    pub(super) fn edited(&mut self, edit: &Edit) {
+        self.revision += 1;
+        let any = |wanted: fn(&Change) -> bool| edit.changes.iter().any(wanted);
+        if any(|change| matches!(change, Change::Deleted { .. } | Change::Import { .. })) {
+            self.texts_changed();
+        } else if any(|change| matches!(change, Change::Annotation { .. } | Change::Label { .. } | Change::Split { .. })) {
+            self.refit();
+        }
+    }
+
+    fn refit(&self) {
+        let Some(suggester) = &self.suggester else { return };
+        let snapshot = Snapshot::take(&self.state);
+        let texts = snapshot.train.ids.into_iter().zip(snapshot.train.labels).collect();
+        suggester.refit(Labelled { task: self.state.task, labels: snapshot.labels, texts });
+    }
+
+    /// The best label the quick model has for a text, with its probability.
+    pub fn best_suggestion(&self, id: TextId) -> Option<(LabelId, f32)> {
+        let suggestions = self.suggestions.as_ref()?;
+        let scores = suggestions.scores(id)?;
+        let (at, prob) = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
+        Some((*suggestions.rows.labels.get(at)?, *prob))
+    }
+
+    /// Whether a text takes several labels.
+    pub fn is_multi(&self) -> bool {
+        self.state.task == TaskKind::MultiLabel
+    }
+}
+
+impl TrainingProgress {
+    fn new(run: RunId) -> Self {
+        TrainingProgress {
+            run,
+            phase: "loading the encoder".to_owned(),
+            step: 0,
+            n_steps: 0,
+            loss: None,
+            texts_per_sec: 0.0,
+            secs_left: None,
+            history: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    fn receive(&mut self, event: TrainEvent) {
+        match event {
+            TrainEvent::Started { n_steps } => self.n_steps = n_steps,
+            TrainEvent::Step { step, n_steps, loss, texts_per_sec, secs_left, .. } => {
+                self.step = step;
+                self.n_steps = n_steps;
+                self.loss = Some(loss);
+                self.texts_per_sec = texts_per_sec;
+                self.secs_left = Some(secs_left);
+                self.history.push(LossPoint { step, loss });
+            }
+            TrainEvent::Phase(phase) => self.phase = phase.to_string(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a person has chosen, remembered between starts in the user's configuration folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::models::DEFAULT_ENCODER;
+
+/// Projects remembered on the welcome screen.
+const MAX_RECENT: usize = 12;
+
+/// Dark, light, or as the system says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum ThemeChoice {
+    #[default]
+    System,
+    Dark,
+    Light,
+}
+
+/// All settings; unknown or missing entries fall back to their defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The annotator's name, written into every annotation.
+    pub who: String,
+    /// Colours.
+    pub theme: ThemeChoice,
+    /// Text size as a factor, 0.7..=2.0.
+    pub zoom: f32,
+    /// Projects opened last, newest first.
+    pub recent: Vec<PathBuf>,
+    /// The encoder of new runs and of suggestions.
+    pub encoder: String,
+    #[serde(skip)]
+    file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let who = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "me".to_owned());
+        Settings { who, theme: ThemeChoice::System, zoom: 1.0, recent: vec![], encoder: DEFAULT_ENCODER.to_owned(), file: None }
+    }
+}
+
+impl Settings {
+    /// From the configuration folder (or `HANDFUL_CONFIG`); defaults where there is no readable file.
+    pub fn load() -> Self {
+        let folder = std::env::var_os("HANDFUL_CONFIG").map(PathBuf::from).or_else(|| {
+            directories::ProjectDirs::from("", "", "handful").map(|dirs| dirs.config_dir().to_path_buf())
+        });
+        match folder {
+            Some(folder) => Settings::load_from(&folder.join("settings.json")),
+            None => Settings::default(),
+        }
+    }
+
+    /// From one file.
+    pub fn load_from(file: &Path) -> Self {
+        let known = fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Settings>(&bytes).ok());
+        Settings { file: Some(file.to_path_buf()), ..known.unwrap_or_default() }
+    }
+
+    /// Writes the settings where they came from; losing them is no reason to stop.
+    pub fn save(&self) {
+        let Some(file) = &self.file else { return };
+        let write = || -> anyhow::Result<()> {
+            let folder = file.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder)?;
+            let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer_pretty(&mut temporary, self)?;
+            temporary.persist(file)?;
+            Ok(())
+        };
+        let _ = write();
+    }
+
+    /// Puts a project on top of the recent ones.
+    pub fn remember(&mut self, project: &Path) {
+        let project = project.canonicalize().unwrap_or_else(|_| project.to_path_buf());
+        self.recent.retain(|known| *known != project);
+        self.recent.insert(0, project);
+        self.recent.truncate(MAX_RECENT);
+        self.save();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_and_damage_means_defaults() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("deep/settings.json");
+        let mut settings = Settings::load_from(&file);
+        settings.zoom = 1.5;
+        settings.remember(folder.path());
+        assert_eq!(Settings::load_from(&file), settings);
+        fs::write(&file, "{\"zoom\": \"wide\"")?;
+        assert_eq!(Settings::load_from(&file).zoom, 1.0);
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Verbs that need no project: zero-shot, predict, embed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use candle_core::{Device, Tensor};
+use clap::Args;
+use serde_json::json;
+
+use super::{Output, progress};
+use crate::app::App;
+use crate::core::NewText;
+use crate::io::import::{self, ReadOptions};
+use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
+use crate::jobs::predict::{label_names, predict};
+use crate::model::{Classifier, zero_shot};
+
+/// The most bytes read from standard input.
+const MAX_STDIN: u64 = 1 << 30;
+
+#[derive(Debug, Args)]
+pub struct ZeroShot {
+    /// A project, whose texts and labels are used
+    #[arg(required_unless_present = "text")]
+    project: Option<PathBuf>,
+    /// One text instead of a project; may be given several times
+    #[arg(long, conflicts_with = "project")]
+    text: Vec<String>,
+    /// Label names, separated by commas
+    #[arg(long, value_delimiter = ',', required_unless_present = "project")]
+    labels: Vec<String>,
+    /// The sentence a label name is put into
+    #[arg(long, default_value = zero_shot::DEFAULT_TEMPLATE)]
+    template: String,
+    /// A text may have several labels: scores do not add up to 1
+    #[arg(long)]
+    multi: bool,
+    /// A model's name or a folder
+    #[arg(long, default_value = DEFAULT_ENCODER)]
+    encoder: String,
+}
+
+impl ZeroShot {
+    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        let (texts, labels, multi) = self.inputs(app, output)?;
+        ensure!(!labels.is_empty(), "there are no labels: name some with --labels a,b");
+        let encoder = load_encoder(&app.catalog, &self.encoder)?;
+        let bodies: Vec<&str> = texts.iter().map(|(_, body)| body.as_str()).collect();
+        let bar = progress::bar(output, bodies.len(), "embedding");
+        let embeddings = encoder.embed(&bodies, &mut |done| {
+            bar.set_position(done as u64);
+            ControlFlow::Continue(())
+        })?;
+        bar.finish_and_clear();
+        let names: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let scores = zero_shot::similarity(&encoder, &embeddings, &names, &self.template, multi)?;
+        let rows: Vec<_> = texts
+            .iter()
+            .zip(&scores)
+            .map(|((id, _), row)| json!({ "id": id, "scores": names.iter().copied().zip(row.iter().copied()).collect::<BTreeMap<_, _>>() }))
+            .collect();
+        let mut text = String::new();
+        for ((id, body), row) in texts.iter().zip(&scores) {
+            let mut ranked: Vec<(f32, &str)> = row.iter().copied().zip(names.iter().copied()).collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let best: Vec<String> = ranked.iter().take(3).map(|(score, name)| format!("{name} {score:.2}")).collect();
+            text += &format!("{id:<14} {:<60} {}\n", shortened(body, 58), best.join("  "));
+        }
+        output.result(&json!({ "template": self.template, "multi": multi, "texts": rows }), &text)
+    }
+
+    /// Texts with an id, label names, and whether a text may have several.
+    fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<(String, String)>, Vec<String>, bool)> {
+        let Some(path) = &self.project else {
+            let texts = self.text.iter().enumerate().map(|(at, text)| ((at + 1).to_string(), text.clone())).collect();
+            return Ok((texts, self.labels.clone(), self.multi));
+        };
+        super::project::open(app, output, path)?;
+        let project = app.project()?;
+        let labels = if self.labels.is_empty() {
+            project.state.labels.in_order().into_iter().map(|(_, label)| label.name.clone()).collect()
+        } else {
+            self.labels.clone()
+        };
+        let texts = project
+            .state
+            .texts()
+            .map(|text| (text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)), text.body.to_string()))
+            .collect();
+        Ok((texts, labels, self.multi || project.is_multi()))
+    }
+}
+
+fn shortened(text: &str, n_chars: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= n_chars { line } else { line.chars().take(n_chars - 1).chain(['…']).collect() }
+}
+
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// An exported model
+    model: PathBuf,
+    /// CSV, TSV, JSONL, JSON or TXT; `-` or nothing reads one text a line from standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Write JSON lines to this file instead of standard output
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Column with the text
+    #[arg(long)]
+    text_column: Option<String>,
+}
+
+impl Predict {
+    pub fn run(self, output: &Output) -> anyhow::Result<()> {
+        let classifier = Classifier::load(&self.model)?;
+        let rows = read_texts(&self.file, self.text_column.clone(), output)?;
+        let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
+        let bar = progress::bar(output, bodies.len(), "classifying");
+        let predictions = predict(&classifier, &bodies, &mut |done| {
+            bar.set_position(done as u64);
+            ControlFlow::Continue(())
+        })?;
+        bar.finish_and_clear();
+        let names = label_names(&classifier);
+        let lines = rows.iter().zip(&predictions).enumerate().map(|(at, (row, prediction))| {
+            let id = row.external_id.clone().unwrap_or_else(|| (at + 1).to_string());
+            let scores: BTreeMap<&str, f32> = names.iter().map(String::as_str).zip(prediction.scores.iter().copied()).collect();
+            json!({ "id": id, "labels": prediction.labels, "scores": scores })
+        });
+        match &self.out {
+            Some(file) => {
+                write_lines(file, lines)?;
+                output.result(&json!({ "n_texts": rows.len(), "out": file }), &format!("{} texts classified: {}", rows.len(), file.display()))
+            }
+            None if output.is_json() => output.result(&lines.collect::<Vec<_>>(), ""),
+            None => {
+                let text: String = lines.map(|line| format!("{line}\n")).collect();
+                output.result(&(), &text)
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Embed {
+    /// CSV, TSV, JSONL, JSON or TXT; `-` reads one text a line from standard input
+    file: PathBuf,
+    /// The file to write: f32, one row a text, in NumPy's format
+    #[arg(long)]
+    out: PathBuf,
+    /// A model's name or a folder
+    #[arg(long, default_value = DEFAULT_ENCODER)]
+    encoder: String,
+    /// Column with the text
+    #[arg(long)]
+    text_column: Option<String>,
+}
+
+impl Embed {
+    pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
+        let encoder = load_encoder(&app.catalog, &self.encoder)?;
+        let rows = read_texts(&self.file, self.text_column.clone(), output)?;
+        let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
+        let bar = progress::bar(output, bodies.len(), "embedding");
+        let started = std::time::Instant::now();
+        let embeddings = encoder.embed(&bodies, &mut |done| {
+            bar.set_position(done as u64);
+            ControlFlow::Continue(())
+        })?;
+        bar.finish_and_clear();
+        let secs = started.elapsed().as_secs_f64();
+        let dim = embeddings.dim;
+        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let temporary = tempfile::NamedTempFile::new_in(folder)?;
+        Tensor::from_vec(embeddings.data, (bodies.len(), dim), &Device::Cpu)?.write_npy(temporary.path())?;
+        persist(temporary, &self.out)?;
+        output.result(
+            &json!({ "n_texts": bodies.len(), "dim": dim, "secs": secs, "out": self.out }),
+            &format!("{} × {dim} in {secs:.1} s: {}", bodies.len(), self.out.display()),
+        )
+    }
+}
+
+/// Reads texts for a verb. Rows with problems are skipped and said; no texts at all is an error.
+fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyhow::Result<Vec<NewText>> {
+    let (rows, n_problems) = if file == Path::new("-") {
+        let mut input = String::new();
+        std::io::stdin().lock().take(MAX_STDIN).read_to_string(&mut input).context("standard input is not UTF-8 text")?;
+        let rows = input.lines().filter(|line| !line.trim().is_empty());
+        (rows.map(|line| NewText { body: line.to_owned(), external_id: None, split: None, labels: None }).collect(), 0)
+    } else {
+        let options = ReadOptions { text_column, ..ReadOptions::default() };
+        let mut rows = Vec::new();
+        let report = import::read(file, &options, &mut |batch| {
+            rows.extend(batch.rows);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        (rows, report.n_problems)
+    };
+    if n_problems > 0 {
+        output.remark(&format!("{n_problems} problems in {}; `handful import --preview` lists them", file.display()));
+    }
+    if rows.is_empty() {
+        bail!("there are no texts in {}", file.display());
+    }
+    Ok(rows)
+}
+
+fn write_lines(file: &Path, lines: impl Iterator<Item = serde_json::Value>) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    {
+        let mut writer = std::io::BufWriter::new(&mut temporary);
+        for line in lines {
+            writeln!(writer, "{line}")?;
+        }
+        writer.flush()?;
+    }
+    temporary.as_file().sync_all()?;
+    persist(temporary, file)
+}
+
+/// Puts a finished temporary file in its place, readable like any other file.
+pub fn persist(temporary: tempfile::NamedTempFile, file: &Path) -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o644))?;
+    }
+    temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(())
+}

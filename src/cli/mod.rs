@@ -1,0 +1,132 @@
+//! The command line: verbs over `app`, progress bars over the same events the window draws.
+//!
+//! Not here: logic of its own. A verb reads arguments, issues a command, waits, prints.
+
+mod classify;
+mod demo;
+mod doctor;
+mod models;
+mod output;
+mod progress;
+mod project;
+mod runs;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+use crate::app::{App, Settings};
+
+const ABOUT: &str = "Label a handful of texts, train a classifier, tune it, export it. All on this machine.";
+
+const EXAMPLES: &str = "\
+Examples:
+  handful                                          open the window
+  handful new mail.handful --task single-label --labels spam,ham
+  handful import mail.handful messages.csv         columns and encoding are found; --text-column and others override
+  handful train mail.handful --method setfit
+  handful evaluate mail.handful --split test
+  handful export mail.handful --out mail-model
+  handful predict mail-model new.csv --out predicted.jsonl
+
+Exit codes: 0 done, 1 failed (the message says what was kept), 2 wrong usage.";
+
+/// The arguments.
+#[derive(Debug, Parser)]
+#[command(name = "handful", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// One JSON object on standard output, for machines; no progress bars
+    #[arg(long, global = true)]
+    json: bool,
+    /// A project to open in the window
+    project: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an empty project file
+    New(project::New),
+    /// Import texts from CSV, TSV, JSONL, JSON or TXT
+    ///
+    /// Columns, delimiter, header and encoding are found; options override. Rows with problems are listed by line and the rest is
+    /// imported. The file is never changed, and importing it again adds nothing.
+    Import(project::Import),
+    /// Label one text
+    Label(project::LabelText),
+    /// Train a model on the labelled texts
+    Train(runs::Train),
+    /// Metrics of a run, and its score for every text
+    Evaluate(runs::Evaluate),
+    /// Choose the decision threshold of each label, never on the test split
+    Tune(runs::Tune),
+    /// Score texts against label names, without any training
+    ZeroShot(classify::ZeroShot),
+    /// Write a run's model to a folder, open it again and compare
+    Export(runs::Export),
+    /// Classify texts with an exported model
+    Predict(classify::Predict),
+    /// Embed texts and write the vectors as .npy
+    Embed(classify::Embed),
+    /// The encoders on this machine
+    #[command(subcommand)]
+    Models(models::Models),
+    /// The whole journey on the sample tickets: import, train, tune, report, export, pictures
+    Demo(demo::Demo),
+    /// Versions, device, caches, and what is missing
+    Doctor(doctor::Doctor),
+}
+
+/// Runs the program; the window where no verb is given.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    let result = match arguments.verb {
+        Some(verb) => run(verb, &output),
+        None => open_window(arguments.project),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb, output: &Output) -> anyhow::Result<()> {
+    let mut app = App::new(Settings::load())?;
+    match verb {
+        Verb::New(verb) => verb.run(&mut app, output),
+        Verb::Import(verb) => verb.run(&mut app, output),
+        Verb::Label(verb) => verb.run(&mut app, output),
+        Verb::Train(verb) => verb.run(&mut app, output),
+        Verb::Evaluate(verb) => verb.run(&mut app, output),
+        Verb::Tune(verb) => verb.run(&mut app, output),
+        Verb::ZeroShot(verb) => verb.run(&mut app, output),
+        Verb::Export(verb) => verb.run(&mut app, output),
+        Verb::Predict(verb) => verb.run(output),
+        Verb::Embed(verb) => verb.run(&app, output),
+        Verb::Models(verb) => verb.run(&mut app, output),
+        Verb::Demo(verb) => verb.run(&mut app, output),
+        Verb::Doctor(verb) => verb.run(&app, output),
+    }
+}
+
+#[cfg(feature = "gui")]
+fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
+    let mut app = App::new(Settings::load())?;
+    if let Some(path) = project {
+        app.execute(crate::app::Command::Open(path))?;
+    }
+    crate::ui::run(app)
+}
+
+#[cfg(not(feature = "gui"))]
+fn open_window(_: Option<PathBuf>) -> anyhow::Result<()> {
+    anyhow::bail!("this build has no window; `handful --help` lists what it can do in a terminal")
+}

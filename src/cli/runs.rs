@@ -1,0 +1,256 @@
+//! Verbs about runs: train, evaluate, tune, export.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use serde_json::json;
+
+use super::{Output, models::megabytes, progress, project};
+use crate::app::{App, Command};
+use crate::core::report::figure;
+use crate::core::thresholds::Objective;
+use crate::core::{Run, RunId, RunStatus, ScoreKind};
+use crate::jobs::Evaluation;
+use crate::train;
+
+#[derive(Debug, Args)]
+#[command(after_help = train::options_help())]
+pub struct Train {
+    /// The project
+    project: PathBuf,
+    /// setfit or probe
+    #[arg(long, default_value = "setfit")]
+    method: String,
+    /// A model's name or a folder
+    #[arg(long)]
+    encoder: Option<String>,
+    /// Seed of every random choice: the same seed gives the same weights
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// An option of the method, as `option=value`; may be given several times
+    #[arg(long = "set", value_name = "OPTION=VALUE", value_parser = option)]
+    options: Vec<(String, String)>,
+}
+
+fn option(written: &str) -> Result<(String, String), String> {
+    let (id, value) = written.split_once('=').ok_or("write it as option=value")?;
+    Ok((id.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl Train {
+    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        project::open(app, output, &self.project)?;
+        let run = train(app, output, self.method, self.encoder, self.seed, self.options)?;
+        output.result(&run_json(&run), &run_text(&run))
+    }
+}
+
+/// Trains and returns the finished run.
+pub fn train(
+    app: &mut App,
+    output: &Output,
+    method: String,
+    encoder: Option<String>,
+    seed: u64,
+    options: Vec<(String, String)>,
+) -> anyhow::Result<Run> {
+    progress::execute(app, output, Command::Train { method, encoder, seed, options })?;
+    app.project()?.state.runs.last().cloned().context("the training has ended without a run")
+}
+
+fn run_json(run: &Run) -> serde_json::Value {
+    json!({
+        "run": run.id,
+        "name": run.name,
+        "method": run.method,
+        "encoder": run.encoder,
+        "seed": run.seed,
+        "options": run.options,
+        "status": run.status,
+        "train_secs": run.train_secs,
+        "n_train": run.n_train,
+        "n_validation": run.n_validation,
+        "n_test": run.n_test,
+        "scored_on": run.scored_on,
+        "metrics": run.metrics,
+        "peak_mb": super::doctor::peak_memory_mb(),
+    })
+}
+
+fn run_text(run: &Run) -> String {
+    let mut text = format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs);
+    if let Some(kind) = run.scored_on {
+        let metrics: Vec<String> = run.metrics.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
+        text += &format!("\non the {} scores: {}", kind.name(), metrics.join(", "));
+    }
+    text
+}
+
+/// The run asked for, or the newest usable one.
+fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
+    let state = &app.project()?.state;
+    match run {
+        Some(id) => state.run(RunId(id)).cloned().with_context(|| {
+            let known: Vec<String> = state.runs.iter().map(|run| format!("{} ({})", run.id, run.name)).collect();
+            format!("there is no run {id}; there are: {}", known.join(", "))
+        }),
+        None => state
+            .runs
+            .iter()
+            .rev()
+            .find(|run| matches!(run.status, RunStatus::Done | RunStatus::Stopped))
+            .cloned()
+            .context("no run has finished yet; `handful train` makes one"),
+    }
+}
+
+fn kind(name: &str) -> Result<ScoreKind, String> {
+    ScoreKind::from_name(name).ok_or_else(|| "one of: test, validation, out-of-fold".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// The project
+    project: PathBuf,
+    /// Number of the run; the newest otherwise
+    #[arg(long)]
+    run: Option<i64>,
+    /// test, validation, or out-of-fold (the training texts, scored by heads that did not see them)
+    #[arg(long, value_parser = kind)]
+    split: Option<ScoreKind>,
+    /// Write one JSON line per text: id, true labels, score per label
+    #[arg(long)]
+    scores: Option<PathBuf>,
+}
+
+impl Evaluate {
+    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        project::open(app, output, &self.project)?;
+        let run = chosen(app, self.run)?;
+        let kind = self.split.or(run.scored_on).unwrap_or(ScoreKind::Test);
+        let evaluation = evaluate(app, output, run.id, kind)?;
+        if let Some(file) = &self.scores {
+            write_scores(app, &evaluation, file)?;
+        }
+        output.result(&evaluation.report, &evaluation.text())
+    }
+}
+
+/// Gathers the metrics of a run.
+pub fn evaluate(app: &mut App, output: &Output, run: RunId, kind: ScoreKind) -> anyhow::Result<std::sync::Arc<Evaluation>> {
+    progress::execute(app, output, Command::Evaluate { run, kind })?;
+    app.project()?.evaluations.get(&(run, kind)).cloned().context("the evaluation has ended without a report")
+}
+
+fn write_scores(app: &App, evaluation: &Evaluation, file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut out = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    let state = &app.project()?.state;
+    {
+        let mut writer = std::io::BufWriter::new(&mut out);
+        for (row, id) in evaluation.ids.iter().enumerate() {
+            let external = state.text(*id).and_then(|text| text.external_id.clone());
+            let scores: BTreeMap<&str, f32> =
+                evaluation.label_names.iter().map(String::as_str).zip(evaluation.scores(row).iter().copied()).collect();
+            let truth: Vec<&str> = evaluation.truth_names(row);
+            let line = json!({ "id": external.unwrap_or_else(|| format!("#{id}")), "labels": truth, "scores": scores });
+            writeln!(writer, "{line}")?;
+        }
+        writer.flush()?;
+    }
+    out.as_file().sync_all()?;
+    super::classify::persist(out, file)
+}
+
+#[derive(Debug, Args)]
+pub struct Tune {
+    /// The project
+    project: PathBuf,
+    /// Number of the run; the newest otherwise
+    #[arg(long)]
+    run: Option<i64>,
+    /// f1, f2, f0.5, precision>=0.9 (most recall with it) or recall>=0.9 (most precision with it)
+    #[arg(long, default_value = "f1")]
+    objective: Objective,
+}
+
+impl Tune {
+    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        project::open(app, output, &self.project)?;
+        let run = chosen(app, self.run)?;
+        let tuned = tune(app, output, run.id, self.objective)?;
+        output.result(&tuned.json, &tuned.text)
+    }
+}
+
+/// What tuning did, for people and machines.
+pub struct Tuned {
+    pub json: serde_json::Value,
+    pub text: String,
+}
+
+/// Chooses and stores the thresholds of a run.
+pub fn tune(app: &mut App, output: &Output, run: RunId, objective: Objective) -> anyhow::Result<Tuned> {
+    progress::execute(app, output, Command::Tune { run, objective })?;
+    let project = app.project()?;
+    let tuning = project.tuning.as_ref().context("the tuning has ended without a result")?;
+    let mut text = format!("Thresholds for {} chosen on the {} scores, by {}.\n", tuning.run_name, tuning.kind.name(), tuning.objective);
+    for row in &tuning.labels {
+        let remarks = row.remarks.iter().map(|remark| format!("   {remark}")).collect::<String>();
+        text += &format!("  {:<28} {:.3}   F1 {} -> {}{remarks}\n", row.label, row.threshold, figure(row.f1_before), figure(row.f1_after));
+    }
+    text += &format!("macro-F1 on these scores {} -> {}", figure(tuning.macro_f1_before), figure(tuning.macro_f1_after));
+    Ok(Tuned { json: serde_json::to_value(&**tuning)?, text })
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The project
+    project: PathBuf,
+    /// Number of the run; the newest otherwise
+    #[arg(long)]
+    run: Option<i64>,
+    /// The folder to make; with --annotations, the file to write
+    #[arg(long)]
+    out: PathBuf,
+    /// Write texts and annotations instead of a model: csv or jsonl
+    #[arg(long, value_name = "FORMAT")]
+    annotations: Option<String>,
+}
+
+impl Export {
+    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        project::open(app, output, &self.project)?;
+        if let Some(format) = self.annotations {
+            progress::execute(app, output, Command::ExportAnnotations { format, out: self.out.clone() })?;
+            let n_texts = app.project()?.state.n_texts();
+            let text = format!("{n_texts} texts written to {}", self.out.display());
+            return output.result(&json!({ "out": self.out, "n_texts": n_texts }), &text);
+        }
+        let run = chosen(app, self.run)?;
+        let (report, text) = export(app, output, run.id, self.out)?;
+        output.result(&report, &text)
+    }
+}
+
+/// Writes and checks a model; the report for machines and for people.
+pub fn export(app: &mut App, output: &Output, run: RunId, out: PathBuf) -> anyhow::Result<(crate::jobs::ExportReport, String)> {
+    progress::execute(app, output, Command::ExportModel { run, out })?;
+    let report = app.last_export.take().context("the export has ended without a report")?;
+    ensure!(fs::metadata(&report.dir).is_ok(), "the exported folder is gone: {}", report.dir.display());
+    let bytes = report.files.iter().map(|(_, bytes)| bytes).sum();
+    let text = format!(
+        "{}: {} files, {}. Opened again: {} of {} texts get the same labels, largest difference {:.1e}.",
+        report.dir.display(),
+        report.files.len(),
+        megabytes(bytes),
+        report.n_same,
+        report.n_checked,
+        report.max_difference
+    );
+    Ok((report, text))
+}

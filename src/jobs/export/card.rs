@@ -1,0 +1,64 @@
+//! The model card: what the model is, what it was trained on, how it scored, how to use it.
+
+use std::fmt::Write;
+
+use crate::core::label::PATH_SEPARATOR;
+use crate::core::{Run, TaskKind};
+
+/// Markdown with the front matter model hubs read.
+pub(super) fn model_card(run: &Run) -> String {
+    let mut card = String::from("---\nlibrary_name: sentence-transformers\npipeline_tag: text-classification\ntags:\n- handful\n---\n");
+    let _ = writeln!(card, "# {}\n", run.name);
+    let _ = writeln!(
+        card,
+        "A {} text classifier with {} labels, made with Handful {}: {} on the encoder {}.\n",
+        run.task.name(),
+        run.labels.len(),
+        env!("CARGO_PKG_VERSION"),
+        run.method,
+        run.encoder
+    );
+    write_labels(&mut card, run);
+    write_training(&mut card, run);
+    let _ = writeln!(
+        card,
+        "## Use\n\n```sh\nhandful predict . texts.csv\n```\n\nThe folder also opens as an encoder with sentence-transformers. \
+         The head is in `head.safetensors` and `handful.json`: one row of coefficients and an intercept per output, \
+         applied to the sentence embedding, then {}.\n",
+        match run.task {
+            TaskKind::SingleLabel => "softmax (sigmoid where there are two labels)",
+            TaskKind::MultiLabel => "a sigmoid per label, compared with the label's threshold",
+        }
+    );
+    card
+}
+
+fn write_labels(card: &mut String, run: &Run) {
+    card.push_str("## Labels\n\n| label | threshold |\n|---|---|\n");
+    for (path, threshold) in run.label_paths.iter().zip(&run.thresholds) {
+        let name = path.join(PATH_SEPARATOR).replace('|', "\\|").replace(['\n', '\r'], " ");
+        let threshold = match run.task {
+            TaskKind::SingleLabel => "highest score".to_owned(),
+            TaskKind::MultiLabel => format!("{threshold:.3}"),
+        };
+        let _ = writeln!(card, "| {name} | {threshold} |");
+    }
+    card.push('\n');
+}
+
+fn write_training(card: &mut String, run: &Run) {
+    let _ = writeln!(
+        card,
+        "## Training\n\n{} texts, {:.1} s, seed {}. Options: {}.\n",
+        run.n_train,
+        run.train_secs,
+        run.seed,
+        run.options.iter().map(|(id, value)| format!("`{id}={value}`")).collect::<Vec<_>>().join(", ")
+    );
+    let Some(kind) = run.scored_on else { return };
+    let _ = writeln!(card, "## Metrics\n\nOn the {} scores.\n\n| metric | value |\n|---|---|", kind.name());
+    for (name, value) in &run.metrics {
+        let _ = writeln!(card, "| {name} | {value:.4} |");
+    }
+    card.push('\n');
+}

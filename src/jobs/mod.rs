@@ -1,0 +1,21 @@
+//! Worker threads with cancellation and progress: the only room that joins store, model, train and io.
+//!
+//! Not here: widgets, printing, argument parsing, and any decision about what to do next: a job does what it was asked and reports.
+
+pub mod embeddings;
+pub mod evaluate;
+pub mod export;
+pub mod import;
+pub mod models;
+pub mod predict;
+pub mod snapshot;
+pub mod suggest;
+pub mod training;
+pub mod worker;
+
+pub use evaluate::{Evaluation, Tuning};
+pub use export::ExportReport;
+pub use import::ImportReport;
+pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
+pub use training::TrainRequest;
+pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

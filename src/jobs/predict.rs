@@ -1,0 +1,40 @@
+//! Classifying new texts with an exported model.
+
+use std::ops::ControlFlow;
+
+use serde::Serialize;
+
+use crate::core::TaskKind;
+use crate::core::label::PATH_SEPARATOR;
+use crate::core::metrics::decide;
+use crate::model::Classifier;
+
+/// What the model says about one text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The labels above their threshold (multi-label), or the best one.
+    pub labels: Vec<String>,
+    /// Probability per label, in the model's label order.
+    pub scores: Vec<f32>,
+}
+
+/// Label names as written in predictions: the path joined by ` > `.
+pub fn label_names(classifier: &Classifier) -> Vec<String> {
+    classifier.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect()
+}
+
+/// Predictions for texts, in order.
+pub fn predict(
+    classifier: &Classifier,
+    texts: &[&str],
+    on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> anyhow::Result<Vec<Prediction>> {
+    let names = label_names(classifier);
+    let scores = classifier.predict_proba(texts, on_progress)?;
+    Ok(scores.into_iter().map(|row| prediction(classifier.task, &names, &classifier.thresholds, row)).collect())
+}
+
+fn prediction(task: TaskKind, names: &[String], thresholds: &[f64], scores: Vec<f32>) -> Prediction {
+    let labels = decide(task, &scores, thresholds).into_iter().filter_map(|at| names.get(at).cloned()).collect();
+    Prediction { labels, scores }
+}

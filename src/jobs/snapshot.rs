@@ -1,0 +1,102 @@
+//! What a run is trained and scored on: an immutable copy of ids, texts and labels.
+
+use std::sync::Arc;
+
+use crate::core::{LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
+use crate::model::head::Targets;
+
+/// Texts with their labels as indices into the label order of the run.
+#[derive(Debug, Clone, Default)]
+pub struct LabelledTexts {
+    /// Ids in project order.
+    pub ids: Vec<TextId>,
+    /// The texts, shared with the project.
+    pub bodies: Vec<Arc<str>>,
+    /// Sorted label indices of each text.
+    pub labels: Vec<Vec<usize>>,
+}
+
+impl LabelledTexts {
+    /// Annotated texts that `wanted` accepts. Labels outside `order` are left out; a single-label text without one is skipped.
+    pub fn collect(state: &ProjectState, order: &[LabelId], wanted: impl Fn(&Text) -> bool) -> Self {
+        let mut out = LabelledTexts::default();
+        for text in state.texts().filter(|text| wanted(text)) {
+            let Some(annotation) = &text.annotation else { continue };
+            let labels: Vec<usize> =
+                annotation.labels.iter().filter_map(|id| order.iter().position(|known| known == id)).collect();
+            if state.task == TaskKind::SingleLabel && labels.len() != 1 {
+                continue;
+            }
+            out.ids.push(text.id);
+            out.bodies.push(text.body.clone());
+            out.labels.push(labels);
+        }
+        out
+    }
+
+    /// The texts whose scores are of this kind.
+    pub fn of_kind(state: &ProjectState, order: &[LabelId], kind: ScoreKind) -> Self {
+        match kind {
+            ScoreKind::OutOfFold => Self::collect(state, order, Text::trains),
+            ScoreKind::Validation => Self::collect(state, order, |text| text.split == Some(Split::Validation)),
+            ScoreKind::Test => Self::collect(state, order, |text| text.split == Some(Split::Test)),
+        }
+    }
+
+    /// How many texts.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The labels in the form heads are fitted on.
+    pub fn targets(&self, task: TaskKind) -> Targets {
+        match task {
+            TaskKind::SingleLabel => Targets::Single(self.labels.iter().map(|l| l.first().copied().unwrap_or(0)).collect()),
+            TaskKind::MultiLabel => Targets::Multi(self.labels.clone()),
+        }
+    }
+}
+
+/// Everything a run needs to know about the project, taken at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The task.
+    pub task: TaskKind,
+    /// Labels in the order of score columns: those with at least one training text, in display order.
+    pub labels: Vec<LabelId>,
+    /// Their paths.
+    pub label_paths: Vec<Vec<String>>,
+    /// Texts to fit on.
+    pub train: LabelledTexts,
+    /// Texts to choose thresholds on.
+    pub validation: LabelledTexts,
+    /// Texts to report on.
+    pub test: LabelledTexts,
+}
+
+impl Snapshot {
+    /// From the project as it is now.
+    pub fn take(state: &ProjectState) -> Self {
+        let used: std::collections::BTreeSet<LabelId> = state
+            .texts()
+            .filter(|text| text.trains())
+            .filter_map(|text| text.annotation.as_ref())
+            .flat_map(|annotation| annotation.labels.iter().copied())
+            .collect();
+        let labels: Vec<LabelId> =
+            state.labels.in_order().into_iter().map(|(_, label)| label.id).filter(|id| used.contains(id)).collect();
+        Snapshot {
+            task: state.task,
+            label_paths: labels.iter().map(|id| state.labels.path(*id)).collect(),
+            train: LabelledTexts::of_kind(state, &labels, ScoreKind::OutOfFold),
+            validation: LabelledTexts::of_kind(state, &labels, ScoreKind::Validation),
+            test: LabelledTexts::of_kind(state, &labels, ScoreKind::Test),
+            labels,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The inside of the suggestion thread: its texts, its embeddings, and the order in which it works.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvError, TryRecvError};
+
+use super::{Labelled, Request, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
+use crate::core::{TaskKind, TextId, queue};
+use crate::jobs::embeddings::EmbeddingCache;
+use crate::jobs::models::{encoder_dir, load_encoder};
+use crate::model::catalog::Catalog;
+use crate::model::head::{LogisticHead, Targets};
+use crate::model::{Embeddings, Encoder, zero_shot};
+
+/// Texts embedded between two looks at the requests: well under a tenth of a second.
+const CHUNK: usize = 16;
+
+/// How often growing results are shown while the pile is being embedded.
+const REFRESH: Duration = Duration::from_millis(700);
+
+/// The regularisation strength of the quick model, scikit-learn's default.
+const C: f64 = 1.0;
+
+pub(super) struct Bench {
+    catalog: Catalog,
+    encoder_name: String,
+    files_dir: PathBuf,
+    inbox: Receiver<Request>,
+    report: Box<dyn Fn(SuggesterEvent) + Send>,
+    ready: Option<(Encoder, EmbeddingCache)>,
+    texts: Vec<(TextId, Arc<str>)>,
+    next_text: usize,
+    labelled: Option<Labelled>,
+    zero_shot: Option<ZeroShotRequest>,
+    refit_due: bool,
+    zero_shot_due: bool,
+    refreshed: Instant,
+}
+
+impl Bench {
+    pub(super) fn new(
+        catalog: Catalog,
+        encoder_name: String,
+        files_dir: PathBuf,
+        inbox: Receiver<Request>,
+        report: Box<dyn Fn(SuggesterEvent) + Send>,
+    ) -> Self {
+        Bench {
+            catalog,
+            encoder_name,
+            files_dir,
+            inbox,
+            report,
+            ready: None,
+            texts: Vec::new(),
+            next_text: 0,
+            labelled: None,
+            zero_shot: None,
+            refit_due: false,
+            zero_shot_due: false,
+            refreshed: Instant::now(),
+        }
+    }
+
+    pub(super) fn fail(&self, reason: String) {
+        (self.report)(SuggesterEvent::Failed(reason));
+    }
+
+    /// Works until the handle is dropped: requests first, then refits, then the next few texts of the pile.
+    pub(super) fn serve(&mut self) {
+        while self.take_requests().is_continue() {
+            if let Err(error) = self.work() {
+                self.fail(format!("{error:#}"));
+                self.next_text = self.texts.len();
+                self.refit_due = false;
+                self.zero_shot_due = false;
+            }
+        }
+        if let Some((_, cache)) = &mut self.ready {
+            let _ = cache.save();
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.next_text >= self.texts.len() && !self.refit_due && !self.zero_shot_due
+    }
+
+    /// Drains the requests; waits for one when there is nothing to do. `Break` when nobody asks any more.
+    fn take_requests(&mut self) -> ControlFlow<()> {
+        if self.idle() {
+            match self.inbox.recv() {
+                Ok(request) => self.accept(request),
+                Err(RecvError) => return ControlFlow::Break(()),
+            }
+        }
+        loop {
+            match self.inbox.try_recv() {
+                Ok(request) => self.accept(request),
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+            }
+        }
+    }
+
+    fn accept(&mut self, request: Request) {
+        match request {
+            Request::Texts(texts) => {
+                self.texts = texts;
+                self.next_text = 0;
+            }
+            Request::Labelled(labelled) => {
+                self.labelled = Some(labelled);
+                self.refit_due = true;
+            }
+            Request::ZeroShot(request) => {
+                self.zero_shot = Some(request);
+                self.zero_shot_due = true;
+            }
+        }
+    }
+
+    fn work(&mut self) -> anyhow::Result<()> {
+        if self.ready.is_none() {
+            let dir = encoder_dir(&self.catalog, &self.encoder_name)?;
+            let encoder = load_encoder(&self.catalog, &self.encoder_name)?;
+            let cache = EmbeddingCache::open(&self.files_dir, &dir, encoder.dim());
+            self.ready = Some((encoder, cache));
+        }
+        if std::mem::take(&mut self.zero_shot_due) {
+            self.score_zero_shot()?;
+        }
+        if std::mem::take(&mut self.refit_due) {
+            self.refit()?;
+        }
+        self.embed_some()
+    }
+
+    /// Embeds the next chunk of the pile, and refreshes what is shown now and then.
+    fn embed_some(&mut self) -> anyhow::Result<()> {
+        let Some((encoder, cache)) = &mut self.ready else { return Ok(()) };
+        let before = cache.ids().len();
+        let mut chunk = Vec::with_capacity(CHUNK);
+        while chunk.len() < CHUNK && self.next_text < self.texts.len() {
+            let (id, body) = &self.texts[self.next_text];
+            if cache.row(*id).is_none() {
+                chunk.push((*id, body.clone()));
+            }
+            self.next_text += 1;
+        }
+        embed(encoder, cache, &chunk)?;
+        let finished = self.next_text >= self.texts.len();
+        let grown = cache.ids().len() > before;
+        if finished {
+            cache.save()?;
+        }
+        if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
+            self.refreshed = Instant::now();
+            (self.report)(SuggesterEvent::Embedded { done: self.next_text, total: self.texts.len() });
+            self.refit_due = self.labelled.is_some();
+            self.zero_shot_due = self.zero_shot.is_some();
+        }
+        Ok(())
+    }
+
+    fn refit(&mut self) -> anyhow::Result<()> {
+        let (Some((encoder, cache)), Some(labelled)) = (&mut self.ready, &self.labelled) else { return Ok(()) };
+        let started = Instant::now();
+        let bodies: std::collections::HashMap<TextId, &Arc<str>> = self.texts.iter().map(|(id, body)| (*id, body)).collect();
+        let missing: Vec<(TextId, Arc<str>)> = labelled
+            .texts
+            .iter()
+            .filter(|(id, _)| cache.row(*id).is_none())
+            .filter_map(|(id, _)| bodies.get(id).map(|body| (*id, (*body).clone())))
+            .collect();
+        embed(encoder, cache, &missing)?;
+
+        let known: Vec<&(TextId, Vec<usize>)> = labelled.texts.iter().filter(|(id, _)| cache.row(*id).is_some()).collect();
+        let data = known.iter().flat_map(|(id, _)| cache.row(*id).unwrap_or_default()).copied().collect();
+        let targets = match labelled.task {
+            TaskKind::SingleLabel => Targets::Single(known.iter().filter_map(|(_, labels)| labels.first().copied()).collect()),
+            TaskKind::MultiLabel => Targets::Multi(known.iter().map(|(_, labels)| labels.clone()).collect()),
+        };
+        let n_labels = labelled.labels.len();
+        let head = match LogisticHead::fit(&Embeddings { dim: cache.dim(), data }, &targets, n_labels, C) {
+            Ok(head) => head,
+            Err(reason) => {
+                (self.report)(SuggesterEvent::NothingToFit(reason.to_string()));
+                return Ok(());
+            }
+        };
+        let scores = head.predict_proba(&Embeddings { dim: cache.dim(), data: cache.data().to_vec() });
+        (self.report)(SuggesterEvent::Suggested(Arc::new(Suggestions {
+            n_train: known.len(),
+            took_secs: started.elapsed().as_secs_f64(),
+            at: Instant::now(),
+            rows: queue::Suggestions { labels: labelled.labels.clone(), scores: cache.ids().iter().copied().zip(scores).collect() },
+        })));
+        Ok(())
+    }
+
+    fn score_zero_shot(&mut self) -> anyhow::Result<()> {
+        let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else { return Ok(()) };
+        let labels: Vec<&str> = request.labels.iter().map(String::as_str).collect();
+        let texts = Embeddings { dim: cache.dim(), data: cache.data().to_vec() };
+        match zero_shot::similarity(encoder, &texts, &labels, &request.template, request.multi) {
+            Ok(scores) => (self.report)(SuggesterEvent::ZeroShot(Arc::new(ZeroShotScores {
+                request: request.clone(),
+                n_scored: scores.len(),
+                rows: cache.ids().iter().copied().zip(scores).collect(),
+            }))),
+            Err(reason) => {
+                (self.report)(SuggesterEvent::ZeroShotRefused(reason.to_string()));
+                self.zero_shot = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn embed(encoder: &Encoder, cache: &mut EmbeddingCache, texts: &[(TextId, Arc<str>)]) -> anyhow::Result<()> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let bodies: Vec<&str> = texts.iter().map(|(_, body)| &**body).collect();
+    let rows = encoder.embed(&bodies, &mut |_| ControlFlow::Continue(()))?;
+    let ids: Vec<TextId> = texts.iter().map(|(id, _)| *id).collect();
+    cache.extend(&ids, &rows.data);
+    Ok(())
+}

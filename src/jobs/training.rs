@@ -1,0 +1,165 @@
+//! A training run from snapshot to stored model and scores.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::evaluate::headline_metrics;
+use super::models::load_encoder;
+use super::snapshot::{LabelledTexts, Snapshot};
+use super::worker::{JobContext, JobEvent, Outcome};
+use crate::core::metrics::default_threshold;
+use crate::core::{LossPoint, Run, RunId, RunStatus, ScoreKind, TextId};
+use crate::model::Classifier;
+use crate::model::catalog::Catalog;
+use crate::store::Store;
+use crate::train::{self, Method, Options, TrainEvent, Trained, TrainingSet};
+
+/// What to train.
+#[derive(Debug, Clone)]
+pub struct TrainRequest {
+    /// One of `train::METHODS`.
+    pub method: &'static Method,
+    /// Validated options, defaults included.
+    pub options: Options,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Name in the catalog, or a folder.
+    pub encoder: String,
+    /// Threads to train on; the window keeps one core for itself.
+    pub n_threads: usize,
+}
+
+/// The folder of a run's model.
+pub fn run_dir(store: &Store, run: RunId) -> PathBuf {
+    store.files_dir().join("runs").join(run.to_string())
+}
+
+/// Trains, scores validation and test texts, saves model and scores. A failed run stays in the table with its reason.
+pub fn run(
+    job: &mut JobContext,
+    store: &Store,
+    catalog: &Catalog,
+    snapshot: Snapshot,
+    request: TrainRequest,
+    now_millis: i64,
+) -> anyhow::Result<Outcome> {
+    let mut run = store.create_run(new_run(&snapshot, &request, now_millis))?;
+    job.emit(JobEvent::RunStarted(Box::new(run.clone())));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.n_threads.max(1)).build()?;
+    let result = pool.install(|| train_and_score(job, store, catalog, &snapshot, &request, &mut run));
+    if let Err(error) = result {
+        run.status = RunStatus::Failed;
+        run.message = format!("{error:#}");
+        store.save_run(&run)?;
+        job.emit(JobEvent::RunStarted(Box::new(run)));
+        return Err(error);
+    }
+    store.save_run(&run)?;
+    Ok(Outcome::Trained(Box::new(run)))
+}
+
+fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run {
+    Run {
+        id: RunId(0),
+        name: String::new(),
+        method: request.method.id.to_owned(),
+        encoder: request.encoder.clone(),
+        seed: request.seed,
+        task: snapshot.task,
+        options: request.options.to_json(),
+        labels: snapshot.labels.clone(),
+        label_paths: snapshot.label_paths.clone(),
+        n_train: snapshot.train.len(),
+        n_validation: snapshot.validation.len(),
+        n_test: snapshot.test.len(),
+        started_at_millis: now_millis,
+        train_secs: 0.0,
+        status: RunStatus::Training,
+        message: String::new(),
+        metrics: BTreeMap::new(),
+        scored_on: None,
+        thresholds: vec![default_threshold(snapshot.task); snapshot.labels.len()],
+        history: Vec::new(),
+    }
+}
+
+fn train_and_score(
+    job: &mut JobContext,
+    store: &Store,
+    catalog: &Catalog,
+    snapshot: &Snapshot,
+    request: &TrainRequest,
+    run: &mut Run,
+) -> anyhow::Result<()> {
+    let encoder = load_encoder(catalog, &request.encoder)?;
+    let set = TrainingSet {
+        texts: snapshot.train.bodies.clone(),
+        targets: snapshot.train.targets(snapshot.task),
+        n_labels: snapshot.labels.len(),
+        task: snapshot.task,
+    };
+    let started = std::time::Instant::now();
+    let mut history = Vec::new();
+    let trained = train::train(request.method, &set, &request.options, request.seed, encoder, &mut |event| {
+        if let TrainEvent::Step { step, loss, .. } = &event {
+            history.push(LossPoint { step: *step, loss: *loss });
+        }
+        job.train(event);
+        job.flow()
+    })?;
+    run.train_secs = started.elapsed().as_secs_f64();
+    run.history = history;
+    run.status = if trained.stopped { RunStatus::Stopped } else { RunStatus::Done };
+    finish(job, store, snapshot, trained, run)
+}
+
+fn finish(job: &mut JobContext, store: &Store, snapshot: &Snapshot, trained: Trained, run: &mut Run) -> anyhow::Result<()> {
+    if let Some(out_of_fold) = &trained.out_of_fold {
+        let scores = paired(&snapshot.train.ids, out_of_fold);
+        store.save_scores(run.id, ScoreKind::OutOfFold, &scores)?;
+        run.metrics = headline_metrics(run, ScoreKind::OutOfFold, &snapshot.train, &scores);
+        run.scored_on = Some(ScoreKind::OutOfFold);
+    }
+    let classifier = Classifier {
+        encoder: trained.encoder,
+        head: trained.head,
+        task: snapshot.task,
+        label_paths: snapshot.label_paths.clone(),
+        thresholds: run.thresholds.clone(),
+        encoder_name: run.encoder.clone(),
+    };
+    let dir = run_dir(store, run.id);
+    std::fs::create_dir_all(&dir)?;
+    classifier.save(&dir)?;
+    for (kind, texts) in [(ScoreKind::Validation, &snapshot.validation), (ScoreKind::Test, &snapshot.test)] {
+        if texts.is_empty() {
+            continue;
+        }
+        let scores = score(job, &classifier, texts, kind)?;
+        store.save_scores(run.id, kind, &scores)?;
+        run.metrics = headline_metrics(run, kind, texts, &scores);
+        run.scored_on = Some(kind);
+    }
+    Ok(())
+}
+
+/// Scores texts with a finished model. Not cancellable: stopping a run still leaves it scored.
+fn score(
+    job: &mut JobContext,
+    classifier: &Classifier,
+    texts: &LabelledTexts,
+    kind: ScoreKind,
+) -> anyhow::Result<Vec<(TextId, Vec<f32>)>> {
+    let bodies: Vec<&str> = texts.bodies.iter().map(|body| &**body).collect();
+    let note = format!("scoring {} texts", kind.name());
+    let n_texts = bodies.len() as u64;
+    let probs = classifier.predict_proba(&bodies, &mut |done| {
+        job.progress(done as u64, n_texts, &note);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(paired(&texts.ids, &probs))
+}
+
+fn paired(ids: &[TextId], scores: &[Vec<f32>]) -> Vec<(TextId, Vec<f32>)> {
+    ids.iter().copied().zip(scores.iter().cloned()).collect()
+}
