@@ -106,8 +106,8 @@ fn render_headline(report: &Report, out: &mut String) {
 fn render_labels(report: &Report, out: &mut String) {
     let names = report.labels.iter().map(|label| cut(&label.label).chars().count());
     let width = names.max().unwrap_or(0).max("weighted avg".len());
-    let multi = report.task == TaskKind::MultiLabel;
-    let threshold_title = if multi { "  threshold" } else { "" };
+    let tuned = report.labels.iter().any(|label| label.threshold.is_some());
+    let threshold_title = if tuned { "  threshold" } else { "" };
     let _ = writeln!(
         out,
         "{:width$}  precision  recall      f1  support{threshold_title}",
@@ -183,7 +183,7 @@ mod tests {
     fn report(task: TaskKind, rows: &[[f32; 3]], truth: &[Vec<usize>]) -> Report {
         let labels = ["billing", "shipping", "account"].map(String::from);
         let scores = ScoreMatrix::from_rows(3, rows).unwrap();
-        let thresholds = &[0.5; 3];
+        let thresholds = &[crate::core::metrics::default_threshold(task); 3];
         Evaluation {
             task,
             labels: &labels,

@@ -21,7 +21,7 @@ pub struct Evaluation<'a> {
     pub truth: &'a [Vec<usize>],
     /// One row a text, one column a label.
     pub scores: &'a ScoreMatrix,
-    /// One a label, in 0..=1; ignored for single-label tasks, 0.5 where missing.
+    /// One a label, in 0..=1; see [`super::decide`].
     pub thresholds: &'a [f64],
     /// `None`: no intervals (while a threshold is dragged, say).
     pub resampling: Option<Resampling>,
@@ -46,7 +46,7 @@ pub struct LabelReport {
     pub average_precision: Option<f64>,
     /// Area under the ROC curve.
     pub roc_auc: Option<f64>,
-    /// What decided; `None` for single-label tasks.
+    /// What decided; `None` where the highest score wins whatever it is.
     pub threshold: Option<f64>,
 }
 
@@ -145,7 +145,7 @@ impl Evaluation<'_> {
 
     fn label(&self, at: usize, counts: Counts) -> LabelReport {
         let (scores, positives) = (self.scores.column(at), truth_column(self.truth, at));
-        let threshold = self.thresholds.get(at).copied().unwrap_or(super::DEFAULT_THRESHOLD);
+        let threshold = self.thresholds.get(at).copied().unwrap_or(super::default_threshold(self.task));
         LabelReport {
             label: self.labels.get(at).cloned().unwrap_or_default(),
             precision: counts.precision(),
@@ -155,7 +155,7 @@ impl Evaluation<'_> {
             counts,
             average_precision: average_precision(&scores, &positives),
             roc_auc: roc_auc(&scores, &positives),
-            threshold: (self.task == TaskKind::MultiLabel).then_some(threshold),
+            threshold: (self.task == TaskKind::MultiLabel || threshold > 0.0).then_some(threshold),
         }
     }
 

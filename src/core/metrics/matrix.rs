@@ -80,6 +80,17 @@ impl ScoreMatrix {
         (0..self.n_rows).map(|row| self.row(row))
     }
 
+    /// The same table with −1 everywhere but in the column that `kept` names for each row.
+    pub(super) fn keep(&self, kept: impl Fn(&[f32]) -> Option<usize>) -> ScoreMatrix {
+        let mut data = vec![-1.0; self.data.len()];
+        for (from, to) in self.rows().zip(data.chunks_exact_mut(self.n_labels.max(1))) {
+            if let Some(label) = kept(from) {
+                to[label] = from[label];
+            }
+        }
+        ScoreMatrix { data, ..*self }
+    }
+
     /// The scores of one label, in row order; empty when there is no such column.
     pub fn column(&self, label: usize) -> Vec<f32> {
         if label >= self.n_labels {

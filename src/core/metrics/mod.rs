@@ -25,7 +25,7 @@ pub use averages::{Averages, macro_average, micro_average, weighted_average};
 pub use bootstrap::{Interval, Intervals, Resampling, intervals};
 pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_outcome};
 pub use counts::{Counts, count_per_label};
-pub use decide::{DEFAULT_THRESHOLD, decide, decide_all};
+pub use decide::{DEFAULT_THRESHOLD, candidates, decide, decide_all, default_threshold};
 pub use evaluate::{Evaluation, LabelReport, Report};
 pub use gather::Scored;
 pub use matrix::ScoreMatrix;
