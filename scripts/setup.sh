@@ -14,7 +14,7 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 BUILD_PACKAGES=(gcc libc6-dev)
 # What the window opens while it runs, under X11 or Wayland.
 WINDOW_PACKAGES=(libxkbcommon-x11-0 libxcursor1 libxi6 libfontconfig1 libgl1 libgl1-mesa-dri)
-TEST_PACKAGES=(xvfb)
+TEST_PACKAGES=(xvfb xauth)
 
 # True when version $1 is at least version $2.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
