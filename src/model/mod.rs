@@ -8,6 +8,7 @@
 
 pub mod architecture;
 pub mod batch;
+pub mod bundle;
 pub mod bert;
 pub mod embed;
 pub mod embeddings;
@@ -26,6 +27,7 @@ pub mod testing;
 pub mod tokenize;
 
 pub use batch::Tokens;
+pub use bundle::Classifier;
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
