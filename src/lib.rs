@@ -4,5 +4,6 @@ pub mod core;
 pub mod io;
 pub mod model;
 pub mod store;
+pub mod train;
 #[cfg(feature = "gui")]
 pub mod ui;

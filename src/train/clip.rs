@@ -1,0 +1,66 @@
+//! The norm of all gradients together, and how much to shorten them.
+
+use candle_core::{CpuStorage, Result, Storage, Tensor};
+use rayon::prelude::*;
+
+/// Numbers summed per task: fixed, so that the sum does not depend on the number of threads.
+const PER_TASK: usize = 1 << 16;
+
+/// √(Σ g²) over all gradients, in the order given, added up in f64.
+pub fn global_norm(gradients: &[Option<Tensor>]) -> Result<f64> {
+    let mut sum = 0.0;
+    for gradient in gradients.iter().flatten() {
+        sum += sum_of_squares(gradient)?;
+    }
+    Ok(sum.sqrt())
+}
+
+/// What to multiply gradients of this norm by so that they are no longer than `max_norm`, as `torch.nn.utils.clip_grad_norm_`.
+pub fn factor(norm: f64, max_norm: f64) -> f64 {
+    (max_norm / (norm + 1e-6)).min(1.0)
+}
+
+fn sum_of_squares(gradient: &Tensor) -> Result<f64> {
+    let gradient = gradient.contiguous()?;
+    let (storage, layout) = gradient.storage_and_layout();
+    if let (Storage::Cpu(CpuStorage::F32(data)), Some((from, to))) = (&*storage, layout.contiguous_offsets()) {
+        let square = |g: &f32| f64::from(*g) * f64::from(*g);
+        let sums: Vec<f64> = data[from..to]
+            .par_chunks(PER_TASK)
+            .map(|chunk| chunk.iter().map(square).sum::<f64>())
+            .collect();
+        return Ok(sums.iter().sum());
+    }
+    drop(storage);
+    Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn the_norm_spans_all_gradients_and_skips_missing_ones() {
+        let gradient = |data: &[f32]| Some(Tensor::new(data, &Device::Cpu).unwrap());
+        let norm = global_norm(&[gradient(&[3.0, 0.0]), None, gradient(&[4.0, 12.0])]).unwrap();
+        assert_eq!(norm, 13.0);
+        assert_eq!(global_norm(&[None]).unwrap(), 0.0);
+    }
+
+    #[test]
+    fn strided_gradients_are_read_in_full() {
+        let wide = Tensor::new(&[[1f32, 2.0], [2.0, 4.0]], &Device::Cpu).unwrap();
+        let column = wide.narrow(1, 1, 1).unwrap();
+        assert_eq!(global_norm(&[Some(column)]).unwrap(), 20f64.sqrt());
+        assert_eq!(global_norm(&[Some(wide.t().unwrap())]).unwrap(), 5.0);
+    }
+
+    #[test]
+    fn only_long_gradients_are_shortened() {
+        assert_eq!(factor(0.5, 1.0), 1.0);
+        assert!((factor(4.0, 1.0) - 0.25).abs() < 1e-6);
+        assert_eq!(factor(0.0, 1.0), 1.0);
+    }
+}

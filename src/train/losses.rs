@@ -1,0 +1,98 @@
+//! Losses on embeddings, differentiable.
+
+use candle_core::{D, Result, Tensor};
+
+/// Squares of lengths below this count as this, so that a zero embedding has a cosine (0) and a gradient.
+const EPS: f64 = 1e-8;
+
+/// Cosine of each row of `u` with the same row of `v`: `(n, dim)` twice to `(n)`.
+///
+/// `u·v / max(‖u‖·‖v‖, 1e-8)`, as `torch.nn.functional.cosine_similarity`. Embeddings need not be normalised.
+pub fn cosine(u: &Tensor, v: &Tensor) -> Result<Tensor> {
+    let dot = (u * v)?.sum(D::Minus1)?;
+    let squares = (u.sqr()?.sum(D::Minus1)? * v.sqr()?.sum(D::Minus1)?)?;
+    let lengths = squares.maximum(&squares.ones_like()?.affine(EPS * EPS, 0.0)?)?.sqrt()?;
+    dot / lengths
+}
+
+/// Mean of `(cos(u, v) − similarity)²` over the pairs: sentence-transformers' `CosineSimilarityLoss`.
+///
+/// `embeddings` is `(n_texts, dim)`; `left` and `right` are rows of it, and `similarity` the cosine to aim at, one per pair.
+/// Returns a scalar.
+pub fn cosine_similarity(embeddings: &Tensor, left: &[u32], right: &[u32], similarity: &[f32]) -> Result<Tensor> {
+    let device = embeddings.device();
+    let rows = |rows: &[u32]| embeddings.index_select(&Tensor::new(rows, device)?, 0);
+    let error = (cosine(&rows(left)?, &rows(right)?)? - Tensor::new(similarity, device)?)?;
+    error.sqr()?.mean_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+    use rand::RngExt;
+
+    use super::*;
+    use crate::core::rng;
+
+    const LEFT: [u32; 4] = [0, 1, 2, 0];
+    const RIGHT: [u32; 4] = [1, 2, 3, 3];
+    const SIMILARITY: [f32; 4] = [1.0, 0.0, 0.0, 1.0];
+
+    fn loss(data: &[f32]) -> (Var, Tensor) {
+        let embeddings = Var::from_slice(data, (4, data.len() / 4), &Device::Cpu).unwrap();
+        let loss = cosine_similarity(&embeddings, &LEFT, &RIGHT, &SIMILARITY).unwrap();
+        (embeddings, loss)
+    }
+
+    #[test]
+    fn the_value_is_right_on_a_hand_computed_case() {
+        // cosines: (1,0)·(0,2) = 0; (0,2)·(3,3) = 1/√2; (3,3)·(-1,0) = -1/√2; (1,0)·(-1,0) = -1
+        // ((0-1)² + ½ + ½ + (-1-1)²) / 4 = 1.5
+        let (_, loss) = loss(&[1.0, 0.0, 0.0, 2.0, 3.0, 3.0, -1.0, 0.0]);
+        assert!((loss.to_scalar::<f32>().unwrap() - 1.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_gradient_agrees_with_finite_differences() {
+        let mut rng = rng::stream(0, "losses");
+        let at: Vec<f32> = (0..4 * 6).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let (embeddings, value) = loss(&at);
+        let gradient = value
+            .backward()
+            .unwrap()
+            .get(&embeddings)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
+        for i in 0..at.len() {
+            let moved = |h: f32| {
+                let mut data = at.clone();
+                data[i] += h;
+                f64::from(loss(&data).1.to_scalar::<f32>().unwrap())
+            };
+            let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            assert!(
+                (slope - f64::from(gradient[i])).abs() < 1e-3,
+                "{i}: {slope} {}",
+                gradient[i]
+            );
+        }
+    }
+
+    #[test]
+    fn a_zero_embedding_has_a_finite_loss_and_gradient() {
+        let (embeddings, loss) = loss(&[0.0, 0.0, 1.0, 0.0, 0.5, 0.5, 0.0, 1.0]);
+        assert!(loss.to_scalar::<f32>().unwrap().is_finite());
+        let grads = loss.backward().unwrap();
+        let gradient = grads
+            .get(&embeddings)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
+        assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");
+    }
+}

@@ -1,0 +1,234 @@
+//! Training methods: from labelled texts and an encoder to a fitted classifier, told as a stream of events.
+//!
+//! Not here: files, SQL, threads of its own, widgets. A method gets everything it needs as arguments, calls back with what
+//! happens, and returns the result; whoever calls it decides where it runs and what is kept.
+
+pub mod adamw;
+pub mod clip;
+pub mod losses;
+pub mod methods;
+pub mod options;
+pub mod pairs;
+pub mod probe;
+pub mod schedule;
+pub mod setfit;
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::core::TaskKind;
+use crate::model::{Embeddings, Encoder, HeadError, LogisticHead, ModelError, Targets};
+
+pub use methods::{METHODS, Method, method, options_help};
+pub use options::{OptionSpec, Options, Range};
+
+/// What a method learns from.
+#[derive(Debug, Clone)]
+pub struct TrainingSet {
+    /// The texts, in any order.
+    pub texts: Vec<Arc<str>>,
+    /// Their labels, one entry per text.
+    pub targets: Targets,
+    /// Labels of the project, including those without examples.
+    pub n_labels: usize,
+    /// Whether a text has exactly one label or any number.
+    pub task: TaskKind,
+}
+
+/// What a method made.
+pub struct Trained {
+    /// The encoder, tuned where the method tunes it.
+    pub encoder: Encoder,
+    /// The head on its embeddings.
+    pub head: LogisticHead,
+    /// The training texts as the returned encoder embeds them.
+    pub embeddings: Embeddings,
+    /// `(n_texts, n_labels)` probabilities by heads that did not see the text; `None` where there are too few examples.
+    ///
+    /// Only the head is held out: a tuned encoder has seen every training text, so these flatter a little.
+    pub out_of_fold: Option<Vec<Vec<f32>>>,
+    /// Whether the callback ended the tuning early.
+    pub stopped: bool,
+    /// Optimiser steps taken on the encoder.
+    pub n_steps: usize,
+}
+
+/// A stage of training; shown as it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Cutting the texts into tokens.
+    Tokenizing,
+    /// Moving the encoder's weights.
+    Tuning,
+    /// Computing the embeddings of the training texts; told again as it proceeds.
+    Embedding {
+        /// How many are done.
+        n_done: usize,
+        /// How many there are.
+        n_texts: usize,
+    },
+    /// Fitting the head, and the heads that score its training texts.
+    Head,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Phase::Tokenizing => write!(f, "reading the texts"),
+            Phase::Tuning => write!(f, "tuning the encoder"),
+            Phase::Embedding { n_done, n_texts } => write!(f, "embedding {n_done} of {n_texts} texts"),
+            Phase::Head => write!(f, "fitting the head"),
+        }
+    }
+}
+
+/// What happens while training, in order: `Started`, then phases with what belongs to each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TrainEvent {
+    /// Sent once, before any work.
+    Started {
+        /// Optimiser steps to come; 0 for methods that do not tune the encoder.
+        n_steps: usize,
+    },
+    /// A stage begins.
+    Phase(Phase),
+    /// One optimiser step was taken.
+    Step {
+        /// From 1.
+        step: usize,
+        /// Steps in all.
+        n_steps: usize,
+        /// Loss of this step's batch.
+        loss: f64,
+        /// Learning rate of this step.
+        learning_rate: f64,
+        /// Norm of all gradients before clipping.
+        grad_norm: f64,
+        /// Texts compared per second since tuning began, each pair counting two.
+        texts_per_sec: f64,
+        /// Estimated seconds until tuning ends.
+        secs_left: f64,
+    },
+}
+
+/// The receiver of events; `Break` asks the method to stop and make the best of what it has.
+pub type Events<'a> = &'a mut dyn FnMut(TrainEvent) -> ControlFlow<()>;
+
+/// Why training gave no classifier.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// An option the method does not have.
+    #[error("{method} has no option {option:?}; it has {known}")]
+    UnknownOption {
+        /// The method's id.
+        method: &'static str,
+        /// What was asked for.
+        option: String,
+        /// The options it has, joined.
+        known: String,
+    },
+    /// A value that is no number, or outside the option's range.
+    #[error("{option} must be {range}, not {value:?}")]
+    BadOption {
+        /// The option's id.
+        option: String,
+        /// What was given.
+        value: String,
+        /// What is possible.
+        range: String,
+    },
+    /// A method id that is not in [`METHODS`].
+    #[error("there is no training method {0:?}; there are {1}")]
+    UnknownMethod(String, String),
+    /// Texts and targets do not match each other or the task.
+    #[error("{0}")]
+    BadSet(String),
+    /// No label has two examples, so no pair of texts belongs together.
+    #[error(
+        "no two texts share a label, so there is nothing to draw together; label at least two texts of one label, or train the quick probe"
+    )]
+    NoPositivePairs,
+    /// No two texts have different labels.
+    #[error("every text shares a label with every other, so there is nothing to tell apart; label texts that differ")]
+    NoNegativePairs,
+    /// The loss or the gradient stopped being a number.
+    #[error(
+        "training diverged at step {step}: the {what} is not a finite number; nothing was changed. Try a lower learning_rate (now {learning_rate}) or another encoder"
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: usize,
+        /// What went wrong.
+        what: &'static str,
+        /// The rate asked for.
+        learning_rate: f64,
+    },
+    /// Stopped before there was anything to keep.
+    #[error("stopped before there was a model; nothing was changed")]
+    Stopped,
+    /// The head could not be fitted.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The encoder could not be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// An operation on tensors failed.
+    #[error("a tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// Trains `method` on `set`, starting from `encoder`.
+///
+/// The same set, options and seed give the same weights, whatever the number of threads. `events` is called on this thread;
+/// when it returns `Break`, tuning ends after the step at hand, the head is still fitted, and `Trained::stopped` is set.
+///
+/// # Errors
+/// Sets that cannot be learnt from, options of another method, a diverging loss, and whatever the encoder reports.
+pub fn train(
+    method: &Method,
+    set: &TrainingSet,
+    options: &Options,
+    seed: u64,
+    encoder: Encoder,
+    events: Events<'_>,
+) -> Result<Trained, TrainError> {
+    set.check()?;
+    options.check_for(method)?;
+    (method.run)(set, options, seed, encoder, events)
+}
+
+impl TrainingSet {
+    fn check(&self) -> Result<(), TrainError> {
+        if self.texts.len() != self.targets.len() {
+            let (n_texts, n_targets) = (self.texts.len(), self.targets.len());
+            return Err(TrainError::BadSet(format!(
+                "{n_texts} texts come with the labels of {n_targets}"
+            )));
+        }
+        if self.texts.is_empty() {
+            return Err(HeadError::NoTexts.into());
+        }
+        if matches!(self.targets, Targets::Single(_)) != (self.task == TaskKind::SingleLabel) {
+            return Err(TrainError::BadSet(format!(
+                "the labels do not fit a {} task",
+                self.task.name()
+            )));
+        }
+        let counts = self.targets.counts(self.n_labels)?;
+        match self.targets {
+            Targets::Single(_) if counts.iter().filter(|n| **n > 0).count() < 2 => Err(HeadError::OneLabel.into()),
+            Targets::Multi(_) if counts.iter().all(|n| *n == 0 || *n == self.texts.len()) => {
+                Err(HeadError::EveryLabelConstant.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn texts(&self) -> Vec<&str> {
+        self.texts.iter().map(|text| &**text).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
