@@ -25,6 +25,7 @@ pub mod sentence_transformer;
 #[cfg(test)]
 pub mod testing;
 pub mod tokenize;
+pub mod zero_shot;
 
 pub use batch::Tokens;
 pub use bundle::Classifier;
