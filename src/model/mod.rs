@@ -8,8 +8,9 @@
 
 pub mod architecture;
 pub mod batch;
-pub mod bundle;
 pub mod bert;
+pub mod bundle;
+pub mod catalog;
 pub mod embed;
 pub mod embeddings;
 pub mod encoder;

@@ -9,7 +9,7 @@ use super::{ImportError, Mapping, Pick, ReadOptions};
 use crate::core::{Split, TaskKind};
 
 /// What one column holds in the sampled rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ColumnStats {
     /// As in the file; "column 3" where it has none.
     pub name: String,

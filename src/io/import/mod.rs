@@ -92,7 +92,7 @@ impl Sample {
 }
 
 /// What a file holds and how it will be read, before anything is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Preview {
     /// Id of the importer.
     pub format: String,
@@ -129,7 +129,7 @@ pub struct Preview {
 }
 
 /// One row of a preview.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct PreviewRow {
     /// Line in the file, from 1, where the row begins; `None` when rows have no lines of their own.
     pub line: Option<u64>,
@@ -151,7 +151,7 @@ pub struct Batch {
 }
 
 /// How reading a file went.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ReadReport {
     /// Id of the importer.
     pub format: String,
