@@ -34,7 +34,7 @@ def averages(truth, decided, **where):
     return out
 
 
-def per_label(truth, decided, scores, thresholds):
+def per_label(truth, decided, scores):
     """`truth`, `decided`: 0/1 by text and label."""
     out = []
     for j in range(truth.shape[1]):
@@ -56,12 +56,15 @@ def per_label(truth, decided, scores, thresholds):
     return out
 
 
-def single(name, truth, scores):
+def single(name, truth, scores, thresholds=()):
     scores = np.asarray(scores, np.float32).astype(np.float64)
-    truth, decided, n = np.asarray(truth), scores.argmax(1), scores.shape[1]
-    one_hot = np.eye(n, dtype=int)
-    labels = per_label(one_hot[truth], one_hot[decided], scores, None)
-    expected = averages(truth, decided)
+    truth, best, n = np.asarray(truth), scores.argmax(1), scores.shape[1]
+    least = np.asarray(thresholds)[best] if len(thresholds) else 0.0
+    decided = np.where(scores.max(1) >= least, best, -1)  # -1: the best label stays below its threshold
+    one_hot = np.vstack([np.eye(n, dtype=int), np.zeros((1, n), int)])
+    labels = per_label(one_hot[truth], one_hot[decided], scores)
+    seen = sorted((set(truth) | set(decided)) - {-1})
+    expected = averages(truth, decided, labels=seen)
     constant = len(set(truth)) == 1 or len(set(decided)) == 1
     aucs = [label["roc_auc"] for label in labels]
     expected.update(
@@ -77,14 +80,17 @@ def single(name, truth, scores):
         macro_roc_auc=None if None in aucs else number(m.roc_auc_score(one_hot[truth], scores, average="macro")),
         labels=labels,
     )
-    return dict(name=name, task="single-label", truth=[[int(t)] for t in truth], scores=rows(scores), thresholds=[], expected=expected)
+    return dict(
+        name=name, task="single-label", truth=[[int(t)] for t in truth], scores=rows(scores),
+        thresholds=list(thresholds), expected=expected,
+    )
 
 
 def multi(name, truth, scores, thresholds):
     scores = np.asarray(scores, np.float32).astype(np.float64)
     truth, thresholds = np.asarray(truth, int), np.asarray(thresholds, float)
     decided = (scores >= thresholds).astype(int)
-    labels = per_label(truth, decided, scores, thresholds)
+    labels = per_label(truth, decided, scores)
     # As a list of sets, so that one label is not taken for a two-class task.
     expected = averages(truth, decided) if truth.shape[1] > 1 else averages(truth.ravel(), decided.ravel(), labels=[1])
     if truth.sum() == 0:
@@ -129,6 +135,8 @@ def sigmoid_scores(truth, signal):
 def cases():
     t = rng.integers(0, 4, 40)
     yield single("random", t, softmax_scores(t, 4, 1.5))
+    yield single("abstaining", t, softmax_scores(t, 4, 1.5), [0.5, 0.6, 0.0, 0.7])
+    yield single("never sure enough", t[:6], softmax_scores(t[:6], 4, 0.0), [1.0] * 4)
     t = rng.choice(5, 50, p=[0.6, 0.2, 0.1, 0.07, 0.03])
     yield single("imbalanced", t, softmax_scores(t, 5, 1.0))
     t = rng.integers(0, 2, 30)

@@ -49,16 +49,15 @@ pub fn balanced_accuracy(confusion: &Confusion) -> Option<f64> {
 }
 
 /// Matthews' correlation of truth and decision, −1..=1; the multi-class form of Gorodkin, *Comparing two K-category
-/// assignments by a K-category correlation coefficient* (2004). `None` when either side is constant (scikit-learn says 0).
+/// assignments by a K-category correlation coefficient* (2004). No decision counts as a decision of its own. `None` when either side is constant (scikit-learn says 0).
 pub fn matthews(confusion: &Confusion) -> Option<f64> {
     let (n, agreed, chance) = moments(confusion);
-    let spread = |count: &dyn Fn(usize) -> usize| {
-        n * n
-            - (0..confusion.n_labels())
-                .map(|label| (count(label) as f64).powi(2))
-                .sum::<f64>()
-    };
-    let spreads = spread(&|label| confusion.n_true(label)) * spread(&|label| confusion.n_decided(label));
+    let squares = |counts: &mut dyn Iterator<Item = usize>| counts.map(|count| (count as f64).powi(2)).sum::<f64>();
+    let labels = || 0..confusion.n_labels();
+    let n_undecided: usize = confusion.undecided().iter().sum();
+    let of_truth = squares(&mut labels().map(|label| confusion.n_true(label)));
+    let of_decisions = squares(&mut labels().map(|label| confusion.n_decided(label)).chain([n_undecided]));
+    let spreads = (n * n - of_truth) * (n * n - of_decisions);
     (spreads > 0.0).then(|| (agreed * n - chance) / spreads.sqrt())
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 pub struct Confusion {
     n_labels: usize,
     cells: Vec<usize>,
+    undecided: Vec<usize>,
 }
 
 /// Two labels that were mixed up, and how often.
@@ -34,18 +35,23 @@ pub enum Outcome {
 }
 
 impl Confusion {
-    /// Counts texts with exactly one true and one decided label; others, and unknown columns, are left out.
+    /// Counts texts with exactly one true label and at most one decided one; others, and unknown columns, are left out.
     pub fn new(truth: &[Vec<usize>], decided: &[Vec<usize>], n_labels: usize) -> Self {
-        let mut cells = vec![0; n_labels * n_labels];
+        let mut confusion = Confusion {
+            n_labels,
+            cells: vec![0; n_labels * n_labels],
+            undecided: vec![0; n_labels],
+        };
         for pair in truth.iter().zip(decided) {
-            let ([truth], [decided]) = (pair.0.as_slice(), pair.1.as_slice()) else {
-                continue;
-            };
-            if *truth < n_labels && *decided < n_labels {
-                cells[truth * n_labels + decided] += 1;
+            match (pair.0.as_slice(), pair.1.as_slice()) {
+                ([truth], []) if *truth < n_labels => confusion.undecided[*truth] += 1,
+                ([truth], [decided]) if *truth < n_labels && *decided < n_labels => {
+                    confusion.cells[truth * n_labels + decided] += 1;
+                }
+                _ => {}
             }
         }
-        Confusion { n_labels, cells }
+        confusion
     }
 
     /// Rows and columns.
@@ -71,9 +77,14 @@ impl Confusion {
         (0..self.n_labels).map(|truth| self.row(truth))
     }
 
-    /// Texts that truly carry the label.
+    /// Texts that truly carry the label, those without a decision among them.
     pub fn n_true(&self, label: usize) -> usize {
-        self.row(label).iter().sum()
+        self.row(label).iter().sum::<usize>() + self.undecided.get(label).copied().unwrap_or(0)
+    }
+
+    /// Texts, by true label, whose best score stayed below its threshold, so that nothing was decided.
+    pub fn undecided(&self) -> &[usize] {
+        &self.undecided
     }
 
     /// Texts that were given the label.
@@ -81,9 +92,9 @@ impl Confusion {
         self.rows().filter_map(|row| row.get(label)).sum()
     }
 
-    /// All texts counted.
+    /// All texts counted, undecided ones among them.
     pub fn n(&self) -> usize {
-        self.cells.iter().sum()
+        self.cells.iter().chain(&self.undecided).sum()
     }
 
     /// The mix-ups that happened, most frequent first, ties by column; at most `limit`.
@@ -105,7 +116,7 @@ impl Confusion {
 }
 
 impl Serialize for Confusion {
-    /// A list of rows.
+    /// A list of rows; what was left undecided is each label's support less its row.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.rows())
     }

@@ -74,7 +74,10 @@ mod tests {
     #[test]
     fn only_the_best_label_of_a_row_is_a_candidate() {
         let scores = ScoreMatrix::from_rows(2, [[0.75, 0.25], [0.5, 0.5]]).unwrap();
-        assert_eq!(candidates(TaskKind::SingleLabel, &scores).data(), [0.75, -1.0, 0.5, -1.0]);
+        assert_eq!(
+            candidates(TaskKind::SingleLabel, &scores).data(),
+            [0.75, -1.0, 0.5, -1.0]
+        );
         assert_eq!(candidates(TaskKind::MultiLabel, &scores), scores);
     }
 

@@ -145,7 +145,11 @@ impl Evaluation<'_> {
 
     fn label(&self, at: usize, counts: Counts) -> LabelReport {
         let (scores, positives) = (self.scores.column(at), truth_column(self.truth, at));
-        let threshold = self.thresholds.get(at).copied().unwrap_or(super::default_threshold(self.task));
+        let threshold = self
+            .thresholds
+            .get(at)
+            .copied()
+            .unwrap_or(super::default_threshold(self.task));
         LabelReport {
             label: self.labels.get(at).cloned().unwrap_or_default(),
             precision: counts.precision(),

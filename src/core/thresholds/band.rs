@@ -17,8 +17,9 @@ pub struct Band {
 
 /// Chooses the threshold again on `n_resamples` bootstrap samples, positives and negatives each drawn among themselves.
 ///
-/// `None` with fewer than two positives or no negatives. The same seed gives the same band. O(resamples · texts).
-pub fn band(curve: &ThresholdCurve, objective: Objective, n_resamples: usize, seed: u64) -> Option<Band> {
+/// `untuned` breaks ties, as when the threshold was chosen. `None` with fewer than two positives or no negatives. The same
+/// seed gives the same band. O(resamples · texts).
+pub fn band(curve: &ThresholdCurve, objective: Objective, untuned: f64, n_resamples: usize, seed: u64) -> Option<Band> {
     let groups = curve.groups();
     let owners = |count: fn(&(f32, usize, usize)) -> usize| -> Vec<usize> {
         let repeated = groups
@@ -42,7 +43,7 @@ pub fn band(curve: &ThresholdCurve, objective: Objective, n_resamples: usize, se
         for _ in 0..negatives.len() {
             resample[negatives[draw(&mut rng, negatives.len())]].2 += 1;
         }
-        thresholds.extend(sweep::best(&resample, objective).map(|best| best.threshold));
+        thresholds.extend(sweep::best(&resample, objective, untuned).map(|best| best.threshold));
     }
     thresholds.sort_unstable_by(f64::total_cmp);
     Some(Band {
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn more_texts_make_a_narrower_band() {
         let width = |n| {
-            let band = band(&overlapping(n), Objective::F1, 200, 1).unwrap();
+            let band = band(&overlapping(n), Objective::F1, 0.5, 200, 1).unwrap();
             assert!(0.0 <= band.low && band.low <= band.high && band.high <= 1.0);
             band.high - band.low
         };
@@ -79,10 +80,22 @@ mod tests {
     #[test]
     fn the_seed_decides_and_one_positive_is_too_few() {
         let curve = overlapping(12);
-        assert_eq!(band(&curve, Objective::F1, 50, 7), band(&curve, Objective::F1, 50, 7));
-        assert_ne!(band(&curve, Objective::F1, 50, 7), band(&curve, Objective::F1, 50, 8));
         assert_eq!(
-            band(&ThresholdCurve::new(&[0.8, 0.1], &[true, false]), Objective::F1, 50, 7),
+            band(&curve, Objective::F1, 0.5, 50, 7),
+            band(&curve, Objective::F1, 0.5, 50, 7)
+        );
+        assert_ne!(
+            band(&curve, Objective::F1, 0.5, 50, 7),
+            band(&curve, Objective::F1, 0.5, 50, 8)
+        );
+        assert_eq!(
+            band(
+                &ThresholdCurve::new(&[0.8, 0.1], &[true, false]),
+                Objective::F1,
+                0.5,
+                50,
+                7
+            ),
             None
         );
     }

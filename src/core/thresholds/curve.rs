@@ -84,7 +84,8 @@ impl ThresholdCurve {
         &self.rows
     }
 
-    /// The precision–recall curve, one point a distinct score, highest score first; empty without positives.
+    /// The precision–recall curve, one point a distinct score, highest score first; empty without positives. Scores below 0 are
+    /// no candidates for a decision and have no point.
     ///
     /// The same points as scikit-learn's `precision_recall_curve` in reverse, without its added end at precision 1.
     pub fn precision_recall(&self) -> Vec<PrPoint> {
@@ -96,7 +97,10 @@ impl ThresholdCurve {
                 recall: counts.recall()?,
             })
         };
-        self.distinct().filter_map(point).collect()
+        self.distinct()
+            .take_while(|(_, score)| *score >= 0.0)
+            .filter_map(point)
+            .collect()
     }
 
     /// At most `n_points` of [`ThresholdCurve::precision_recall`], evenly spread, both ends kept: enough to draw.
@@ -111,7 +115,7 @@ impl ThresholdCurve {
             .collect()
     }
 
-    /// Positives and negatives in `n_bins` equal bins over 0..=1; scores outside fall in the outermost bins.
+    /// Positives and negatives in `n_bins` equal bins over 0..=1; higher scores fall in the last, lower ones in none.
     pub fn histogram(&self, n_bins: usize) -> Histogram {
         let mut histogram = Histogram {
             positives: vec![0; n_bins],
@@ -120,7 +124,8 @@ impl ThresholdCurve {
         let Some(last) = n_bins.checked_sub(1) else {
             return histogram;
         };
-        for (score, around) in self.scores.iter().zip(self.positives_before.windows(2)) {
+        let decidable = self.scores.iter().take_while(|score| **score >= 0.0);
+        for (score, around) in decidable.zip(self.positives_before.windows(2)) {
             let bin = ((f64::from(*score) * n_bins as f64) as usize).min(last);
             let bins = if around.first() == around.last() {
                 &mut histogram.negatives
@@ -219,6 +224,31 @@ mod tests {
         assert_eq!(ThresholdCurve::default().at(0.5), Counts::default());
         assert_eq!(ThresholdCurve::new(&[1.0, f32::NAN], &[true, true]).n(), 1);
         assert_eq!(curve.histogram(0), Histogram::default());
+    }
+
+    #[test]
+    fn scores_that_are_no_candidates_count_and_are_not_drawn() {
+        let curve = ThresholdCurve::new(&[0.75, -1.0, 0.25], &[true, true, false]);
+        assert_eq!(
+            curve.at(0.0),
+            Counts {
+                tp: 1,
+                fp: 1,
+                fn_: 1,
+                tn: 0
+            }
+        );
+        assert_eq!(
+            curve.precision_recall().iter().map(|p| p.recall).collect::<Vec<_>>(),
+            [0.5, 0.5]
+        );
+        assert_eq!(
+            curve.histogram(2),
+            Histogram {
+                positives: vec![0, 1],
+                negatives: vec![1, 0]
+            }
+        );
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::core::metrics::{Counts, DEFAULT_THRESHOLD, MetricsError, ScoreMatrix,
 /// How to tune.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TuneOptions {
+    /// The threshold of a label nobody has tuned ([`crate::core::metrics::default_threshold`]): it stays where there are no texts
+    /// to choose on, and breaks ties.
+    pub untuned: f64,
     /// Labels with fewer positives are drawn towards the threshold of all labels together.
     pub few_positives: usize,
     /// Resamples behind each band; 0: no bands.
@@ -21,6 +24,7 @@ pub struct TuneOptions {
 impl Default for TuneOptions {
     fn default() -> Self {
         TuneOptions {
+            untuned: DEFAULT_THRESHOLD,
             few_positives: 10,
             n_resamples: 200,
             seed: 0,
@@ -52,7 +56,7 @@ pub struct TunedLabel {
     pub threshold: f64,
     /// Texts that carry the label.
     pub n_positives: usize,
-    /// The 2×2 table at 0.5.
+    /// The 2×2 table at the untuned threshold.
     pub before: Counts,
     /// The 2×2 table at the chosen threshold, on the texts it was chosen on: an optimistic figure.
     pub after: Counts,
@@ -115,7 +119,7 @@ pub fn tune(
         });
     }
     let columns: Vec<Vec<bool>> = (0..scores.n_labels()).map(|label| truth_column(truth, label)).collect();
-    let pooled = pooled(scores, &columns, objective);
+    let pooled = pooled(scores, &columns, objective, options.untuned);
     let label = |(at, positives): (usize, &Vec<bool>)| {
         let curve = ThresholdCurve::new(&scores.column(at), positives);
         let seed = options.seed.wrapping_add(at as u64);
@@ -128,13 +132,13 @@ pub fn tune(
     })
 }
 
-fn pooled(scores: &ScoreMatrix, columns: &[Vec<bool>], objective: Objective) -> f64 {
+fn pooled(scores: &ScoreMatrix, columns: &[Vec<bool>], objective: Objective, untuned: f64) -> f64 {
     let all_scores: Vec<f32> = (0..scores.n_labels()).flat_map(|label| scores.column(label)).collect();
     let all = ThresholdCurve::new(&all_scores, &columns.concat());
     if all.n_positives() == 0 {
-        return DEFAULT_THRESHOLD;
+        return untuned;
     }
-    sweep::best(&all.groups(), objective).map_or(DEFAULT_THRESHOLD, |best| best.threshold)
+    sweep::best(&all.groups(), objective, untuned).map_or(untuned, |best| best.threshold)
 }
 
 fn tune_label(
@@ -146,7 +150,7 @@ fn tune_label(
 ) -> TunedLabel {
     let n_positives = curve.n_positives();
     let mut remarks = Vec::new();
-    let own = sweep::best(&curve.groups(), objective).map(|best| best.threshold);
+    let own = sweep::best(&curve.groups(), objective, options.untuned).map(|best| best.threshold);
     let threshold = match own {
         None => pooled,
         Some(_) if n_positives == 0 => {
@@ -170,10 +174,10 @@ fn tune_label(
     TunedLabel {
         threshold,
         n_positives,
-        before: curve.at(DEFAULT_THRESHOLD),
+        before: curve.at(options.untuned),
         after,
         band: (options.n_resamples > 0)
-            .then(|| band(curve, objective, options.n_resamples, seed))
+            .then(|| band(curve, objective, options.untuned, options.n_resamples, seed))
             .flatten(),
         remarks,
     }
@@ -261,6 +265,45 @@ mod tests {
                 fp: 1,
                 fn_: 0,
                 tn: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_single_label_keeps_its_answers_unless_abstaining_helps() {
+        // Three texts whose best label is the only one, all right, and one that is wrong and unsure.
+        let rows = [[0.9], [0.8], [0.7], [0.4], [-1.0]];
+        let scores = ScoreMatrix::from_rows(1, rows).unwrap();
+        let options = TuneOptions {
+            untuned: 0.0,
+            few_positives: 0,
+            n_resamples: 0,
+            ..TuneOptions::default()
+        };
+        let tuned = |truth: &[Vec<usize>]| {
+            let tuned = tune(&scores, truth, Objective::F1, &options).unwrap();
+            (tuned.labels[0].threshold, tuned.labels[0].after)
+        };
+        let (threshold, counts) = tuned(&[vec![0], vec![0], vec![0], vec![], vec![0]]);
+        assert!((threshold - 0.55).abs() < 1e-6);
+        assert_eq!(
+            counts,
+            Counts {
+                tp: 3,
+                fp: 0,
+                fn_: 1,
+                tn: 1
+            }
+        );
+        let (threshold, counts) = tuned(&[vec![0], vec![0], vec![0], vec![0], vec![0]]);
+        assert!((0.0..0.4).contains(&threshold));
+        assert_eq!(
+            counts,
+            Counts {
+                tp: 4,
+                fp: 0,
+                fn_: 1,
+                tn: 0
             }
         );
     }
