@@ -1,3 +1,5 @@
+//! The catalog through its public face, against a server on this machine and wheels made here.
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
