@@ -1,1 +1,5 @@
-fn main() {}
+//! The one binary: the window, or a verb.
+
+fn main() -> std::process::ExitCode {
+    handful::cli::main()
+}

@@ -34,7 +34,7 @@ pub enum Command {
     Undo,
     /// Does the last undone edit again.
     Redo,
-    /// Trains a model. `options`: `id=value` pairs of the method.
+    /// Trains a model. `options`: ids and values as written.
     Train { method: String, encoder: Option<String>, seed: u64, options: Vec<(String, String)> },
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
@@ -49,7 +49,7 @@ pub enum Command {
     /// Fetches a known model.
     GetModel(String),
     /// Copies a model folder into the catalog.
-    AddModel(PathBuf),
+    AddModel { dir: PathBuf, name: Option<String> },
 }
 
 impl App {
@@ -63,9 +63,12 @@ impl App {
                 self.open(move || sample::open(&folder, &who))
             }
             Command::Close => return self.close().map(|()| None),
-            Command::PreviewImport { file, options } => self.jobs.start(JobKind::PreviewImport, move |_| {
-                Ok(Outcome::Preview(Box::new(import::preview(&file, &options)?)))
-            }),
+            Command::PreviewImport { file, options } => {
+                let options = self.for_project(options);
+                self.jobs.start(JobKind::PreviewImport, move |_| {
+                    Ok(Outcome::Preview(Box::new(import::preview(&file, &options)?)))
+                })
+            }
             Command::Import { file, options } => self.import(file, options)?,
             Command::Edit(edit) => {
                 self.project_mut()?.apply(edit);
@@ -86,9 +89,9 @@ impl App {
                 let catalog = self.catalog.clone();
                 self.jobs.start(JobKind::GetModel, move |job| jobs::models::get(job, &catalog, &name))
             }
-            Command::AddModel(dir) => {
+            Command::AddModel { dir, name } => {
                 let catalog = self.catalog.clone();
-                self.jobs.start(JobKind::GetModel, move |_| Ok(Outcome::ModelReady(catalog.add(&dir, None)?)))
+                self.jobs.start(JobKind::GetModel, move |job| jobs::models::add(job, &catalog, &dir, name.as_deref()))
             }
         };
         Ok(Some(job))
@@ -107,9 +110,8 @@ impl App {
     fn new_project(&mut self, path: PathBuf, task: TaskKind, labels: Vec<Vec<String>>) -> JobId {
         self.open(move || {
             let store = Store::create(&path, task)?;
-            let edit = label_edits::create_labels(&store.load()?, &labels)?;
-            if !edit.changes.is_empty() {
-                store.apply(&edit)?;
+            if !labels.is_empty() {
+                store.apply(&label_edits::create_labels(&store.load()?, &labels)?)?;
             }
             Ok(store)
         })
@@ -129,9 +131,15 @@ impl App {
         })
     }
 
+    /// A file read for a project follows the project's task.
+    fn for_project(&self, options: ReadOptions) -> ReadOptions {
+        ReadOptions { task: self.project.as_ref().map(|project| project.state.task), ..options }
+    }
+
     fn import(&mut self, file: PathBuf, options: ReadOptions) -> anyhow::Result<JobId> {
         ensure!(self.running(JobKind::Import).is_none(), "an import is running; wait for it or stop it");
         let store = self.project()?.store.clone();
+        let options = self.for_project(options);
         let who = self.settings.who.clone();
         self.preview = None;
         Ok(self.jobs.start(JobKind::Import, move |job| jobs::import::run(job, &store, file, &options, &who, now_millis())))

@@ -1,7 +1,7 @@
 //! What the app does when a job has finished.
 
-use super::{App, NoticeKind, Project};
-use crate::core::{ProjectState, label_edits};
+use super::{App, Notice, NoticeKind, Project};
+use crate::core::{EditError, ProjectState, text_edits};
 use crate::jobs::{ImportReport, Outcome};
 
 /// Takes over the outcome.
@@ -30,7 +30,11 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
         }
         Outcome::Tuned(tuning) => {
             if let Some(project) = &mut app.project {
-                project.apply(label_edits::set_thresholds(&project.state, tuning.run, tuning.thresholds.clone()));
+                match text_edits::set_thresholds(&project.state, tuning.run, &tuning.thresholds) {
+                    Ok(edit) => project.apply(edit),
+                    Err(EditError::NothingToDo) => {}
+                    Err(reason) => app.notices.push(Notice::new(NoticeKind::Error, reason.to_string())),
+                }
                 project.tuning = Some(tuning);
             }
         }
@@ -41,6 +45,7 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
         Outcome::AnnotationsExported(n_texts) => app.notify(NoticeKind::Info, format!("{n_texts} texts written.")),
         Outcome::ModelReady(name) => {
             app.notify(NoticeKind::Info, format!("{name} is ready."));
+            app.last_model = Some(name);
             if let Some(project) = &mut app.project {
                 project.texts_changed();
             }
@@ -67,7 +72,7 @@ fn imported(app: &mut App, report: ImportReport, state: ProjectState) {
         (report.n_duplicates, "already there"),
         (report.n_annotated, "known texts labelled"),
         (report.new_labels.len(), "new labels"),
-        (report.n_problems, "problems"),
+        (report.n_problems as usize, "problems"),
     ] {
         if n > 0 {
             text += &format!(", {n} {what}");

@@ -10,6 +10,7 @@ pub mod project;
 pub mod sample;
 pub mod settings;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -29,7 +30,7 @@ pub struct App {
     /// What a person has chosen, remembered between starts.
     pub settings: Settings,
     /// The models on this machine.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// What happened, newest last.
     pub notices: Vec<Notice>,
     /// The open project.
@@ -40,6 +41,8 @@ pub struct App {
     pub progress: Vec<(JobId, JobKind, Progress)>,
     /// The last model bundle written.
     pub last_export: Option<crate::jobs::ExportReport>,
+    /// The model fetched or added last.
+    pub last_model: Option<String>,
     /// The last import.
     pub last_import: Option<crate::jobs::ImportReport>,
     /// Threads a job may use.
@@ -54,12 +57,13 @@ impl App {
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Ok(App {
             settings,
-            catalog: Catalog::open(None)?,
+            catalog: Arc::new(Catalog::open(None)?),
             notices: Vec::new(),
             project: None,
             preview: None,
             progress: Vec::new(),
             last_export: None,
+            last_model: None,
             last_import: None,
             n_threads: n_cores(),
             suggests: false,
@@ -68,7 +72,7 @@ impl App {
     }
 
     /// For the window: suggestions in the background, one core left free, and a call when something waits to be read.
-    pub fn in_window(mut self, wake: std::sync::Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn in_window(mut self, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         self.n_threads = n_cores().saturating_sub(1).max(1);
         self.suggests = true;
         self.jobs.set_wake(wake);

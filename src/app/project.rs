@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::{Annotating, Notice, NoticeKind};
-use crate::core::{Change, Edit, EditId, How, LabelId, LossPoint, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId};
+use crate::core::run::LossPoint;
+use crate::core::{
+    Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, text_edits,
+};
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
 use crate::jobs::{
@@ -118,31 +121,50 @@ impl Project {
         self.pending.is_empty()
     }
 
-    /// Labels a text, whatever it had before.
-    pub fn annotate(&mut self, texts: &[TextId], labels: Vec<LabelId>, who: &str, how: How) {
-        let edit = crate::core::label_edits::annotate(&self.state, texts, labels, who, super::now_millis(), how);
-        self.apply(edit);
+    /// Labels texts, whatever they had before. Texts that have these labels already stay as they are.
+    ///
+    /// # Errors
+    /// Labels that do not exist, or two of them in a single-label project; nothing is changed then.
+    pub fn annotate(&mut self, texts: &[TextId], labels: &[LabelId], who: &str, how: How) -> Result<(), EditError> {
+        match text_edits::annotate(&self.state, texts, Some(labels), who, super::now_millis(), how) {
+            Ok(edit) => self.apply(edit),
+            Err(EditError::NothingToDo) => {}
+            Err(reason) => return Err(reason),
+        }
+        Ok(())
     }
 
     /// The answer for the text on screen: saves it and shows the next one.
-    pub fn submit(&mut self, labels: Vec<LabelId>, who: &str) {
-        let Some(text) = self.annotating.current else { return };
-        self.annotate(&[text], labels, who, self.annotating.how());
+    ///
+    /// # Errors
+    /// As [`Project::annotate`].
+    pub fn submit(&mut self, labels: &[LabelId], who: &str) -> Result<(), EditError> {
+        let Some(text) = self.annotating.current else { return Ok(()) };
+        self.annotate(&[text], labels, who, self.annotating.how())?;
         self.annotating.advance(&self.state);
+        Ok(())
     }
 
     /// A label's key on the annotate screen.
-    pub fn press_label(&mut self, label: LabelId, who: &str) {
-        if let Some(labels) = self.annotating.press(self.state.task, label) {
-            self.submit(labels, who);
+    ///
+    /// # Errors
+    /// As [`Project::annotate`].
+    pub fn press_label(&mut self, label: LabelId, who: &str) -> Result<(), EditError> {
+        match self.annotating.press(self.state.task, label) {
+            Some(labels) => self.submit(&labels, who),
+            None => Ok(()),
         }
     }
 
     /// Takes over the suggestion for the text on screen.
-    pub fn accept_suggestion(&mut self, who: &str) {
-        let Some(suggestions) = self.suggestions.clone() else { return };
-        if let Some(labels) = self.annotating.accept(self.state.task, &suggestions) {
-            self.submit(labels, who);
+    ///
+    /// # Errors
+    /// As [`Project::annotate`].
+    pub fn accept_suggestion(&mut self, who: &str) -> Result<(), EditError> {
+        let Some(suggestions) = self.suggestions.clone() else { return Ok(()) };
+        match self.annotating.accept(self.state.task, &suggestions) {
+            Some(labels) => self.submit(&labels, who),
+            None => Ok(()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::core::TaskKind;
-use crate::io::import::{self, ReadOptions};
+use crate::io::import::{self, ReadOptions, SinkError};
 use crate::store::Store;
 
 /// The file in `sample_data/` the project is made from.
@@ -30,8 +30,7 @@ pub fn open(folder: &Path, who: &str) -> anyhow::Result<Store> {
     let store = Store::create(&path, TaskKind::MultiLabel)?;
     let mut session = store.begin_import(SOURCE, who, super::now_millis())?;
     import::read(&file, &ReadOptions::default(), &mut |batch| {
-        session.push(batch.rows)?;
-        Ok(std::ops::ControlFlow::Continue(()))
+        session.push(batch.rows).map(drop).map_err(|error| SinkError::Failed(error.into()))
     })?;
     session.finish()?;
     Ok(store)

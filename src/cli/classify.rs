@@ -1,7 +1,6 @@
 //! Verbs that need no project: zero-shot, predict, embed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use super::{Output, progress};
 use crate::app::App;
 use crate::core::NewText;
 use crate::io::import::{self, ReadOptions};
+use crate::jobs::export::persist;
 use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
 use crate::jobs::predict::{label_names, predict};
 use crate::model::{Classifier, zero_shot};
@@ -95,7 +95,8 @@ impl ZeroShot {
     }
 }
 
-fn shortened(text: &str, n_chars: usize) -> String {
+/// The start of a text on one line.
+pub fn shortened(text: &str, n_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= n_chars { line } else { line.chars().take(n_chars - 1).chain(['…']).collect() }
 }
@@ -186,19 +187,20 @@ impl Embed {
     }
 }
 
-/// Reads texts for a verb. Rows with problems are skipped and said; no texts at all is an error.
+/// Reads texts for a verb, empty ones included, so that results stand in the order of rows. Rows that cannot be read are skipped
+/// and said; no texts at all is an error.
 fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyhow::Result<Vec<NewText>> {
     let (rows, n_problems) = if file == Path::new("-") {
         let mut input = String::new();
         std::io::stdin().lock().take(MAX_STDIN).read_to_string(&mut input).context("standard input is not UTF-8 text")?;
-        let rows = input.lines().filter(|line| !line.trim().is_empty());
-        (rows.map(|line| NewText { body: line.to_owned(), external_id: None, split: None, labels: None }).collect(), 0)
+        let row = |line: &str| NewText { body: line.to_owned(), external_id: None, split: None, labels: None };
+        (input.lines().map(row).collect(), 0)
     } else {
-        let options = ReadOptions { text_column, ..ReadOptions::default() };
+        let options = ReadOptions { text_column, keep_empty: true, ..ReadOptions::default() };
         let mut rows = Vec::new();
         let report = import::read(file, &options, &mut |batch| {
             rows.extend(batch.rows);
-            Ok(ControlFlow::Continue(()))
+            Ok(())
         })?;
         (rows, report.n_problems)
     };
@@ -223,15 +225,4 @@ fn write_lines(file: &Path, lines: impl Iterator<Item = serde_json::Value>) -> a
     }
     temporary.as_file().sync_all()?;
     persist(temporary, file)
-}
-
-/// Puts a finished temporary file in its place, readable like any other file.
-pub fn persist(temporary: tempfile::NamedTempFile, file: &Path) -> anyhow::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o644))?;
-    }
-    temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(())
 }

@@ -48,7 +48,7 @@ impl Doctor {
 }
 
 fn examine(app: &App) -> anyhow::Result<Report> {
-    let models: Vec<String> = app.catalog.list()?.into_iter().filter(|model| model.path.is_some()).map(|model| model.name).collect();
+    let models: Vec<String> = app.catalog.list()?.into_iter().map(|model| model.name).collect();
     let display = ["WAYLAND_DISPLAY", "DISPLAY"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let mut missing = Vec::new();
     if !models.iter().any(|name| name == DEFAULT_ENCODER) {
@@ -66,7 +66,7 @@ fn examine(app: &App) -> anyhow::Result<Report> {
         window: cfg!(feature = "gui"),
         devices: devices(),
         n_cores: n_cores(),
-        cache: app.catalog.dir().to_path_buf(),
+        cache: app.catalog.folder().to_path_buf(),
         models,
         display,
         missing,

@@ -1,8 +1,10 @@
 //! `handful models`.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -46,7 +48,8 @@ impl Models {
                 located(app, output, &name)
             }
             Models::Add { dir, name } => {
-                let name = app.catalog.add(&dir, name.as_deref())?;
+                progress::execute(app, output, Command::AddModel { dir: dir.clone(), name: name.clone() })?;
+                let name = app.last_model.take().context("the model has not arrived")?;
                 located(app, output, &name)
             }
             Models::Path { name } => {
@@ -65,20 +68,37 @@ fn located(app: &App, output: &Output, name: &str) -> anyhow::Result<()> {
 
 fn list(app: &App, output: &Output) -> anyhow::Result<()> {
     let models = app.catalog.list()?;
+    let mut rows: Vec<_> = models
+        .iter()
+        .map(|model| {
+            json!({
+                "name": model.name, "source": model.source, "bytes": model.bytes, "dim": model.dim,
+                "verified": model.verified, "path": model.path,
+            })
+        })
+        .collect();
     let mut text = String::new();
     for model in &models {
-        let place = model.path.as_ref().map_or("not on this machine; `handful models get` fetches it".to_owned(), |path| path.display().to_string());
-        let _ = writeln!(text, "{:<24} {:>8}  {place}", model.name, megabytes(model.bytes));
+        let _ = writeln!(text, "{:<24} {:>9}  {}", model.name, megabytes(model.bytes), model.path.display());
     }
-    output.result(&models, &text)
+    for known in app.catalog.known().iter().filter(|known| !models.iter().any(|model| model.name == known.name)) {
+        rows.push(json!({ "name": known.name, "dim": known.dim, "licence": known.licence, "path": null }));
+        let _ = writeln!(text, "{:<24} {:>9}  not here yet: `handful models get {}`", known.name, "", known.name);
+    }
+    output.result(&rows, &text)
 }
 
 fn verify(app: &App, output: &Output) -> anyhow::Result<()> {
-    let verified = app.catalog.verify()?;
-    let text = verified.iter().map(|model| format!("{:<24} {}", model.name, model.verdict())).collect::<Vec<_>>().join("\n");
-    output.result(&verified, if text.is_empty() { "there are no models in the cache" } else { &text })?;
-    let n_damaged = verified.iter().filter(|model| !model.is_intact()).count();
-    anyhow::ensure!(n_damaged == 0, "{n_damaged} models are damaged; remove their folders and fetch or add them again");
+    let verified = app.catalog.verify(&mut |_| ControlFlow::Continue(()))?;
+    let mut text = String::new();
+    for model in &verified {
+        let verdict = if model.faults.is_empty() { "as it came".to_owned() } else { model.faults.join("; ") };
+        let _ = writeln!(text, "{:<24} {verdict}", model.name);
+    }
+    let rows: Vec<_> = verified.iter().map(|model| json!({ "name": model.name, "faults": model.faults })).collect();
+    output.result(&rows, if text.is_empty() { "there are no models in the cache" } else { &text })?;
+    let n_damaged = verified.iter().filter(|model| !model.faults.is_empty()).count();
+    ensure!(n_damaged == 0, "{n_damaged} models are not as they came; remove their folders and fetch or add them again");
     Ok(())
 }
 

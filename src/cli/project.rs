@@ -7,10 +7,12 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::json;
 
+use super::classify::shortened;
 use super::{Output, progress};
 use crate::app::{self, App, Command};
 use crate::core::{How, Split, TaskKind, Text};
-use crate::io::import::ReadOptions;
+use crate::core::label::PATH_SEPARATOR;
+use crate::io::import::{Preview, ReadOptions};
 
 /// Problems printed in full; the rest is counted.
 const N_SHOWN: usize = 20;
@@ -122,8 +124,8 @@ impl Import {
             let line = problem.line.map_or("file".to_owned(), |line| format!("line {line}"));
             let _ = write!(text, "\n  {line}: {}", problem.message);
         }
-        if report.n_problems > N_SHOWN {
-            let _ = write!(text, "\n  and {} more; --json lists the first 1,000", report.n_problems - N_SHOWN);
+        if report.n_problems > N_SHOWN as u64 {
+            let _ = write!(text, "\n  and {} more; --json lists the first 1,000", report.n_problems - N_SHOWN as u64);
         }
         output.result(&report, &text)
     }
@@ -132,10 +134,10 @@ impl Import {
         Ok(ReadOptions {
             split: self.split,
             text_column: self.text_column.clone(),
-            label_columns: self.label_column.clone(),
-            path_column: self.path_column.clone(),
-            split_column: self.split_column.clone(),
-            id_column: self.id_column.clone(),
+            label_columns: (!self.label_column.is_empty()).then(|| self.label_column.clone()),
+            path_column: self.path_column.clone().into(),
+            split_column: self.split_column.clone().into(),
+            id_column: self.id_column.clone().into(),
             label_separator: self.label_separator.clone(),
             encoding: self.encoding.clone(),
             delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
@@ -145,12 +147,40 @@ impl Import {
     }
 }
 
-fn delimiter(written: &str) -> anyhow::Result<u8> {
+fn preview_text(preview: &Preview) -> String {
+    let mapping = &preview.mapping;
+    let column = |column: &Option<String>| column.clone().unwrap_or_else(|| "–".to_owned());
+    let mut text = format!(
+        "{}, {}, about {} rows, {} labelled among the first {}\n\
+         text: {}   labels: {}   path: {}   split: {}   id: {}\n",
+        preview.format,
+        preview.encoding,
+        preview.n_rows_estimated,
+        preview.n_labelled,
+        preview.n_sampled,
+        mapping.text_column,
+        mapping.label_columns.join(", "),
+        column(&mapping.path_column),
+        column(&mapping.split_column),
+        column(&mapping.id_column),
+    );
+    for row in preview.rows.iter().filter_map(|row| row.text.as_ref()) {
+        let labels: Vec<String> = row.labels.iter().flatten().map(|path| path.join(PATH_SEPARATOR)).collect();
+        let _ = writeln!(text, "  {:<60} {}", shortened(&row.body, 58), labels.join(", "));
+    }
+    for problem in preview.problems.iter().take(N_SHOWN) {
+        let line = problem.line.map_or("file".to_owned(), |line| format!("line {line}"));
+        let _ = writeln!(text, "  {line}: {}", problem.message);
+    }
+    text
+}
+
+fn delimiter(written: &str) -> anyhow::Result<char> {
     match written {
-        "tab" | "\\t" => Ok(b'\t'),
-        _ => match written.as_bytes() {
-            [byte] => Ok(*byte),
-            _ => bail!("a delimiter is one character (or `tab`), not {written:?}"),
+        "tab" | "\\t" => Ok('\t'),
+        _ => match written.chars().collect::<Vec<_>>()[..] {
+            [character] if character.is_ascii() => Ok(character),
+            _ => bail!("a delimiter is one ASCII character (or `tab`), not {written:?}"),
         },
     }
 }
@@ -182,7 +212,7 @@ impl LabelText {
             project.is_multi() || labels.len() == 1,
             "nothing was changed: a text of this project has exactly one label"
         );
-        project.annotate(&[text], labels, &who, How::Hand);
+        project.annotate(&[text], &labels, &who, How::Hand)?;
         app.wait_saved()?;
         let project = app.project()?;
         let n_annotated = project.state.n_annotated();

@@ -163,7 +163,7 @@ fn write_scores(app: &App, evaluation: &Evaluation, file: &Path) -> anyhow::Resu
         writer.flush()?;
     }
     out.as_file().sync_all()?;
-    super::classify::persist(out, file)
+    crate::jobs::export::persist(out, file)
 }
 
 #[derive(Debug, Args)]

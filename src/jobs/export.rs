@@ -1,6 +1,7 @@
 //! Exporting a model: written beside its destination, opened again, compared, then renamed into place.
 
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -9,14 +10,14 @@ use serde::Serialize;
 use super::predict::{Prediction, predict};
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
-use crate::core::Run;
+use crate::core::{ProjectState, Run};
 use crate::model::Classifier;
 use crate::store::Store;
 
 mod card;
 
 /// Texts on which the written model is compared with the one in memory.
-const N_CHECKED: usize = 200;
+pub const N_CHECKED: usize = 200;
 
 /// The largest difference between two runs of the same weights that counts as the same model.
 const TOLERANCE: f32 = 1e-5;
@@ -103,21 +104,44 @@ fn put_in_place(temporary: tempfile::TempDir, out: &Path) -> anyhow::Result<()> 
         let _ = fs::remove_dir_all(&path);
         return Err(error).with_context(|| format!("nothing was exported: cannot create {}", out.display()));
     }
-    set_readable(out)?;
+    set_mode(out, 0o755)?;
     if let Some(parent) = out.parent().filter(|p| !p.as_os_str().is_empty()) {
         let _ = fs::File::open(parent).and_then(|dir| dir.sync_all());
     }
     Ok(())
 }
 
-/// Temporary folders are private to their owner; an exported model is not.
-fn set_readable(dir: &Path) -> anyhow::Result<()> {
+/// Temporary files are private to their owner; what was exported is not.
+fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
-    let _ = dir;
+    let _ = (path, mode);
+    Ok(())
+}
+
+/// Writes texts and annotations to a file, through a temporary one that is renamed. How many texts.
+pub fn annotations(state: &ProjectState, format: &str, out: &Path) -> anyhow::Result<usize> {
+    let folder = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary =
+        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("nothing was written: {}", folder.display()))?;
+    let n_texts = {
+        let mut writer = BufWriter::new(&mut temporary);
+        let n_texts = crate::io::export::annotations(format, state, &mut writer)?;
+        writer.flush()?;
+        n_texts
+    };
+    temporary.as_file().sync_all()?;
+    persist(temporary, out)?;
+    Ok(n_texts)
+}
+
+/// Puts a finished temporary file in its place, readable like any other file.
+pub fn persist(temporary: tempfile::NamedTempFile, file: &Path) -> anyhow::Result<()> {
+    set_mode(temporary.path(), 0o644)?;
+    temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::worker::{JobContext, Outcome};
 use crate::core::{ImportId, Label, Problem};
-use crate::io::import::{self, ReadOptions};
+use crate::io::import::{self, ImportError, ReadOptions, SinkError};
 use crate::store::Store;
 
 /// Problems kept to be listed; the rest is only counted.
@@ -29,7 +29,7 @@ pub struct ImportReport {
     /// Labels the file brought.
     pub new_labels: Vec<Label>,
     /// How many things were wrong.
-    pub n_problems: usize,
+    pub n_problems: u64,
     /// The first of them, by line.
     pub problems: Vec<Problem>,
     /// Whether it was stopped before the end of the file.
@@ -50,18 +50,26 @@ pub fn run(
     let note = format!("reading {source}");
     let mut session = store.begin_import(&source, who, now_millis)?;
     let mut problems = Vec::new();
-    let mut cancelled = false;
+    let mut n_problems = 0;
     let read = import::read(&file, options, &mut |batch| {
-        let pushed = session.push(batch.rows)?;
+        let pushed = session.push(batch.rows).map_err(|error| SinkError::Failed(error.into()))?;
+        n_problems += pushed.problems.len() as u64;
         problems.extend(pushed.problems);
+        problems.truncate(MAX_LISTED_PROBLEMS);
         job.progress(batch.bytes_read, batch.bytes_total, &note);
-        cancelled = job.cancelled();
-        Ok(job.flow())
+        if job.cancelled() { Err(SinkError::Cancelled) } else { Ok(()) }
     });
     let summary = session.finish()?;
-    let read = read.with_context(|| format!("{} texts read before the error are kept", summary.n_added))?;
-    let n_problems = problems.len() + read.n_problems;
-    problems.extend(read.problems);
+    let cancelled = matches!(read, Err(ImportError::Cancelled { .. }));
+    match read {
+        Ok(read) => {
+            n_problems += read.n_problems;
+            problems.extend(read.problems);
+        }
+        Err(ImportError::Cancelled { .. }) => {}
+        Err(error) if summary.n_added == 0 => return Err(error.into()),
+        Err(error) => return Err(error).with_context(|| format!("{} texts read before the error are kept", summary.n_added)),
+    }
     problems.sort_by_key(|problem| problem.line);
     problems.truncate(MAX_LISTED_PROBLEMS);
     let report = ImportReport {

@@ -1,12 +1,13 @@
 //! Fetching a model, and the one place where an encoder is loaded by name.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
 use super::worker::{JobContext, Outcome};
 use crate::model::Encoder;
-use crate::model::catalog::{Catalog, FetchProgress};
+use crate::model::catalog::{Catalog, Progress};
 
 /// The encoder used where none is named.
 pub const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
@@ -23,14 +24,25 @@ pub fn load_encoder(catalog: &Catalog, name_or_dir: &str) -> anyhow::Result<Enco
 
 /// Fetches a known model into the catalog.
 pub fn get(job: &mut JobContext, catalog: &Catalog, name: &str) -> anyhow::Result<Outcome> {
-    let mut source = String::new();
-    catalog.get(name, &mut |progress| {
+    catalog.get(name, &mut reporter(job, name))?;
+    Ok(Outcome::ModelReady(name.to_owned()))
+}
+
+/// Copies a model folder into the catalog.
+pub fn add(job: &mut JobContext, catalog: &Catalog, dir: &Path, name: Option<&str>) -> anyhow::Result<Outcome> {
+    let entry = catalog.add(dir, name, &mut reporter(job, &dir.display().to_string()))?;
+    Ok(Outcome::ModelReady(entry.name))
+}
+
+/// Tells the catalog's progress as the job's.
+pub fn reporter(job: &mut JobContext, what: &str) -> impl FnMut(Progress<'_>) -> ControlFlow<()> {
+    let mut note = what.to_owned();
+    move |progress| {
         match progress {
-            FetchProgress::Source(from) => source = format!("{name} from {from}"),
-            FetchProgress::Bytes { done, total } => job.progress(done, total, &source),
-            FetchProgress::Verifying => job.progress(0, 0, "checking the file's sha256"),
+            Progress::Source(from) => note = format!("{what} from {from}"),
+            Progress::Bytes { done, total } => job.progress(done, total, &note),
+            Progress::Verifying => job.progress(0, 0, "checking every file"),
         }
         job.flow()
-    })?;
-    Ok(Outcome::ModelReady(name.to_owned()))
+    }
 }

@@ -122,7 +122,7 @@ pub struct Suggester {
 
 impl Suggester {
     /// Starts the thread. `encoder`: a name in the catalog or a folder.
-    pub fn start(catalog: Catalog, encoder: String, files_dir: PathBuf, n_threads: usize, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn start(catalog: Arc<Catalog>, encoder: String, files_dir: PathBuf, n_threads: usize, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (requests, inbox) = unbounded();
         let (outbox, events) = unbounded();
         let report = move |event| {

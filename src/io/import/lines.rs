@@ -21,10 +21,11 @@ fn sniff(sample: &Sample) -> u8 {
     }
 }
 
-fn open(input: Input, _: &Sample, _: &ReadOptions) -> Result<Box<dyn RowReader>, ImportError> {
+fn open(input: Input, _: &Sample, options: &ReadOptions) -> Result<Box<dyn RowReader>, ImportError> {
     Ok(Box::new(LineReader {
         input,
         columns: ["text".to_owned()],
+        keep_empty: options.keep_empty,
         n_skipped: 0,
     }))
 }
@@ -32,6 +33,7 @@ fn open(input: Input, _: &Sample, _: &ReadOptions) -> Result<Box<dyn RowReader>,
 struct LineReader {
     input: Input,
     columns: [String; 1],
+    keep_empty: bool,
     n_skipped: u64,
 }
 
@@ -42,7 +44,7 @@ impl RowReader for LineReader {
             self.input.report_bad_bytes(problems);
             let Some(line) = line else { return Ok(None) };
             match line.text {
-                Some(text) if text.trim().is_empty() => {}
+                Some(text) if text.trim().is_empty() && !self.keep_empty => {}
                 Some(text) => {
                     return Ok(Some(Row {
                         line: Some(line.line),

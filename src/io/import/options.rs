@@ -52,6 +52,8 @@ pub struct ReadOptions {
     pub task: Option<TaskKind>,
     /// Puts every row into this split, whatever its column says.
     pub split: Option<Split>,
+    /// Keeps rows whose text is empty: for results that must stand in the order of rows.
+    pub keep_empty: bool,
 }
 
 /// How the columns of a file are used: [`ReadOptions`] with nothing left open.

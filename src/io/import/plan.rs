@@ -246,7 +246,7 @@ impl Plan {
             body.retain(|c| c != '\0');
             problems.add(row.line, "the text has NUL characters; they were left out");
         }
-        if body.trim().is_empty() {
+        if body.trim().is_empty() && !self.options.keep_empty {
             problems.add(row.line, "the text is empty; the row was skipped");
             return None;
         }

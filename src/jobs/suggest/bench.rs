@@ -25,7 +25,7 @@ const REFRESH: Duration = Duration::from_millis(700);
 const C: f64 = 1.0;
 
 pub(super) struct Bench {
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     encoder_name: String,
     files_dir: PathBuf,
     inbox: Receiver<Request>,
@@ -42,7 +42,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(
-        catalog: Catalog,
+        catalog: Arc<Catalog>,
         encoder_name: String,
         files_dir: PathBuf,
         inbox: Receiver<Request>,
@@ -191,7 +191,7 @@ impl Bench {
                 return Ok(());
             }
         };
-        let scores = head.predict_proba(&Embeddings { dim: cache.dim(), data: cache.data().to_vec() });
+        let scores = head.predict_proba(&Embeddings { dim: cache.dim(), data: cache.data().to_vec() })?;
         (self.report)(SuggesterEvent::Suggested(Arc::new(Suggestions {
             n_train: known.len(),
             took_secs: started.elapsed().as_secs_f64(),
