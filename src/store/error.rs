@@ -40,6 +40,11 @@ pub enum StoreError {
         "the project or its folder cannot be written to; nothing was changed: check the permissions, or copy the project elsewhere"
     )]
     ReadOnly,
+    /// The file is gone, was moved or replaced, or its folder cannot be entered.
+    #[error(
+        "the project file cannot be reached; nothing was changed: put it back where it was, or open it where it is now"
+    )]
+    Unreachable,
     /// The file is cut short or its contents make no sense.
     #[error("the project file is damaged ({0}); it was left as it is: restore a copy, or move it aside")]
     Corrupt(String),
@@ -95,7 +100,8 @@ impl From<rusqlite::Error> for StoreError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => StoreError::ReadOnly,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly,
+            Some(ErrorCode::CannotOpen) => StoreError::Unreachable,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(error.to_string()),
             Some(_) => StoreError::Sqlite(error),

@@ -73,6 +73,36 @@ pub(super) fn check_is_ours(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Which file a name stands for, where the system can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    #[cfg(unix)]
+    device_and_inode: (u64, u64),
+}
+
+/// `None` when there is no such file.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|metadata| identity_in(&metadata))
+}
+
+/// Of an open file, whatever its name is by now.
+pub(super) fn identity_of(file: &File) -> Option<Identity> {
+    file.metadata().ok().map(|metadata| identity_in(&metadata))
+}
+
+#[cfg(unix)]
+fn identity_in(metadata: &std::fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    Identity {
+        device_and_inode: (metadata.dev(), metadata.ino()),
+    }
+}
+
+#[cfg(not(unix))]
+fn identity_in(_: &std::fs::Metadata) -> Identity {
+    Identity {}
+}
+
 /// The one connection that writes, on a file known to be ours, brought up to date and checked from end to end (O(file size)).
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::StoreError;
+use super::{StoreError, file};
 
 /// Held for as long as the project is open; the lock file goes when it is dropped.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl ProjectLock {
             let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
             let file = file.map_err(StoreError::io("creating the lock file", &path))?;
             match file.try_lock() {
-                Ok(()) if is_still_there(&file, &path) => return Ok(ProjectLock { file, path }),
+                Ok(()) if file::identity_of(&file) == file::identity(&path) => return Ok(ProjectLock { file, path }),
                 // The previous holder removed the file after we opened it: what we locked no longer has a name.
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
@@ -42,7 +42,7 @@ impl ProjectLock {
 impl Drop for ProjectLock {
     fn drop(&mut self) {
         if cfg!(unix) {
-            // While the lock is held: whoever opened the file before finds in `is_still_there` that it is gone.
+            // While the lock is held: whoever opened the file before finds that its name is gone.
             let _ = std::fs::remove_file(&self.path);
         }
         let _ = self.file.unlock();
@@ -54,18 +54,4 @@ pub(super) fn beside(project: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(project.as_os_str());
     name.push(suffix);
     PathBuf::from(name)
-}
-
-#[cfg(unix)]
-fn is_still_there(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(locked), Ok(named)) => locked.ino() == named.ino() && locked.dev() == named.dev(),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn is_still_there(_: &File, _: &Path) -> bool {
-    true
 }

@@ -66,3 +66,87 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf
     std::fs::rename(&partial, &backup).map_err(StoreError::io("backing up the project", &backup))?;
     Ok(backup)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE t (x INTEGER) STRICT; INSERT INTO t VALUES (1)";
+    const SECOND: &str = "ALTER TABLE t ADD COLUMN y INTEGER; UPDATE t SET y = x + 1";
+    const BROKEN: &str = "UPDATE t SET x = 7; INSERT INTO nowhere VALUES (1)";
+
+    fn at_version_one(folder: &Path) -> (Connection, PathBuf) {
+        let path = folder.join("p.handful");
+        let mut connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        to_latest(&mut connection, &path, &[FIRST]).unwrap();
+        (connection, path)
+    }
+
+    fn value(connection: &Connection, column: &str) -> rusqlite::Result<i64> {
+        connection.query_row(&format!("SELECT {column} FROM t"), [], |row| row.get(0))
+    }
+
+    fn n_files(folder: &Path) -> usize {
+        std::fs::read_dir(folder)
+            .unwrap()
+            .filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+                !name.ends_with("-wal") && !name.ends_with("-shm")
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_fresh_file_needs_no_backup_and_an_older_one_gets_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, path) = at_version_one(folder.path());
+        assert_eq!(n_files(folder.path()), 1);
+        to_latest(&mut connection, &path, &[FIRST, SECOND]).unwrap();
+        assert_eq!(
+            (version(&connection).unwrap(), value(&connection, "y").unwrap()),
+            (2, 2)
+        );
+        to_latest(&mut connection, &path, &[FIRST, SECOND]).unwrap();
+        assert_eq!(n_files(folder.path()), 2);
+        let backup = Connection::open(beside(&path, ".backup-v1")).unwrap();
+        assert_eq!((version(&backup).unwrap(), value(&backup, "x").unwrap()), (1, 1));
+        assert!(value(&backup, "y").is_err());
+    }
+
+    #[test]
+    fn a_failed_migration_changes_nothing_and_never_replaces_a_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, path) = at_version_one(folder.path());
+        std::fs::write(beside(&path, ".backup-v1"), "an earlier one").unwrap();
+        let error = to_latest(&mut connection, &path, &[FIRST, SECOND, BROKEN]).unwrap_err();
+        assert!(matches!(error, StoreError::Migration(_)), "{error:?}");
+        assert_eq!(std::fs::read(beside(&path, ".backup-v1")).unwrap(), b"an earlier one");
+        assert!(beside(&path, ".backup-v1-2").exists());
+        assert_eq!(
+            (version(&connection).unwrap(), value(&connection, "x").unwrap()),
+            (1, 1)
+        );
+        assert!(
+            value(&connection, "y").is_err(),
+            "the steps before the broken one are taken back too"
+        );
+    }
+
+    #[test]
+    fn a_newer_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut connection, path) = at_version_one(folder.path());
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        let refused = to_latest(&mut connection, &path, &[FIRST, SECOND]);
+        assert!(matches!(
+            refused,
+            Err(StoreError::Newer {
+                found: 3,
+                supported: 2,
+                ..
+            })
+        ));
+        assert_eq!(n_files(folder.path()), 1);
+    }
+}

@@ -81,7 +81,7 @@ impl Store {
         }
         let lock = ProjectLock::take(&path, patience)?;
         file::check_is_ours(&path)?;
-        let mut writer = Writer::new(file::open_writer(&path)?)?;
+        let mut writer = Writer::open(&path)?;
         writer.end_what_a_crash_left()?;
         let writer = WriterThread::start(writer).map_err(StoreError::io("starting the writer", &path))?;
         Ok(Store {

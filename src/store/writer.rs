@@ -1,14 +1,15 @@
 //! The one thread that writes, and what can be asked of it.
 
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::file::{self, Identity};
 use super::import::{self, Pushed};
-use super::load;
-use super::{StoreError, journal, runs};
+use super::{StoreError, journal, load, runs};
 use crate::core::{Edit, EditId, ImportId, NewText, Run, RunId, ScoreKind, TaskKind, TextId};
 
 /// More than anyone can be ahead of the disk by hand; a program that is waits here.
@@ -36,14 +37,23 @@ pub(super) enum Request {
 
 /// The connection that writes, and what never changes about the project.
 pub(super) struct Writer {
-    pub(super) connection: Connection,
-    pub(super) task: TaskKind,
+    connection: Connection,
+    task: TaskKind,
+    path: PathBuf,
+    identity: Option<Identity>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection) -> Result<Writer, StoreError> {
+    /// On a project that is known for ours and locked.
+    pub(super) fn open(path: &Path) -> Result<Writer, StoreError> {
+        let connection = file::open_writer(path)?;
         let task = load::task(&connection)?;
-        Ok(Writer { connection, task })
+        Ok(Writer {
+            connection,
+            task,
+            path: path.to_owned(),
+            identity: file::identity(path),
+        })
     }
 
     /// Runs that were training have failed, imports that were under way end where they stood.
@@ -58,10 +68,14 @@ impl Writer {
     }
 
     /// All or nothing: what `work` did is rolled back when it returns an error.
-    pub(super) fn transact<T>(
+    fn transact<T>(
         &mut self,
         work: impl FnOnce(&Connection, TaskKind) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        // A file that was moved or deleted would go on taking changes that nobody finds again.
+        if self.identity.is_none() || file::identity(&self.path) != self.identity {
+            return Err(StoreError::Unreachable);
+        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -157,4 +171,116 @@ pub(super) fn now_millis() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{Change, ProjectState};
+
+    /// A writer on a project with one text, whose disk has no page left to give.
+    fn on_a_full_disk(folder: &Path) -> Writer {
+        let path = folder.join("p.handful");
+        file::create(&path, TaskKind::SingleLabel, 0).unwrap();
+        let mut writer = Writer::open(&path).unwrap();
+        let import = writer.transact(|c, _| import::begin(c, "a.csv", "ada", 0)).unwrap();
+        writer
+            .transact(|c, task| import::push(c, task, import, vec![row("small")]))
+            .unwrap();
+        writer.transact(|c, _| import::finish(c, import, 0)).unwrap();
+        writer
+            .transact(|c, task| journal::apply(c, task, &note("", "before"), 0))
+            .unwrap();
+        fill_disk(&writer);
+        writer
+    }
+
+    fn fill_disk(writer: &Writer) {
+        let n_pages: i64 = writer
+            .connection
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        let limit: i64 = writer
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {n_pages}"), [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(limit, n_pages);
+    }
+
+    fn make_room(writer: &Writer) {
+        writer
+            .connection
+            .query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
+            .unwrap();
+    }
+
+    fn row(body: &str) -> NewText {
+        NewText {
+            body: body.to_owned(),
+            external_id: None,
+            split: None,
+            labels: None,
+        }
+    }
+
+    fn note(before: &str, after: &str) -> Edit {
+        let (before, after) = (before.to_owned(), after.to_owned());
+        Edit {
+            title: "note".to_owned(),
+            changes: vec![Change::Note {
+                text: TextId(1),
+                before,
+                after,
+            }],
+        }
+    }
+
+    fn state(writer: &Writer) -> ProjectState {
+        load::load(&mut file::open_reader(&writer.path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_full_disk_refuses_edits_and_keeps_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = on_a_full_disk(folder.path());
+        let before = state(&writer);
+        let long = note("before", &"x".repeat(200_000));
+        let error = writer
+            .transact(|c, task| journal::apply(c, task, &long, 0))
+            .unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull), "{error:?}");
+        assert_eq!(state(&writer), before);
+        assert_eq!(
+            journal::history(&writer.connection).unwrap().undo.as_deref(),
+            Some("note")
+        );
+        make_room(&writer);
+        writer.transact(|c, task| journal::apply(c, task, &long, 0)).unwrap();
+        writer.transact(journal::undo).unwrap();
+        assert_eq!(state(&writer), before);
+    }
+
+    #[test]
+    fn an_import_that_fills_the_disk_keeps_whole_batches() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = on_a_full_disk(folder.path());
+        make_room(&writer);
+        let import = writer.transact(|c, _| import::begin(c, "b.csv", "ada", 0)).unwrap();
+        writer
+            .transact(|c, task| import::push(c, task, import, vec![row("fits")]))
+            .unwrap();
+        fill_disk(&writer);
+        let before = state(&writer);
+        let rows = vec![row("also small"), row(&"y".repeat(200_000))];
+        let error = writer
+            .transact(|c, task| import::push(c, task, import, rows))
+            .unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull), "{error:?}");
+        assert_eq!(state(&writer), before);
+        assert_eq!(before.n_texts(), 2);
+        make_room(&writer);
+        writer.transact(|c, _| import::finish(c, import, 0)).unwrap();
+        writer.transact(journal::undo).unwrap();
+        assert_eq!(state(&writer).n_texts(), 1);
+    }
 }

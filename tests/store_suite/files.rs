@@ -209,3 +209,25 @@ fn many_readers_see_whole_edits_while_one_writes() {
         reader.join().unwrap();
     }
 }
+
+/// A project that was moved while open would go on taking changes that nobody finds again.
+#[cfg(unix)]
+#[test]
+fn a_project_that_was_moved_away_takes_no_changes() {
+    let project = Project::with_texts(TaskKind::SingleLabel, 1);
+    let moved = project.folder.path().join("moved.handful");
+    let edit = handful::core::text_edits::set_note(&project.state(), handful::core::TextId(1), "hello").unwrap();
+    fs::rename(&project.path, &moved).unwrap();
+    let error = project.store().apply(&edit).unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable), "{error}");
+    assert!(matches!(project.store().load(), Err(StoreError::Unreachable)));
+    fs::rename(&moved, &project.path).unwrap();
+    project.store().apply(&edit).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_takes_no_files_is_said_to_be_so() {
+    let error = Store::create(Path::new("/proc/self/task/p.handful"), TaskKind::SingleLabel).unwrap_err();
+    assert!(matches!(error, StoreError::ReadOnly | StoreError::Io { .. }), "{error}");
+}
