@@ -1,0 +1,51 @@
+//! The default encoder gives the vectors that sentence-transformers gives. The fixture is written by `scripts/parity/embeddings.py`.
+
+use candle_core::Device;
+use handful::model::Encoder;
+use safetensors::SafeTensors;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+const TOLERANCE: f32 = 1e-5;
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embeddings")
+}
+
+/// The default encoder's folder. `scripts/test.sh` fetches it.
+fn encoder() -> Encoder {
+    let dir = std::env::var_os("HANDFUL_ENCODER_DIR").map(PathBuf::from).expect("HANDFUL_ENCODER_DIR");
+    Encoder::load(&dir, &Device::Cpu).unwrap()
+}
+
+fn texts() -> Vec<String> {
+    let lines = std::fs::read_to_string(data().join("texts.jsonl")).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn vectors() -> Vec<f32> {
+    let bytes = std::fs::read(data().join("vectors.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = file.tensor("vectors").unwrap().data();
+    numbers.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+#[test]
+fn embeddings_equal_those_of_sentence_transformers() {
+    let (texts, expected) = (texts(), vectors());
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!((texts.len(), expected.len()), (200, 200 * 384));
+    let vectors = encoder().embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
+    let mut largest = (0.0, 0);
+    for i in 0..texts.len() {
+        let row = vectors.row(i).unwrap();
+        for (a, b) in row.iter().zip(&expected[i * 384..(i + 1) * 384]) {
+            if (a - b).abs() > largest.0 {
+                largest = ((a - b).abs(), i);
+            }
+        }
+    }
+    let beginning: String = texts[largest.1].chars().take(60).collect();
+    println!("largest difference over 200 texts: {:.2e}, in text {} {beginning:?}", largest.0, largest.1);
+    assert!(largest.0 <= TOLERANCE, "{largest:?} {beginning:?}");
+}
