@@ -2,6 +2,7 @@
 
 use candle_core::Device;
 use handful::model::Encoder;
+use handful::model::catalog::Catalog;
 use safetensors::SafeTensors;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,10 @@ fn data() -> PathBuf {
 
 /// The default encoder's folder. `scripts/test.sh` fetches it.
 fn encoder() -> Encoder {
-    let dir = std::env::var_os("HANDFUL_ENCODER_DIR").map(PathBuf::from).expect("HANDFUL_ENCODER_DIR");
+    let catalog = Catalog::open(None).unwrap();
+    let dir = catalog
+        .path("all-MiniLM-L6-v2")
+        .expect("scripts/test.sh fetches the default encoder first");
     Encoder::load(&dir, &Device::Cpu).unwrap()
 }
 
@@ -27,7 +31,10 @@ fn vectors() -> Vec<f32> {
     let bytes = std::fs::read(data().join("vectors.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let numbers = file.tensor("vectors").unwrap().data();
-    numbers.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    numbers
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 #[test]
@@ -46,6 +53,9 @@ fn embeddings_equal_those_of_sentence_transformers() {
         }
     }
     let beginning: String = texts[largest.1].chars().take(60).collect();
-    println!("largest difference over 200 texts: {:.2e}, in text {} {beginning:?}", largest.0, largest.1);
+    println!(
+        "largest difference over 200 texts: {:.2e}, in text {} {beginning:?}",
+        largest.0, largest.1
+    );
     assert!(largest.0 <= TOLERANCE, "{largest:?} {beginning:?}");
 }

@@ -84,7 +84,10 @@ impl Classifier {
         let settings: Settings = read(&dir.join(SETTINGS))?;
         let head: LogisticHead = read(&dir.join(HEAD))?;
         let encoder = Encoder::load(dir, &Device::Cpu)?;
-        check(&settings, &head, &encoder).map_err(|reason| ModelError::Config { reason, path: dir.join(SETTINGS) })?;
+        check(&settings, &head, &encoder).map_err(|reason| ModelError::Config {
+            reason,
+            path: dir.join(SETTINGS),
+        })?;
         Ok(Classifier {
             encoder,
             head,
@@ -105,42 +108,68 @@ impl Classifier {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Vec<f32>>> {
         let embeddings = self.encoder.embed(texts, on_progress)?;
-        self.head.predict_proba(&embeddings).map_err(|error| ModelError::Input(error.to_string()))
+        self.head
+            .predict_proba(&embeddings)
+            .map_err(|error| ModelError::Input(error.to_string()))
     }
 }
 
 fn check(settings: &Settings, head: &LogisticHead, encoder: &Encoder) -> std::result::Result<(), String> {
     let n_labels = settings.label_paths.len();
     if settings.format != FORMAT {
-        return Err(format!("the model has format {}, this version reads {FORMAT}; update Handful", settings.format));
+        return Err(format!(
+            "the model has format {}, this version reads {FORMAT}; update Handful",
+            settings.format
+        ));
     }
     if head.n_labels() != n_labels || settings.thresholds.len() != n_labels {
         let (n_thresholds, n_outputs) = (settings.thresholds.len(), head.n_labels());
-        return Err(format!("{n_labels} labels do not fit {n_thresholds} thresholds and a head for {n_outputs}"));
+        return Err(format!(
+            "{n_labels} labels do not fit {n_thresholds} thresholds and a head for {n_outputs}"
+        ));
     }
     if head.dim() != encoder.dim() {
-        return Err(format!("the head takes {} numbers, the encoder gives {}", head.dim(), encoder.dim()));
+        return Err(format!(
+            "the head takes {} numbers, the encoder gives {}",
+            head.dim(),
+            encoder.dim()
+        ));
     }
-    if settings.thresholds.iter().any(|threshold| !(0.0..=1.0).contains(threshold)) {
+    if settings
+        .thresholds
+        .iter()
+        .any(|threshold| !(0.0..=1.0).contains(threshold))
+    {
         return Err("a threshold is outside 0 to 1".to_owned());
     }
-    if settings.label_paths.iter().any(|path| path.is_empty() || path.len() > MAX_DEPTH) {
+    if settings
+        .label_paths
+        .iter()
+        .any(|path| path.is_empty() || path.len() > MAX_DEPTH)
+    {
         return Err(format!("a label's path is empty or deeper than {MAX_DEPTH}"));
     }
     Ok(())
 }
 
 fn write(file: &Path, value: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value)
-        .map_err(|error| ModelError::Config { reason: format!("cannot be written as JSON: {error}"), path: file.to_path_buf() })?;
+    let json = serde_json::to_vec_pretty(value).map_err(|error| ModelError::Config {
+        reason: format!("cannot be written as JSON: {error}"),
+        path: file.to_path_buf(),
+    })?;
     fs::write(file, json).map_err(ModelError::io("write", file))
 }
 
 fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let size = fs::metadata(file).map_err(ModelError::io("open", file))?.len();
-    let config = |reason: String| ModelError::Config { reason, path: file.to_path_buf() };
+    let config = |reason: String| ModelError::Config {
+        reason,
+        path: file.to_path_buf(),
+    };
     if size > MAX_JSON_BYTES {
-        return Err(config(format!("{size} bytes are more than a model's settings may have")));
+        return Err(config(format!(
+            "{size} bytes are more than a model's settings may have"
+        )));
     }
     let bytes = fs::read(file).map_err(ModelError::io("read", file))?;
     serde_json::from_slice(&bytes).map_err(|error| config(format!("the file is damaged: {error}")))

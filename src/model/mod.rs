@@ -18,6 +18,8 @@ pub mod encoder;
 mod encoder_tests;
 pub mod error;
 pub mod head;
+#[cfg(test)]
+mod malformed_tests;
 pub mod ops;
 pub mod parameters;
 pub mod pooling;
