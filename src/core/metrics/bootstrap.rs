@@ -69,7 +69,7 @@ pub fn intervals(
         return None;
     }
     let taking_part: Vec<bool> = whole.iter().map(|count| in_macro(task, *count)).collect();
-    let strata = strata(task, truth, decided, n_labels);
+    let (answers, strata) = answers_and_strata(task, truth, decided, n_labels);
     let mut rng = stream(resampling.seed, "intervals");
     let mut figures: (Vec<f64>, Vec<f64>) = Default::default();
     for _ in 0..resampling.n_resamples {
@@ -77,13 +77,8 @@ pub fn intervals(
             counts: vec![Counts::default(); n_labels],
             n_right: 0,
         };
-        for stratum in &strata {
-            for _ in 0..stratum.len() {
-                let Some(judged) = stratum.get(draw(&mut rng, stratum.len())) else {
-                    continue;
-                };
-                tally.add(judged);
-            }
+        for (answer, times) in answers.iter().zip(resample(&strata, answers.len(), &mut rng)) {
+            tally.add(answer, times);
         }
         let counts = tally.counts.iter().zip(&taking_part).filter(|(_, takes)| **takes);
         // Labels that take part stay in even when a resample has none of them: their F1 is then 0, as scikit-learn has it.
@@ -105,12 +100,29 @@ pub fn intervals(
     })
 }
 
-/// What one text adds to the tables of its labels; true negatives are not needed.
-struct Judged {
+/// What a text adds to the tables of its labels; true negatives are not needed.
+struct Answer {
     right: bool,
     hits: Vec<usize>,
     false_alarms: Vec<usize>,
     misses: Vec<usize>,
+}
+
+impl Answer {
+    fn new(truth: &[usize], decided: &[usize], n_labels: usize) -> Self {
+        let known = |labels: &[usize], other: &[usize], shared: bool| {
+            let wanted = labels
+                .iter()
+                .filter(|label| **label < n_labels && other.contains(label) == shared);
+            wanted.copied().collect()
+        };
+        Answer {
+            right: truth == decided,
+            hits: known(truth, decided, true),
+            false_alarms: known(decided, truth, false),
+            misses: known(truth, decided, false),
+        }
+    }
 }
 
 struct Tally {
@@ -119,36 +131,51 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, text: &Judged) {
-        self.n_right += usize::from(text.right);
-        text.hits.iter().for_each(|&label| self.counts[label].tp += 1);
-        text.false_alarms.iter().for_each(|&label| self.counts[label].fp += 1);
-        text.misses.iter().for_each(|&label| self.counts[label].fn_ += 1);
+    fn add(&mut self, answer: &Answer, times: usize) {
+        self.n_right += if answer.right { times } else { 0 };
+        answer.hits.iter().for_each(|&label| self.counts[label].tp += times);
+        answer
+            .false_alarms
+            .iter()
+            .for_each(|&label| self.counts[label].fp += times);
+        answer.misses.iter().for_each(|&label| self.counts[label].fn_ += times);
     }
 }
 
-fn strata(task: TaskKind, truth: &[Vec<usize>], decided: &[Vec<usize>], n_labels: usize) -> Vec<Vec<Judged>> {
-    let mut strata: BTreeMap<&[usize], Vec<Judged>> = BTreeMap::new();
+/// The distinct answers, and for each stratum the answer of each of its texts: texts with the same truth and decision are the
+/// same draw, so a resample only counts how often each answer comes up.
+fn answers_and_strata(
+    task: TaskKind,
+    truth: &[Vec<usize>],
+    decided: &[Vec<usize>],
+    n_labels: usize,
+) -> (Vec<Answer>, Vec<Vec<usize>>) {
+    let mut numbers: BTreeMap<(&[usize], &[usize]), usize> = BTreeMap::new();
+    let mut answers = Vec::new();
+    let mut strata: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
     for (truth, decided) in truth.iter().zip(decided) {
+        let number = *numbers.entry((truth, decided)).or_insert_with(|| {
+            answers.push(Answer::new(truth, decided, n_labels));
+            answers.len() - 1
+        });
         let stratum: &[usize] = match task {
             TaskKind::SingleLabel => truth,
             TaskKind::MultiLabel => &[],
         };
-        let known = |labels: &[usize], keep: &dyn Fn(&usize) -> bool| {
-            labels
-                .iter()
-                .filter(|label| **label < n_labels && keep(label))
-                .copied()
-                .collect()
-        };
-        strata.entry(stratum).or_default().push(Judged {
-            right: truth == decided,
-            hits: known(truth, &|label| decided.contains(label)),
-            false_alarms: known(decided, &|label| !truth.contains(label)),
-            misses: known(truth, &|label| !decided.contains(label)),
-        });
+        strata.entry(stratum).or_default().push(number);
     }
-    strata.into_values().collect()
+    (answers, strata.into_values().collect())
+}
+
+/// How often each answer comes up when every stratum is drawn again.
+fn resample(strata: &[Vec<usize>], n_answers: usize, rng: &mut Stream) -> Vec<usize> {
+    let mut times = vec![0; n_answers];
+    for stratum in strata {
+        for _ in 0..stratum.len() {
+            times[stratum[draw(rng, stratum.len())]] += 1;
+        }
+    }
+    times
 }
 
 /// Uniform in 0..n; the bias of the multiplication is below n / 2³².
