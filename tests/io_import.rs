@@ -213,6 +213,33 @@ fn the_preview_shows_what_will_be_read() {
 }
 
 #[test]
+fn labels_that_come_late_are_read_or_reported() {
+    let mut table = "text,path,label,split\n".to_owned();
+    let mut objects = String::new();
+    for n in 0..1_500 {
+        table += &format!("text {n},,,\n");
+        objects += &format!("{{\"text\":\"text {n}\"}}\n");
+    }
+    let (rows, report) = read("a.csv", format!("{table}last,,x,test\n"), &ReadOptions::default());
+    let last = rows.last().unwrap();
+    assert_eq!(
+        (labels(last).as_str(), last.split, report.n_labelled),
+        ("x", Some(Split::Test), 1)
+    );
+    let (_, report) = read(
+        "a.jsonl",
+        format!("{objects}{{\"text\":\"last\",\"label\":\"x\",\"mood\":1}}"),
+        &ReadOptions::default(),
+    );
+    assert_eq!((report.n_texts, report.n_problems), (1_501, 1));
+    assert!(
+        report.problems[0].message.contains("“label” first appears after"),
+        "{:?}",
+        report.problems
+    );
+}
+
+#[test]
 fn columns_can_be_chosen_and_refused() {
     let content = "id,title,text,label,topic\n7,T1,B1,x,u\n8,T2,B2,y,v\n";
     let options = ReadOptions {

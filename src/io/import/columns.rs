@@ -194,19 +194,28 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
         None => guess_text(columns, rows, &taken).ok_or_else(|| ImportError::NoTextColumn { have: listed(&names) })?,
     };
     taken.push(text_column.clone());
-    let picked = |pick: &Pick, role: Role| match pick {
+    let guessed = |role: Role, empty: bool| guess(columns, rows, &taken, role, empty);
+    let picked = |pick: &Pick, role: Role, empty: bool| match pick {
         Pick::Nothing => Ok(None),
         Pick::Column(wanted) => named(wanted).map(Some),
-        Pick::Guess => Ok(guess(columns, rows, &taken, role)),
+        Pick::Guess => Ok(guessed(role, false).or_else(|| empty.then(|| guessed(role, true)).flatten())),
     };
-    let path_column = picked(&options.path_column, Role::Path)?;
-    let split_column = picked(&options.split_column, Role::Split)?;
-    let id_column = picked(&options.id_column, Role::Id)?;
+    let split_column = picked(&options.split_column, Role::Split, true)?;
+    let id_column = picked(&options.id_column, Role::Id, true)?;
+    // Files often begin with the unlabelled rows: a column that is empty so far counts when no other says anything.
+    let nothing_says = label_columns.is_none()
+        && guessed(Role::Labels, false)
+            .or_else(|| guessed(Role::Labels, true))
+            .is_none();
+    let path_column = picked(&options.path_column, Role::Path, nothing_says)?;
     let label_columns = match label_columns {
         Some(columns) => columns,
         // A label beside a path is usually the path's last name.
         None if path_column.is_some() => Vec::new(),
-        None => guess(columns, rows, &taken, Role::Labels).into_iter().collect(),
+        None => guessed(Role::Labels, false)
+            .or_else(|| guessed(Role::Labels, true))
+            .into_iter()
+            .collect(),
     };
     let cells = |names: &[String]| {
         let places: Vec<usize> = columns
@@ -336,12 +345,13 @@ fn holds_text(rows: &[Row], at: usize) -> bool {
     cells.peek().is_some() && cells.any(|cell| !matches!(cell, Value::Array(_) | Value::Object(_) | Value::Bool(_)))
 }
 
-fn guess(columns: &[ColumnStats], rows: &[Row], taken: &[String], role: Role) -> Option<String> {
+/// By name, among columns that hold something in the sample, or (`empty`) among those that hold nothing there and may later.
+fn guess(columns: &[ColumnStats], rows: &[Row], taken: &[String], role: Role, empty: bool) -> Option<String> {
     let known = NAMES
         .iter()
         .find(|(named, _)| *named == role)
         .map_or(&[][..], |(_, names)| names);
-    let free = |(_, column): &(usize, &ColumnStats)| column.n_filled > 0 && !taken.contains(&column.name);
+    let free = |(_, column): &(usize, &ColumnStats)| (column.n_filled == 0) == empty && !taken.contains(&column.name);
     let found = known.iter().find_map(|known| {
         columns
             .iter()
@@ -349,7 +359,7 @@ fn guess(columns: &[ColumnStats], rows: &[Row], taken: &[String], role: Role) ->
             .filter(free)
             .find(|(_, column)| normal(&column.name) == *known)
     })?;
-    if role == Role::Split {
+    if role == Role::Split && !empty {
         let mut cells = rows
             .iter()
             .filter_map(|row| row.cells.get(found.0))

@@ -354,7 +354,8 @@ impl ParsedRow {
 
 /// Parses one row from the start of `window`. Quotes count only where a cell begins (RFC 4180), and not at all without `quoting`.
 fn parse_row(window: &[u8], at_end: bool, delimiter: u8, cr_only: bool, quoting: bool) -> Parsed {
-    let is_end = |byte: u8| byte == b'\n' || (cr_only && byte == b'\r');
+    let end = if cr_only { b'\r' } else { b'\n' };
+    let is_end = |byte: u8| byte == b'\n' || byte == end;
     let mut row = ParsedRow {
         cells: Vec::new(),
         n_bytes: 0,
@@ -369,11 +370,11 @@ fn parse_row(window: &[u8], at_end: bool, delimiter: u8, cr_only: bool, quoting:
             at += 1;
             loop {
                 let rest = window.get(at..).unwrap_or_default();
-                let Some(n) = rest.iter().position(|byte| *byte == b'"') else {
+                let Some(n) = memchr::memchr(b'"', rest) else {
                     return if at_end { Parsed::Unclosed } else { Parsed::More };
                 };
                 let (inside, after) = rest.split_at(n);
-                row.many_lines |= inside.iter().any(|byte| is_end(*byte));
+                row.many_lines |= memchr::memchr2(b'\n', end, inside).is_some();
                 cell.extend_from_slice(inside);
                 at += n + 1;
                 match after.get(1) {
@@ -387,7 +388,7 @@ fn parse_row(window: &[u8], at_end: bool, delimiter: u8, cr_only: bool, quoting:
             }
         }
         let rest = window.get(at..).unwrap_or_default();
-        let n = rest.iter().position(|byte| *byte == delimiter || is_end(*byte));
+        let n = memchr::memchr3(delimiter, b'\n', end, rest);
         if n.is_none() && !at_end {
             return Parsed::More;
         }

@@ -95,7 +95,7 @@ impl Input {
     pub fn consume(&mut self, n: usize) {
         let n = n.min(self.window().len());
         let newline = self.newline;
-        self.line += self.window().iter().take(n).filter(|byte| **byte == newline).count() as u64;
+        self.line += memchr::memchr_iter(newline, self.window().get(..n).unwrap_or_default()).count() as u64;
         self.bytes_consumed += n as u64;
         self.start += n;
         if self.start > CHUNK_BYTES && self.start * 2 > self.window.len() {
@@ -141,7 +141,7 @@ impl Input {
             self.window.truncate(before + n_written);
             let newline = self.newline;
             let added = self.window.get(before..).unwrap_or_default();
-            self.decoded_line += added.iter().filter(|byte| **byte == newline).count() as u64;
+            self.decoded_line += memchr::memchr_iter(newline, added).count() as u64;
             self.bytes_decoded += n_written as u64;
             from += n_read;
             match result {
@@ -192,11 +192,7 @@ impl Input {
         loop {
             let newline = self.newline;
             let window = self.window();
-            let found = window
-                .iter()
-                .skip(searched)
-                .position(|byte| *byte == newline)
-                .map(|at| at + searched);
+            let found = memchr::memchr(newline, window.get(searched..).unwrap_or_default()).map(|at| at + searched);
             if let Some(end) = found {
                 let text = (!too_long && end <= limit).then(|| self.text(end));
                 self.consume(end + 1);

@@ -226,7 +226,15 @@ impl JsonReader {
         let mut scan = Scan::new(self.input.window().first().copied());
         let (mut at, mut too_long) = (0, false);
         loop {
-            while let Some(&byte) = self.input.window().get(at) {
+            loop {
+                if scan.in_string && !scan.escaped {
+                    // Long texts are most of a file: go to the next byte that matters.
+                    let rest = self.input.window().get(at..).unwrap_or_default();
+                    at += memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
+                }
+                let Some(&byte) = self.input.window().get(at) else {
+                    break;
+                };
                 let end = match scan.step(byte) {
                     Step::Inside => None,
                     Step::EndsBefore => Some(at),

@@ -212,6 +212,7 @@ pub fn read(
         }
     }
     n_skipped += reader.n_skipped();
+    plan.report_late_columns(reader.columns(), &mut problems);
     if n_texts == 0 && n_skipped == 0 && problems.count() == 0 {
         return Err(ImportError::Empty { path: path.to_owned() });
     }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::columns::{self, ColumnStats, is_filled, written};
 use super::{
-    IMPORTERS, ImportError, Importer, Input, MAX_CELL_BYTES, Mapping, N_PREVIEW_ROWS, Preview, PreviewRow, Problems,
-    ReadOptions, Row, RowReader, Sample, encoding, labels,
+    IMPORTERS, ImportError, Importer, Input, MAX_CELL_BYTES, Mapping, N_PREVIEW_ROWS, Pick, Preview, PreviewRow,
+    Problems, ReadOptions, Row, RowReader, Sample, encoding, labels,
 };
 use crate::core::{NewText, Split, TaskKind};
 
@@ -222,6 +222,30 @@ impl Plan {
             split,
             labels,
         })
+    }
+
+    /// Labels that first appear after the sample would otherwise be lost in silence.
+    pub fn report_late_columns(&self, columns: &[String], problems: &mut Problems) {
+        let mapping = &self.mapping;
+        for name in columns.iter().skip(self.columns.len()) {
+            let missed = match columns::Role::of(name) {
+                Some(columns::Role::Labels) => self.options.label_columns.is_none() && mapping.label_columns.is_empty(),
+                Some(columns::Role::Path) => self.options.path_column == Pick::Guess && mapping.path_column.is_none(),
+                Some(columns::Role::Split) => {
+                    self.options.split_column == Pick::Guess
+                        && self.options.split.is_none()
+                        && mapping.split_column.is_none()
+                }
+                _ => false,
+            };
+            if missed {
+                let message = format!(
+                    "“{name}” first appears after {} rows and was not read; put a row that has it first",
+                    self.rows.len()
+                );
+                problems.add(None, message);
+            }
+        }
     }
 
     fn body_of(&self, row: &Row, problems: &mut Problems) -> Option<String> {
