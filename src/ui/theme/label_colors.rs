@@ -133,7 +133,7 @@ pub struct LabelLooks {
 }
 
 /// Keys given by place: digits first, then letters no screen uses.
-const KEYS_BY_PLACE: &str = "1234567890";
+const KEYS_BY_PLACE: &str = "1234567890qwetyuiopsdhjklzxcvm";
 
 impl LabelLooks {
     /// `background` is what faded colours fade towards.

@@ -13,9 +13,9 @@ pub struct ThresholdHistogram<'a> {
     /// Read aloud: "billing threshold".
     pub name: &'a str,
     /// Counts per bin over 0..=1 of texts without the label.
-    pub negatives: &'a [u32],
+    pub negatives: &'a [usize],
     /// Counts per bin over 0..=1 of texts with the label.
-    pub positives: &'a [u32],
+    pub positives: &'a [usize],
     /// The label's colour.
     pub color: Color32,
     /// Where the best threshold falls in resamples, where known.
@@ -63,7 +63,7 @@ impl ThresholdHistogram<'_> {
             .max()
             .unwrap_or(0)
             .max(1) as f32;
-        let scale = |count: u32| (count as f32 / most).sqrt();
+        let scale = |count: usize| (count as f32 / most).sqrt();
         paint_bins(
             ui,
             bars,
@@ -136,7 +136,7 @@ fn moved(ui: &Ui, response: &Response, bars: Rect, before: f64) -> f64 {
     ((value * 100.0).round() / 100.0).clamp(0.0, 1.0)
 }
 
-fn paint_bins(ui: &Ui, bars: Rect, counts: &[u32], color: Color32, scale: impl Fn(u32) -> f32) {
+fn paint_bins(ui: &Ui, bars: Rect, counts: &[usize], color: Color32, scale: impl Fn(usize) -> f32) {
     let step = bars.width() / counts.len().max(1) as f32;
     let gap = if step >= 6.0 { 2.0 } else { (step * 0.2).min(1.0) };
     for (i, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -156,7 +156,7 @@ pub struct SimpleHistogram<'a> {
     /// Read aloud.
     pub name: &'a str,
     /// Counts per bin.
-    pub counts: &'a [u32],
+    pub counts: &'a [usize],
     /// Under the left edge.
     pub first: &'a str,
     /// Under the middle.
@@ -172,7 +172,7 @@ pub fn simple_histogram(ui: &mut Ui, histogram: &SimpleHistogram) -> Response {
     let tokens = theme::of(ui);
     let (rect, response) =
         ui.allocate_exact_size(Vec2::new(ui.available_width(), histogram.height + 18.0), Sense::hover());
-    let total: u32 = histogram.counts.iter().sum();
+    let total: usize = histogram.counts.iter().sum();
     response.widget_info(|| {
         let said = format!(
             "{}: {total}, from {} to {}",

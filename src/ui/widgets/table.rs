@@ -108,10 +108,10 @@ impl<'a> Table<'a> {
 
     /// Shows it; `row` draws one row. Returns the index of the column whose head was clicked.
     pub fn show(self, ui: &mut Ui, mut row: impl FnMut(&mut Ui, &mut TableRow)) -> Option<usize> {
+        ui.spacing_mut().item_spacing = Vec2::ZERO;
         let area = ui.available_rect_before_wrap();
         let cells = self.cells(area.width());
         let clicked = self.head(ui, &cells);
-        ui.spacing_mut().item_spacing = Vec2::ZERO;
         let height = self.row_height;
         let n_rows = self.n_rows;
         let mut scroll = ScrollArea::vertical().id_salt(self.salt).auto_shrink(false);
@@ -188,7 +188,6 @@ impl<'a> Table<'a> {
         }
         let tokens = theme::of(ui);
         let size = Vec2::new(ui.available_width(), space::ROW);
-        ui.spacing_mut().item_spacing = Vec2::ZERO;
         let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
         let mut clicked = None;
         for (i, (column, (x, width))) in self.columns.iter().zip(cells).enumerate() {

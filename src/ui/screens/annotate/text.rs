@@ -1,0 +1,314 @@
+//! The text being labelled, its labels, and the keys below it.
+
+use egui::{Key, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+
+use super::keys;
+use crate::app::Project;
+use crate::core::{LabelId, TaskKind, Text, text_edits};
+use crate::ui::{
+    desk::{Act, Desk},
+    icons, screens,
+    theme::{self, LabelLook, Weight, font, size},
+    widgets::{Card, Chip, TextField, empty_state, galley_wrapped, icon_at, key_cap, key_hint, say, thousands},
+};
+
+/// Of a longer text only the beginning is laid out; a book in one cell must not cost the frame.
+const MAX_CHARS: usize = 20_000;
+
+pub(super) fn text_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
+    Card::new().flush().show_in(ui, rect, |ui| {
+        let Some(text) = project.annotating.current.and_then(|id| project.state.text(id)) else {
+            if empty_state(
+                ui,
+                icons::DONE,
+                "Nothing left to label",
+                "Train a model on what you have, or import more texts.",
+                "Train",
+            ) {
+                desk.act(Act::Go(screens::train::ID));
+            }
+            return;
+        };
+        let area = ui.max_rect();
+        let hints = Rect::from_min_max(pos2(area.left(), area.bottom() - 39.0), area.max);
+        hints_ui(ui, hints, desk, project);
+        let chips = chips_ui(
+            ui,
+            Rect::from_min_max(area.min, pos2(area.right(), hints.top())),
+            desk,
+            project,
+        );
+        let body = Rect::from_min_max(area.min, pos2(area.right(), chips));
+        body_ui(ui, body, desk, project, text);
+    });
+}
+
+fn body_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project, text: &Text) {
+    let tokens = theme::of(ui);
+    let margin = if area.width() > 480.0 { 64.0 } else { 20.0 };
+    let width = (area.width() - 2.0 * margin).min(620.0);
+    let shown: String = text.body.chars().take(MAX_CHARS).collect();
+    let cut = shown.len() < text.body.len();
+    let face = font(size::READING, Weight::Regular);
+    let galley = galley_wrapped(
+        ui,
+        shown,
+        face,
+        tokens.text,
+        width,
+        (size::READING * size::READING_LINE).round(),
+    );
+    let height = 34.0 + galley.size().y + if cut { 30.0 } else { 0.0 };
+    let mut child = ui.new_child(UiBuilder::new().id_salt(("body", text.id.0)).max_rect(area));
+    child.shrink_clip_rect(area);
+    ScrollArea::vertical()
+        .id_salt("body scroll")
+        .auto_shrink(false)
+        .show(&mut child, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.add_space(((area.height() - height) / 2.0).max(20.0));
+            let left = area.left() + margin;
+            meta_ui(ui, left, width, desk, project, text);
+            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Paragraph, true, &*text.body));
+            ui.painter().galley(pos2(left, rect.top()), galley, tokens.text);
+            if cut {
+                let more = text.body.chars().count() - MAX_CHARS;
+                ui.horizontal(|ui| {
+                    ui.add_space(left - ui.max_rect().left());
+                    say(
+                        ui,
+                        format!("… and {} more characters", thousands(more)),
+                        font(size::SMALL, Weight::Regular),
+                        tokens.text3,
+                    );
+                });
+            }
+            ui.add_space(20.0);
+        });
+}
+
+/// What is known about the text, and its note.
+fn meta_ui(ui: &mut Ui, left: f32, width: f32, desk: &mut Desk, project: &Project, text: &Text) {
+    let tokens = theme::of(ui);
+    let small = font(size::SMALL, Weight::Regular);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        ui.add_space(left - ui.max_rect().left());
+        let id = text.external_id.clone().unwrap_or_else(|| text.id.to_string());
+        let mut parts = vec![
+            format!("text {id}"),
+            text.source.to_string(),
+            format!("{} words", thousands(text.body.split_whitespace().count())),
+        ];
+        if let Some(split) = text.split {
+            parts.push(format!("{} split", split.name()));
+        }
+        if let Some(annotation) = &text.annotation {
+            parts.push(format!("labelled by {} ({})", annotation.who, annotation.how.name()));
+        }
+        crate::ui::widgets::cut(ui, parts.join(" · "), small.clone(), tokens.text3);
+        if text.flagged {
+            let (rect, response) = ui.allocate_exact_size(vec2(14.0, 16.0), Sense::hover());
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, "flagged"));
+            icon_at(ui.painter(), rect.center(), icons::FLAG, 13.0, tokens.warning);
+        }
+    });
+    ui.add_space(10.0);
+    note_ui(ui, left, width, desk, project, text);
+}
+
+fn note_ui(ui: &mut Ui, left: f32, width: f32, desk: &mut Desk, project: &Project, text: &Text) {
+    let tokens = theme::of(ui);
+    let editing = desk.memory.annotate.note.as_mut().filter(|(id, _)| *id == text.id);
+    let Some((_, note)) = editing else {
+        if !text.note.is_empty() {
+            ui.horizontal(|ui| {
+                ui.add_space(left - ui.max_rect().left());
+                crate::ui::widgets::cut(
+                    ui,
+                    format!("Note: {}", text.note),
+                    font(size::SMALL, Weight::Regular),
+                    tokens.warning,
+                );
+            });
+            ui.add_space(8.0);
+        }
+        return;
+    };
+    let mut done = None;
+    ui.horizontal(|ui| {
+        ui.add_space(left - ui.max_rect().left());
+        let field = TextField::new("Note")
+            .placeholder("What to remember about this text; Enter saves")
+            .icon(icons::NOTE)
+            .width(width);
+        let response = field.show(ui, note);
+        if response.lost_focus() {
+            let keep = !ui.input(|input| input.key_pressed(Key::Escape));
+            done = Some(keep.then(|| note.clone()));
+        } else if !response.has_focus() {
+            response.request_focus();
+        }
+    });
+    ui.add_space(8.0);
+    if let Some(keep) = done {
+        desk.memory.annotate.note = None;
+        if let Some(note) = keep {
+            desk.edit(text_edits::set_note(&project.state, text.id, note.trim()));
+        }
+    }
+}
+
+/// Shows the chips at the bottom of `area`; returns where they begin.
+fn chips_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project) -> f32 {
+    let tokens = theme::of(ui);
+    let many = desk.looks.len() > 10;
+    let labels = found_labels(desk, project);
+    let width = area.width() - 48.0;
+    let rows = n_rows(ui, &labels, project, width);
+    let search = if many || desk.memory.annotate.finding.is_some() {
+        38.0
+    } else {
+        0.0
+    };
+    let most = (area.height() * 0.5).max(60.0);
+    let height = (rows as f32 * 36.0 - 8.0 + search + 32.0).min(most);
+    let top = area.bottom() - height;
+    let rect = Rect::from_min_max(pos2(area.left(), top), area.max);
+    ui.painter()
+        .hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
+    let mut child = ui.new_child(
+        UiBuilder::new()
+            .id_salt("chips")
+            .max_rect(rect.shrink2(vec2(24.0, 16.0))),
+    );
+    child.shrink_clip_rect(rect);
+    if search > 0.0 {
+        find_ui(&mut child, desk, &labels);
+    }
+    ScrollArea::vertical()
+        .id_salt("chips scroll")
+        .auto_shrink(false)
+        .show(&mut child, |ui| {
+            ui.spacing_mut().item_spacing = vec2(8.0, 8.0);
+            ui.horizontal_wrapped(|ui| {
+                for (id, look) in &labels {
+                    let name = chip_name(look);
+                    let key = look.key.map(|key| key.to_uppercase().to_string());
+                    let chip = Chip::new(name, look.color)
+                        .key(key.as_deref())
+                        .selected(project.annotating.chosen.contains(id));
+                    if ui.add(chip.max_width(width)).on_hover_text(&look.path).clicked() {
+                        keys::press(desk, *id);
+                    }
+                }
+            });
+        });
+    top
+}
+
+fn chip_name(look: &LabelLook) -> &str {
+    if look.depth == 0 { &look.name } else { &look.path }
+}
+
+fn n_rows(ui: &Ui, labels: &[(LabelId, LabelLook)], project: &Project, width: f32) -> usize {
+    let (mut rows, mut x) = (1, 0.0);
+    for (id, look) in labels {
+        let key = look.key.map(|key| key.to_uppercase().to_string());
+        let chip = Chip::new(chip_name(look), look.color)
+            .key(key.as_deref())
+            .selected(project.annotating.chosen.contains(id));
+        let chip_width = chip.max_width(width).size(ui).x;
+        if x > 0.0 && x + chip_width > width {
+            rows += 1;
+            x = 0.0;
+        }
+        x += chip_width + 8.0;
+    }
+    rows
+}
+
+/// The labels to show: all, or those that contain what is being typed; with many, the suggested come first.
+fn found_labels(desk: &Desk, project: &Project) -> Vec<(LabelId, LabelLook)> {
+    let wanted = desk.memory.annotate.finding.as_deref().unwrap_or("").to_lowercase();
+    let mut labels: Vec<(LabelId, LabelLook)> = desk
+        .looks
+        .iter()
+        .filter(|(_, look)| look.path.to_lowercase().contains(&wanted))
+        .map(|(id, look)| (id, look.clone()))
+        .collect();
+    if desk.looks.len() > 30 && !desk.memory.annotate.blind {
+        let ranked = match (&project.suggestions, project.annotating.current) {
+            (Some(suggestions), Some(id)) => suggestions.ranked(id),
+            _ => Vec::new(),
+        };
+        let place = |id: LabelId| {
+            ranked
+                .iter()
+                .take(5)
+                .position(|(label, _)| *label == id)
+                .unwrap_or(usize::MAX)
+        };
+        labels.sort_by_key(|(id, _)| place(*id));
+    }
+    labels
+}
+
+fn find_ui(ui: &mut Ui, desk: &mut Desk, labels: &[(LabelId, LabelLook)]) {
+    let asked = desk.memory.annotate.finding.is_some();
+    let mut text = desk.memory.annotate.finding.clone().unwrap_or_default();
+    let field = TextField::new("Find a label")
+        .placeholder("/  find a label, Enter chooses the first")
+        .icon(icons::SEARCH)
+        .small();
+    let response = field.show(ui, &mut text);
+    let enter = ui.input(|input| input.key_pressed(Key::Enter));
+    if response.lost_focus() {
+        if enter && let Some((id, _)) = labels.first() {
+            keys::press(desk, *id);
+        }
+        desk.memory.annotate.finding = None;
+    } else if response.has_focus() {
+        desk.memory.annotate.finding = Some(text);
+    } else if asked {
+        response.request_focus();
+    }
+    ui.add_space(4.0);
+}
+
+fn hints_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
+    let tokens = theme::of(ui);
+    ui.painter()
+        .hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
+    let mut child = ui.new_child(
+        UiBuilder::new()
+            .id_salt("hints")
+            .max_rect(rect.shrink2(vec2(24.0, 0.0))),
+    );
+    child.shrink_clip_rect(rect);
+    let room = rect.width() - 48.0;
+    child.horizontal_centered(|ui| {
+        if project.state.task == TaskKind::MultiLabel {
+            key_hint(ui, "Enter", "save, next");
+        }
+        let mut hints = vec![
+            ("Space", "skip"),
+            ("A", "accept"),
+            ("F", "flag"),
+            ("N", "note"),
+            ("B", "back"),
+        ];
+        if room < 460.0 {
+            hints.truncate(2);
+        }
+        for (key, does) in hints {
+            key_hint(ui, key, does);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if key_cap(ui, "?").interact(Sense::click()).clicked() {
+                desk.act(Act::Help);
+            }
+        });
+    });
+}

@@ -1,0 +1,13 @@
+//! The frame around every screen: top bar, rail, status bar, toasts.
+//!
+//! Not here: anything that belongs to one screen.
+
+mod rail;
+mod status_bar;
+mod toasts;
+mod top_bar;
+
+pub use rail::rail;
+pub use status_bar::status_bar;
+pub use toasts::toasts;
+pub use top_bar::top_bar;

@@ -1,0 +1,131 @@
+//! Pictures of the app's own screens, drawn by the code that draws the window, where there is no display.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use egui::{Color32, ColorImage, Context, Event, Modifiers, Pos2, RawInput, Rect, Theme, vec2};
+
+use super::{
+    Window, raster,
+    screens::{SCREENS, ScreenId},
+    theme,
+};
+use crate::app::App;
+
+/// Frames until a screen has settled: sizes are known after the first, scroll areas after the second.
+const FRAMES: usize = 4;
+
+/// A window without a display.
+pub struct Studio {
+    window: Window,
+    ctx: Context,
+    raster: raster::Raster,
+    time: f64,
+}
+
+impl Studio {
+    /// Around an app; its settings are used but never written.
+    pub fn new(app: App) -> Self {
+        let ctx = Context::default();
+        theme::install(&ctx);
+        Studio {
+            window: Window::new(app),
+            ctx,
+            raster: raster::Raster::default(),
+            time: 0.0,
+        }
+    }
+
+    /// The app, to open a project or to wait for a job.
+    pub fn app(&mut self) -> &mut App {
+        &mut self.window.app
+    }
+
+    /// The window, to choose what a screen shows.
+    pub fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    /// Goes to a screen by its id (`data`, `annotate`, …).
+    ///
+    /// # Errors
+    /// When there is no such screen.
+    pub fn go(&mut self, screen: &str) -> anyhow::Result<()> {
+        let known = SCREENS.iter().find(|known| known.id.0 == screen).map(|known| known.id);
+        let id: ScreenId = known.with_context(|| format!("there is no screen {screen:?}"))?;
+        self.window.view.screen = id;
+        Ok(())
+    }
+
+    /// Types a key as a person would: the key, and the character it makes.
+    pub fn key(&mut self, key: egui::Key, text: &str) {
+        let event = |pressed| Event::Key {
+            key,
+            physical_key: None,
+            pressed,
+            repeat: false,
+            modifiers: Modifiers::NONE,
+        };
+        let mut events = vec![event(true)];
+        events.extend((!text.is_empty()).then(|| Event::Text(text.to_owned())));
+        events.push(event(false));
+        self.frame([1280, 800], events);
+    }
+
+    /// Clicks at a point.
+    pub fn click(&mut self, at: Pos2, size: [usize; 2]) {
+        let button = |pressed| Event::PointerButton {
+            pos: at,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        for events in [
+            vec![Event::PointerMoved(at)],
+            vec![button(true)],
+            vec![button(false)],
+            vec![Event::PointerGone],
+        ] {
+            self.frame(size, events);
+        }
+    }
+
+    /// The screen as a picture of `size` pixels, once it has settled.
+    pub fn take(&mut self, theme: Theme, size: [usize; 2]) -> ColorImage {
+        self.ctx.set_theme(theme);
+        let mut output = self.frame(size, Vec::new());
+        for _ in 1..FRAMES {
+            output = self.frame(size, Vec::new());
+        }
+        let background: Color32 = super::theme::tokens(theme).window;
+        self.raster.draw(&self.ctx, &output, size[0], size[1], background)
+    }
+
+    /// Writes the screen as PNG.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&mut self, theme: Theme, size: [usize; 2], file: &Path) -> anyhow::Result<()> {
+        let image = self.take(theme, size);
+        ensure!(image.size == size, "a picture of {size:?} was asked for");
+        let out = File::create(file).with_context(|| format!("the picture cannot be written: {}", file.display()))?;
+        raster::write_png(&image, BufWriter::new(out))
+            .with_context(|| format!("the picture is incomplete: {}", file.display()))
+    }
+
+    fn frame(&mut self, size: [usize; 2], events: Vec<Event>) -> egui::FullOutput {
+        self.time += 0.25;
+        let input = RawInput {
+            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(size[0] as f32, size[1] as f32))),
+            time: Some(self.time),
+            events,
+            focused: true,
+            ..RawInput::default()
+        };
+        let mut output = self.ctx.run_ui(input, |ui| self.window.frame(ui));
+        self.raster.update(&mut output);
+        output
+    }
+}
