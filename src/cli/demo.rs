@@ -76,8 +76,8 @@ fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) 
 #[cfg(feature = "gui")]
 fn pictures(app: &mut App, output: &Output, folder: &std::path::Path) -> anyhow::Result<Option<PathBuf>> {
     let folder = folder.join("pictures");
-    let n_pictures = { let _ = app; 0 };
-    output.remark(&format!("Drew {n_pictures} pictures of the app's screens: {}", folder.display()));
+    let drawn = crate::ui::pictures(app, &folder, [1280, 800])?;
+    output.remark(&format!("Drew {} pictures of the app's screens: {}", drawn.len(), folder.display()));
     Ok(Some(folder))
 }
 

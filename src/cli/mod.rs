@@ -123,7 +123,7 @@ fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
     if let Some(path) = project {
         app.execute(crate::app::Command::Open(path))?;
     }
-    { let _ = app; anyhow::bail!("tmp") }
+    crate::ui::run(app)
 }
 
 #[cfg(not(feature = "gui"))]

@@ -17,5 +17,5 @@ pub mod theme;
 pub mod widgets;
 pub mod window;
 
-pub use snapshot::Studio;
+pub use snapshot::{Studio, pictures};
 pub use window::{Window, run};

@@ -127,44 +127,82 @@ fn draw_triangle(canvas: &mut ColorImage, texture: &ColorImage, window: Window, 
     }
     let area = doubled.abs();
     let (pa, pb, pc) = (place(&a), place(&b), place(&c));
-    let low = |x: f64, y: f64, z: f64| x.min(y).min(z).floor() as i64;
-    let high = |x: f64, y: f64, z: f64| x.max(y).max(z).ceil() as i64;
-    let (x0, x1) = (
-        low(pa.0, pb.0, pc.0).max(window.x0),
-        high(pa.0, pb.0, pc.0).min(window.x1),
-    );
-    let (y0, y1) = (
-        low(pa.1, pb.1, pc.1).max(window.y0),
-        high(pa.1, pb.1, pc.1).min(window.y1),
-    );
-    for y in y0..y1 {
+    let edges = [(pb, pc), (pc, pa), (pa, pb)];
+    let low = pa.1.min(pb.1).min(pc.1).floor() as i64;
+    let high = pa.1.max(pb.1).max(pc.1).ceil() as i64;
+    // Panels, cards and bars: one colour and one texel, found once.
+    let plain = a.color == b.color && b.color == c.color && a.uv == b.uv && b.uv == c.uv;
+    let constant = plain.then(|| shade(texture, [(1.0, a), (0.0, b), (0.0, c)]));
+    for y in low.max(window.y0)..high.min(window.y1) {
+        let (x0, x1) = span(&edges, y, window);
         for x in x0..x1 {
-            let at = (x as f64 + 0.5, y as f64 + 0.5);
-            let weights = [cross(pb, pc, at), cross(pc, pa, at), cross(pa, pb, at)];
-            let edges = [(pb, pc), (pc, pa), (pa, pb)];
-            if weights
-                .iter()
-                .zip(edges)
-                .any(|(w, (from, to))| *w < 0.0 || (*w == 0.0 && !owns_edge(from, to)))
-            {
-                continue;
-            }
-            let [wa, wb, wc] = weights.map(|w| (w / area) as f32);
-            let u = wa * a.uv.x + wb * b.uv.x + wc * c.uv.x;
-            let v = wa * a.uv.y + wb * b.uv.y + wc * c.uv.y;
-            let texel = sample(texture, u, v);
-            let (ca, cb, cc) = (a.color.to_array(), b.color.to_array(), c.color.to_array());
-            let source: [f32; 4] = std::array::from_fn(|i| {
-                let color = wa * f32::from(ca[i]) + wb * f32::from(cb[i]) + wc * f32::from(cc[i]);
-                color * texel[i] / 255.0
-            });
-            let pixel = &mut canvas[(x as usize, y as usize)];
-            let through = 1.0 - source[3] / 255.0;
-            let under = pixel.to_array();
-            let [r, g, b, a] = std::array::from_fn(|i| (source[i] + f32::from(under[i]) * through).round() as u8);
-            *pixel = Color32::from_rgba_premultiplied(r, g, b, a);
+            let source = match constant {
+                Some(source) => source,
+                None => {
+                    let at = (x as f64 + 0.5, y as f64 + 0.5);
+                    let weight = |(from, to)| (cross(from, to, at) / area) as f32;
+                    shade(
+                        texture,
+                        [(weight(edges[0]), a), (weight(edges[1]), b), (weight(edges[2]), c)],
+                    )
+                }
+            };
+            blend(&mut canvas[(x as usize, y as usize)], source);
         }
     }
+}
+
+/// The pixels of row `y` whose middles lie inside all three edges, as a half-open range within the window.
+fn span(edges: &[((f64, f64), (f64, f64)); 3], y: i64, window: Window) -> (i64, i64) {
+    let (mut x0, mut x1) = (window.x0, window.x1);
+    for (from, to) in edges {
+        // The edge function along the row is `start + slope · x` for pixel column x.
+        let start = cross(*from, *to, (0.5, y as f64 + 0.5));
+        let slope = from.1 - to.1;
+        let inside = |x: i64| {
+            let w = start + slope * x as f64;
+            w > 0.0 || (w == 0.0 && owns_edge(*from, *to))
+        };
+        if slope == 0.0 {
+            if !inside(0) {
+                return (0, 0);
+            }
+            continue;
+        }
+        // The crossing is rounded; the two pixels around it are asked.
+        let crossing = (-start / slope).clamp(-1e9, 1e9).floor() as i64;
+        let first = (crossing - 1..=crossing + 2)
+            .find(|x| inside(*x) == (slope > 0.0))
+            .unwrap_or(crossing);
+        if slope > 0.0 {
+            x0 = x0.max(first);
+        } else {
+            x1 = x1.min(first);
+        }
+    }
+    (x0, x1)
+}
+
+/// The premultiplied colour, channels in 0..=255, at the place with these weights of the corners.
+fn shade(texture: &ColorImage, corners: [(f32, Vertex); 3]) -> [f32; 4] {
+    let [(wa, a), (wb, b), (wc, c)] = corners;
+    let texel = sample(
+        texture,
+        wa * a.uv.x + wb * b.uv.x + wc * c.uv.x,
+        wa * a.uv.y + wb * b.uv.y + wc * c.uv.y,
+    );
+    let (ca, cb, cc) = (a.color.to_array(), b.color.to_array(), c.color.to_array());
+    std::array::from_fn(|i| {
+        let color = wa * f32::from(ca[i]) + wb * f32::from(cb[i]) + wc * f32::from(cc[i]);
+        color * texel[i] / 255.0
+    })
+}
+
+fn blend(pixel: &mut Color32, source: [f32; 4]) {
+    let through = 1.0 - source[3] / 255.0;
+    let under = pixel.to_array();
+    let [r, g, b, a] = std::array::from_fn(|i| (source[i] + f32::from(under[i]) * through).round() as u8);
+    *pixel = Color32::from_rgba_premultiplied(r, g, b, a);
 }
 
 /// Twice the signed area; positive when `p` lies to the inner side of `a` → `b`.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use egui::{Color32, ColorImage, Context, Event, Modifiers, Pos2, RawInput, Rect, Theme, vec2};
@@ -12,7 +12,7 @@ use super::{
     screens::{SCREENS, ScreenId},
     theme,
 };
-use crate::app::App;
+use crate::app::{App, Settings};
 
 /// Frames until a screen has settled: sizes are known after the first, scroll areas after the second.
 const FRAMES: usize = 4;
@@ -128,4 +128,31 @@ impl Studio {
         self.raster.update(&mut output);
         output
     }
+}
+
+/// Writes a picture of every screen in both themes into `folder`, for the project that is open. Returns the files.
+///
+/// # Errors
+/// When the folder or a picture cannot be written.
+pub fn pictures(app: &mut App, folder: &Path, size: [usize; 2]) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder cannot be made: {}", folder.display()))?;
+    let stand_in = App::new(Settings::default())?;
+    let mut studio = Studio::new(std::mem::replace(app, stand_in));
+    let written = every_screen(&mut studio, folder, size);
+    *app = studio.window.app;
+    written
+}
+
+fn every_screen(studio: &mut Studio, folder: &Path, size: [usize; 2]) -> anyhow::Result<Vec<PathBuf>> {
+    let open = studio.window.app.project.is_some();
+    let mut files = Vec::new();
+    for screen in SCREENS.iter().filter(|screen| screen.in_rail == open) {
+        studio.window.view.screen = screen.id;
+        for (theme, name) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
+            let file = folder.join(format!("{}-{name}.png", screen.id.0));
+            studio.write(theme, size, &file)?;
+            files.push(file);
+        }
+    }
+    Ok(files)
 }

@@ -3,8 +3,8 @@
 use egui::{Popup, Rect, Stroke, Ui, pos2, vec2};
 
 use crate::app::Project;
+use crate::core::TextId;
 use crate::core::queue::QueueOrder;
-use crate::core::{TaskKind, TextId};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size},
@@ -150,13 +150,10 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, project: &Project, i
     let Some((label, probability)) = suggested else { return };
     let small = font(11.5, Weight::Regular);
     let figure = galley(ui, prob(Some(f64::from(probability))), small.clone(), tokens.text3);
-    let name = match (project.state.task, probability < 0.5) {
-        (TaskKind::MultiLabel, true) => "none?".to_owned(),
-        _ => desk
-            .looks
-            .get(label)
-            .map_or(String::new(), |look| format!("{}?", look.name)),
-    };
+    let name = desk
+        .looks
+        .get(label)
+        .map_or(String::new(), |look| format!("{}?", look.name));
     let name = galley_cut(ui, &name, small, tokens.text3, right - left - figure.size().x - 10.0);
     paint_left(ui.painter(), pos2(left, row.rect.top() + 36.0), name);
     paint_right(ui.painter(), pos2(right, row.rect.top() + 36.0), figure);
