@@ -152,8 +152,11 @@ fn draw_triangle(canvas: &mut ColorImage, texture: &ColorImage, window: Window, 
     }
 }
 
+/// From corner to corner.
+type Edge = ((f64, f64), (f64, f64));
+
 /// The pixels of row `y` whose middles lie inside all three edges, as a half-open range within the window.
-fn span(edges: &[((f64, f64), (f64, f64)); 3], y: i64, window: Window) -> (i64, i64) {
+fn span(edges: &[Edge; 3], y: i64, window: Window) -> (i64, i64) {
     let (mut x0, mut x1) = (window.x0, window.x1);
     for (from, to) in edges {
         // The edge function along the row is `start + slope · x` for pixel column x.
