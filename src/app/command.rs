@@ -15,6 +15,7 @@ use crate::train;
 
 /// A request. Some are done when [`App::execute`] returns, others start a job.
 #[derive(Debug, Clone)]
+#[allow(missing_docs)] // the fields are what the sentence above each variant speaks of
 pub enum Command {
     /// Makes a project file and opens it. `labels`: paths.
     NewProject { path: PathBuf, task: TaskKind, labels: Vec<Vec<String>> },
