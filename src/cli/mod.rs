@@ -44,7 +44,18 @@ pub struct Arguments {
     #[arg(long, global = true)]
     json: bool,
     /// A project to open in the window
+    #[arg(value_parser = project_file)]
     project: Option<PathBuf>,
+}
+
+/// A mistyped verb is wrong usage, not a project that is missing.
+fn project_file(written: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(written);
+    if path.exists() || path.extension().is_some_and(|extension| extension == "handful") {
+        Ok(path)
+    } else {
+        Err("neither a verb nor a project file; `handful --help` lists the verbs".to_owned())
+    }
 }
 
 #[derive(Debug, Subcommand)]
