@@ -301,18 +301,18 @@ fn rows_ui(ui: &mut Ui, rect: Rect, preview: &Preview) {
     let columns = [
         Column::right("Line", Width::Points(52.0)),
         Column::left("Text", Width::Rest(1.0, 120.0)),
-        Column::left("Labels", Width::Points((rect.width() * 0.30).min(200.0))),
+        Column::left("Labels", Width::Points((rect.width() * 0.26).min(190.0))),
         Column::left("Split", Width::Points(76.0)),
-        Column::left("Id", Width::Points(76.0)),
+        Column::left("Id", Width::Points(104.0)),
     ];
     Table::new("preview rows", &columns, preview.rows.len()).show(&mut child, |ui, row| {
         if let Some(read) = preview.rows.get(row.index) {
-            row_ui(ui, row, read);
+            row_ui(ui, row, read, preview);
         }
     });
 }
 
-fn row_ui(ui: &mut Ui, row: &mut TableRow, read: &PreviewRow) {
+fn row_ui(ui: &mut Ui, row: &mut TableRow, read: &PreviewRow, preview: &Preview) {
     let tokens = theme::of(ui);
     let base = font(size::BASE, Weight::Regular);
     let small = font(11.5, Weight::Regular);
@@ -342,7 +342,8 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, read: &PreviewRow) {
             let mut at = cell.left_center();
             for path in labels {
                 let name = path.join(" › ");
-                let color = color_at(name.bytes().map(usize::from).sum::<usize>() % 6);
+                let place = preview.labels.iter().position(|(known, _)| known == path);
+                let color = color_at(place.unwrap_or(0));
                 let chip = Chip::new(&name, color)
                     .small()
                     .shown()

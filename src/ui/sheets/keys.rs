@@ -13,7 +13,7 @@ use crate::ui::{
 pub fn show(ctx: &Context, screen: &Screen) -> bool {
     Sheet {
         title: "Keys",
-        width: 620.0,
+        width: 690.0,
     }
     .show(ctx, |ui| {
         ui.add_space(4.0);

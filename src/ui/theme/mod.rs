@@ -185,6 +185,8 @@ fn style(theme: Theme) -> egui::Style {
     style.spacing.scroll.bar_width = 8.0;
     style.spacing.scroll.floating_width = 4.0;
     style.spacing.scroll.floating_allocated_width = 0.0;
+    // It fades to one colour, and areas scroll over two.
+    style.spacing.scroll.fade.strength = 0.0;
     style.visuals = visuals(theme, tokens);
     style
 }

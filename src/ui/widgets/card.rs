@@ -68,6 +68,7 @@ impl<'a> Card<'a> {
         frame
             .show(ui, |ui| {
                 ui.set_min_width(ui.available_width());
+                ui.spacing_mut().item_spacing = egui::vec2(8.0, 8.0);
                 self.head(ui);
                 add(ui)
             })
@@ -88,6 +89,7 @@ impl<'a> Card<'a> {
         let salt = (self.title, rect.min.x as i32, rect.min.y as i32);
         let mut child = ui.new_child(UiBuilder::new().id_salt(salt).max_rect(inner));
         child.shrink_clip_rect(rect.shrink(1.0));
+        child.spacing_mut().item_spacing = egui::vec2(8.0, 8.0);
         self.head(&mut child);
         add(&mut child)
     }

@@ -32,6 +32,7 @@ pub struct TextField<'a> {
     width: FieldWidth,
     small: bool,
     mono: bool,
+    on_window: bool,
     id: Option<egui::Id>,
 }
 
@@ -45,6 +46,7 @@ impl<'a> TextField<'a> {
             width: FieldWidth::Fill,
             small: false,
             mono: false,
+            on_window: false,
             id: None,
         }
     }
@@ -76,6 +78,12 @@ impl<'a> TextField<'a> {
     /// In the face of commands and paths.
     pub fn mono(mut self) -> Self {
         self.mono = true;
+        self
+    }
+
+    /// Standing on the window and not on a card: lighter than what is around it.
+    pub fn on_window(mut self) -> Self {
+        self.on_window = true;
         self
     }
 
@@ -120,6 +128,9 @@ impl<'a> TextField<'a> {
             .align(Align2::LEFT_CENTER)
             .min_size(Vec2::new(width, height))
             .desired_width(width - f32::from(lead) - 12.0);
+        if self.on_window {
+            edit = edit.background_color(tokens.panel);
+        }
         if let Some(id) = self.id {
             edit = edit.id(id);
         }
@@ -140,7 +151,7 @@ pub fn text_area(ui: &mut Ui, name: &str, placeholder: &str, text: &mut String, 
         .hint_text(egui::RichText::new(placeholder).color(tokens.text3))
         .margin(Margin::symmetric(11, 7))
         .desired_rows(rows)
-        .desired_width(ui.available_width() - 24.0);
+        .desired_width(ui.available_width());
     ui.add(edit).accessible_name(name)
 }
 

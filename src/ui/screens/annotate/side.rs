@@ -189,6 +189,8 @@ pub fn label_counts(project: &Project) -> HashMap<LabelId, usize> {
 }
 
 fn remarks_ui(ui: &mut Ui, desk: &Desk, project: &Project, counts: &HashMap<LabelId, usize>) {
+    ui.add_space(6.0);
+    ui.spacing_mut().item_spacing.y = 4.0;
     let tokens = theme::of(ui);
     let small = font(size::SMALL, Weight::Regular);
     let fewest = desk

@@ -45,8 +45,9 @@ pub(super) fn text_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
 
 fn body_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project, text: &Text) {
     let tokens = theme::of(ui);
-    let margin = if area.width() > 480.0 { 64.0 } else { 20.0 };
-    let width = (area.width() - 2.0 * margin).min(620.0);
+    let least = if area.width() > 480.0 { 64.0 } else { 20.0 };
+    let width = (area.width() - 2.0 * least).min(620.0);
+    let margin = ((area.width() - width) / 2.0).round();
     let shown: String = text.body.chars().take(MAX_CHARS).collect();
     let cut = shown.len() < text.body.len();
     let face = font(size::READING, Weight::Regular);
@@ -95,9 +96,9 @@ fn meta_ui(ui: &mut Ui, left: f32, width: f32, desk: &mut Desk, project: &Projec
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         ui.add_space(left - ui.max_rect().left());
-        let id = text.external_id.clone().unwrap_or_else(|| text.id.to_string());
+        let id = text.external_id.clone().unwrap_or_else(|| format!("text {}", text.id));
         let mut parts = vec![
-            format!("text {id}"),
+            id,
             text.source.to_string(),
             format!("{} words", thousands(text.body.split_whitespace().count())),
         ];

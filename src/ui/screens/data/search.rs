@@ -49,6 +49,7 @@ fn field_ui(ui: &mut Ui, room: Rect, desk: &mut Desk, project: &Project) {
     let field = TextField::new("Search texts")
         .placeholder("Search, or label: split: has: score<")
         .icon(icons::SEARCH)
+        .on_window()
         .id(id);
     let response = field.show(&mut child, &mut query);
     if std::mem::take(&mut desk.memory.data.focus_search) {

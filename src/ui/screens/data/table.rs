@@ -127,7 +127,7 @@ pub(super) fn table_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
             Column::left("Text", Width::Rest(1.0, 120.0)).sortable(),
             Column::left("Labels", Width::Points(labels)).sortable(),
         ];
-        if width > 560.0 {
+        if width > 640.0 {
             columns.push(Column::left("Split", Width::Points(84.0)).sortable());
             columns.push(Column::left("How", Width::Points(80.0)).sortable());
             columns.push(Column::right("Score", Width::Points(66.0)).sortable());
@@ -181,8 +181,10 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, text: &Text, project: &Project, looks
         font(11.5, Weight::Regular),
         tokens.text3,
     );
-    row.text(ui, COLUMN_TEXT, &text.body, base.clone(), tokens.text);
-    marks(ui, row, text);
+    let cell = row.cell(COLUMN_TEXT);
+    let room = cell.width() - marks(ui, row, text);
+    let body = crate::ui::widgets::galley_cut(ui, &text.body, base.clone(), tokens.text, room);
+    crate::ui::widgets::paint_left(ui.painter(), cell.left_center(), body);
     labels_ui(ui, row, text, looks);
     row.text(
         ui,
@@ -198,22 +200,27 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, text: &Text, project: &Project, looks
     response.clicked()
 }
 
-/// Flag and note, at the right end of the text.
-fn marks(ui: &Ui, row: &TableRow, text: &Text) {
+/// Flag and note, at the right end of the text; returns the points they take.
+fn marks(ui: &Ui, row: &TableRow, text: &Text) -> f32 {
     let tokens = theme::of(ui);
     let cell = row.cell(COLUMN_TEXT);
-    let mut x = cell.right() - 6.0;
+    let mut taken = 0.0;
     for (on, icon, color) in [
         (text.flagged, icons::FLAG, tokens.warning),
         (!text.note.is_empty(), icons::NOTE, tokens.text2),
     ] {
         if on {
-            let patch = Rect::from_center_size(pos2(x, cell.center().y), egui::Vec2::splat(18.0));
-            ui.painter().rect_filled(patch, 3, tokens.panel);
-            icon_at(ui.painter(), patch.center(), icon, 12.0, color);
-            x -= 18.0;
+            icon_at(
+                ui.painter(),
+                pos2(cell.right() - 6.0 - taken, cell.center().y),
+                icon,
+                12.0,
+                color,
+            );
+            taken += 18.0;
         }
     }
+    taken
 }
 
 fn labels_ui(ui: &Ui, row: &TableRow, text: &Text, looks: &LabelLooks) {

@@ -336,9 +336,10 @@ fn consequences(project: &Project, edit: &Edit, gone: LabelId, name: &str) -> Ve
             format!("{} {many}", thousands(n))
         }
     };
-    let mut lines = vec![format!(
-        "{} its labels.",
-        count(annotations, "text changes", "texts change")
+    let mut lines = vec![count(
+        annotations,
+        "text changes its labels.",
+        "texts change their labels.",
     )];
     lines.extend((below > 0).then(|| format!("{} below it with it.", count(below, "label goes", "labels go"))));
     lines.extend((runs > 0).then(|| {

@@ -189,6 +189,7 @@ fn top_ui(ui: &mut Ui, rect: egui::Rect, desk: &mut Desk) {
         TextField::new("Find a label")
             .placeholder("Find a label")
             .icon(icons::SEARCH)
+            .on_window()
             .show(&mut field, &mut desk.memory.labels.query);
         ui.advance_cursor_after_rect(room);
     });
