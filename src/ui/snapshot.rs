@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use egui::{Color32, ColorImage, Context, Event, Modifiers, Pos2, RawInput, Rect, Theme, vec2};
@@ -16,6 +17,12 @@ use crate::app::{App, Settings};
 
 /// Frames until a screen has settled: sizes are known after the first, scroll areas after the second.
 const FRAMES: usize = 4;
+
+/// Longest wait for jobs before a picture is taken as things stand.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long nothing must have happened.
+const QUIET: Duration = Duration::from_millis(400);
 
 /// A window without a display.
 pub struct Studio {
@@ -115,6 +122,19 @@ impl Studio {
             .with_context(|| format!("the picture is incomplete: {}", file.display()))
     }
 
+    /// Waits until no job runs and the quick model has been quiet for a moment, at most [`PATIENCE`]; messages count as read.
+    fn rest(&mut self) {
+        let started = Instant::now();
+        let mut heard = Instant::now();
+        while started.elapsed() < PATIENCE && (self.window.app.is_busy() || heard.elapsed() < QUIET) {
+            if self.window.app.poll(Duration::from_millis(4)) {
+                heard = Instant::now();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.window.app.notices.iter_mut().for_each(|notice| notice.seen = true);
+    }
+
     fn frame(&mut self, size: [usize; 2], events: Vec<Event>) -> egui::FullOutput {
         self.time += 0.25;
         let input = RawInput {
@@ -144,10 +164,14 @@ pub fn pictures(app: &mut App, folder: &Path, size: [usize; 2]) -> anyhow::Resul
 }
 
 fn every_screen(studio: &mut Studio, folder: &Path, size: [usize; 2]) -> anyhow::Result<Vec<PathBuf>> {
+    studio.rest();
     let open = studio.window.app.project.is_some();
     let mut files = Vec::new();
     for screen in SCREENS.iter().filter(|screen| screen.in_rail == open) {
         studio.window.view.screen = screen.id;
+        // A screen may ask for figures when it is first shown.
+        studio.frame(size, Vec::new());
+        studio.rest();
         for (theme, name) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
             let file = folder.join(format!("{}-{name}.png", screen.id.0));
             studio.write(theme, size, &file)?;

@@ -35,6 +35,40 @@ fn nothing_is_written_before_import_is_pressed_and_choices_are_kept() {
     assert!(state.texts().all(|text| text.split == Some(Split::Test)));
 }
 
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|error| error.to_string())
+    }
+}
+
+#[test]
+fn a_dropped_file_is_looked_at_and_what_is_no_text_is_refused() {
+    let mut desk = project(TaskKind::SingleLabel, &[], "", SIZE, Theme::Dark);
+    for (name, bytes, expected) in [
+        ("a.csv", &b"text\nfirst\n"[..], "Import 1 row"),
+        ("b.csv", &b""[..], "Try with guesses only"),
+    ] {
+        let file = desk.folder.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        desk.harness
+            .input_mut()
+            .dropped_files
+            .push(std::sync::Arc::new(Dropped(file)));
+        desk.settle();
+        desk.harness.run_steps(4);
+        desk.harness.get_by_label_contains(expected);
+        desk.harness.state_mut().view.sheet = None;
+    }
+    assert_eq!(desk.app().project().unwrap().state.n_texts(), 0);
+}
+
 #[test]
 fn a_file_without_a_project_starts_one() {
     let mut desk = window(SIZE, Theme::Light);

@@ -71,3 +71,27 @@ fn screens_without_texts_offer_to_import() {
     desk.harness.run_steps(3);
     desk.harness.get_by_label("Path");
 }
+
+#[test]
+fn pictures_are_drawn_without_a_display() {
+    let mut desk = project(TaskKind::MultiLabel, &["billing"], TEXTS, SIZES[0], Theme::Dark);
+    let folder = desk.folder.path().join("pictures");
+    let files = handful::ui::pictures(desk.app(), &folder, [640, 480]).unwrap();
+    assert_eq!(files.len(), 2 * SCREENS.iter().filter(|screen| screen.in_rail).count());
+    let light = files.iter().find(|file| file.ends_with("data-light.png")).unwrap();
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(light).unwrap()))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let share = |wanted: &dyn Fn(&[u8]) -> bool| {
+        pixels.chunks_exact(3).filter(|pixel| wanted(pixel)).count() as f64 / (640.0 * 480.0)
+    };
+    assert!(
+        share(&|pixel| pixel.iter().all(|channel| *channel > 235)) > 0.6,
+        "mostly light"
+    );
+    let ink = share(&|pixel| pixel.iter().all(|channel| *channel < 110));
+    assert!((0.002..0.2).contains(&ink), "with text on it: {ink}");
+    assert!(desk.app().project().is_ok(), "the project is still open");
+}

@@ -139,7 +139,8 @@ impl ImportSheet {
         let mut done = false;
         ui.horizontal(|ui| {
             let about = if preview.complete { "" } else { "about " };
-            let text = format!("Import {about}{} rows", thousands(preview.n_rows_estimated as usize));
+            let rows = if preview.n_rows_estimated == 1 { "row" } else { "rows" };
+            let text = format!("Import {about}{} {rows}", thousands(preview.n_rows_estimated as usize));
             if ui.add(Button::primary(&text)).clicked() {
                 desk.run(Command::Import {
                     file: self.file.clone(),
