@@ -9,10 +9,14 @@ mod text;
 
 pub(in crate::ui) use side::label_counts;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
 use egui::Ui;
 
 use super::{Screen, ScreenId};
-use crate::core::TextId;
+use crate::core::{LabelId, TextId};
 use crate::ui::{
     desk::{Act, Desk},
     icons,
@@ -61,6 +65,9 @@ pub struct Memory {
     note: Option<(TextId, String)>,
     /// The text whose row was last brought into view.
     revealed: Option<TextId>,
+    /// Texts per label, and the revision they were counted at.
+    counts: Rc<HashMap<LabelId, usize>>,
+    counts_of: Option<(PathBuf, u64)>,
 }
 
 fn ui(ui: &mut Ui, desk: &mut Desk) {

@@ -1,6 +1,7 @@
 //! Beside the text: what the quick model suggests, what belongs to each label, how far the work is.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use egui::{Rect, ScrollArea, Ui, UiBuilder};
 
@@ -150,7 +151,7 @@ fn progress_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         progress_bar(ui, "Labelled texts", share, ui.available_width(), 6.0);
         ui.add_space(6.0);
         ui.spacing_mut().item_spacing.y = 0.0;
-        let counts = label_counts(project);
+        let counts = counts(desk, project);
         let most = counts.values().copied().max().unwrap_or(0).max(1) as f32;
         for (id, look) in desk.looks.iter().filter(|(_, look)| look.depth == 0).take(10) {
             let n = counts.get(&id).copied().unwrap_or(0);
@@ -167,6 +168,17 @@ fn progress_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         }
         remarks_ui(ui, desk, project, &counts);
     });
+}
+
+/// [`label_counts`], counted anew only when the project has changed.
+fn counts(desk: &mut Desk, project: &Project) -> Rc<HashMap<LabelId, usize>> {
+    let memory = &mut desk.memory.annotate;
+    let now = Some((project.store.path().to_path_buf(), project.revision));
+    if memory.counts_of != now {
+        memory.counts = Rc::new(label_counts(project));
+        memory.counts_of = now;
+    }
+    memory.counts.clone()
 }
 
 /// Texts per label, those of labels below included.
