@@ -37,6 +37,16 @@ pub struct ExportReport {
     pub max_difference: f32,
 }
 
+impl ExportReport {
+    /// How far the reopened model is from the trained one, in words.
+    pub fn difference(&self) -> String {
+        match self.max_difference {
+            0.0 => "no difference in any score".to_owned(),
+            difference => format!("largest difference {difference:.1e}"),
+        }
+    }
+}
+
 /// Writes the run's model to `out`, which must not exist or be empty. `texts`: what to compare the reopened model on.
 pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[&str]) -> anyhow::Result<Outcome> {
     ensure!(
@@ -50,7 +60,10 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
     classifier.thresholds = run.thresholds.clone();
     classifier.label_paths = run.label_paths.clone();
 
-    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = out
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     let temporary = tempfile::Builder::new().prefix(".handful-export-").tempdir_in(parent)?;
     job.progress(1, 4, "writing");
@@ -81,8 +94,13 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
 
 fn compare(out: &Path, ours: &[Prediction], theirs: &[Prediction], files: Vec<(String, u64)>) -> ExportReport {
     let pairs = || ours.iter().zip(theirs);
-    let difference =
-        |(a, b): (&Prediction, &Prediction)| a.scores.iter().zip(&b.scores).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+    let difference = |(a, b): (&Prediction, &Prediction)| {
+        a.scores
+            .iter()
+            .zip(&b.scores)
+            .map(|(x, y)| (x - y).abs())
+            .fold(0.0, f32::max)
+    };
     ExportReport {
         dir: out.to_path_buf(),
         files,
@@ -124,9 +142,12 @@ fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
 
 /// Writes texts and annotations to a file, through a temporary one that is renamed. How many texts.
 pub fn annotations(state: &ProjectState, format: &str, out: &Path) -> anyhow::Result<usize> {
-    let folder = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary =
-        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("nothing was written: {}", folder.display()))?;
+    let folder = out
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("nothing was written: {}", folder.display()))?;
     let n_texts = {
         let mut writer = BufWriter::new(&mut temporary);
         let n_texts = crate::io::export::annotations(format, state, &mut writer)?;
@@ -141,7 +162,9 @@ pub fn annotations(state: &ProjectState, format: &str, out: &Path) -> anyhow::Re
 /// Puts a finished temporary file in its place, readable like any other file.
 pub fn persist(temporary: tempfile::NamedTempFile, file: &Path) -> anyhow::Result<()> {
     set_mode(temporary.path(), 0o644)?;
-    temporary.persist(file).with_context(|| format!("cannot write {}", file.display()))?;
+    temporary
+        .persist(file)
+        .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(())
 }
 

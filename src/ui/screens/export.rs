@@ -66,10 +66,13 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
 fn column(ui: &mut Ui, salt: &str, rect: Rect, add: impl FnOnce(&mut Ui)) {
     let mut child = ui.new_child(UiBuilder::new().id_salt(salt).max_rect(rect));
     child.shrink_clip_rect(rect);
-    ScrollArea::vertical().id_salt((salt, "scroll")).auto_shrink(false).show(&mut child, |ui| {
-        ui.spacing_mut().item_spacing.y = space::M;
-        add(ui);
-    });
+    ScrollArea::vertical()
+        .id_salt((salt, "scroll"))
+        .auto_shrink(false)
+        .show(&mut child, |ui| {
+            ui.spacing_mut().item_spacing.y = space::M;
+            add(ui);
+        });
 }
 
 fn model_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
@@ -89,22 +92,36 @@ fn model_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         );
         let Some(newest) = runs.first() else {
             let tokens = theme::of(ui);
-            wrapped(ui, "No run has finished yet.", font(size::BASE, Weight::Regular), tokens.text2);
+            wrapped(
+                ui,
+                "No run has finished yet.",
+                font(size::BASE, Weight::Regular),
+                tokens.text2,
+            );
             if ui.add(Button::primary("Train a model")).clicked() {
                 desk.act(Act::Go(super::train::ID));
             }
             return;
         };
-        let run = runs.iter().find(|run| Some(run.id) == desk.memory.export.run).unwrap_or(newest);
+        let run = runs
+            .iter()
+            .find(|run| Some(run.id) == desk.memory.export.run)
+            .unwrap_or(newest);
         ui.horizontal(|ui| {
             let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
             if let Some(at) = Dropdown::new("Run", &run.name).choose(ui, &names) {
                 desk.memory.export.run = runs.get(at).map(|run| run.id);
             }
             let busy = desk.app.running(JobKind::ExportModel).is_some();
-            if ui.add_enabled(!busy, Button::primary("Export…").name("Export model")).clicked() {
+            if ui
+                .add_enabled(!busy, Button::primary("Export…").name("Export model"))
+                .clicked()
+            {
                 let stem = project.name().trim_end_matches(".handful").to_owned();
-                let purpose = PathPurpose::ExportModel { run: run.id, name: format!("{stem}-{}", run.name) };
+                let purpose = PathPurpose::ExportModel {
+                    run: run.id,
+                    name: format!("{stem}-{}", run.name),
+                };
                 desk.act(Act::Show(SheetState::path(purpose)));
             }
         });
@@ -119,18 +136,31 @@ fn annotations_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             thousands(project.state.n_texts()),
             thousands(project.state.n_annotated())
         );
-        describe(ui, "Annotations", &about, "read back by Handful as they were; open in any spreadsheet or notebook");
-        let Some(exporter) = EXPORTERS.get(desk.memory.export.format).or(EXPORTERS.first()) else { return };
+        describe(
+            ui,
+            "Annotations",
+            &about,
+            "read back by Handful as they were; open in any spreadsheet or notebook",
+        );
+        let Some(exporter) = EXPORTERS.get(desk.memory.export.format).or(EXPORTERS.first()) else {
+            return;
+        };
         ui.horizontal(|ui| {
             let titles: Vec<&str> = EXPORTERS.iter().map(|exporter| exporter.title).collect();
             if let Some(at) = Dropdown::new("Format", exporter.title).choose(ui, &titles) {
                 desk.memory.export.format = at;
             }
             let busy = desk.app.running(JobKind::ExportAnnotations).is_some();
-            if ui.add_enabled(!busy, Button::secondary("Export…").name("Export annotations")).clicked() {
+            if ui
+                .add_enabled(!busy, Button::secondary("Export…").name("Export annotations"))
+                .clicked()
+            {
                 let stem = project.name().trim_end_matches(".handful").to_owned();
                 let name = format!("{stem}.{}", exporter.extension);
-                let purpose = PathPurpose::ExportAnnotations { format: exporter.id.to_owned(), name };
+                let purpose = PathPurpose::ExportAnnotations {
+                    format: exporter.id.to_owned(),
+                    name,
+                };
                 desk.act(Act::Show(SheetState::path(purpose)));
             }
         });
@@ -148,21 +178,40 @@ fn describe(ui: &mut Ui, title: &str, what: &str, who: &str) {
 }
 
 fn progress_ui(ui: &mut Ui, desk: &Desk, kind: JobKind) {
-    let Some((_, _, progress)) = desk.app.progress.iter().find(|(_, running, _)| *running == kind) else { return };
+    let Some((_, _, progress)) = desk.app.progress.iter().find(|(_, running, _)| *running == kind) else {
+        return;
+    };
     let tokens = theme::of(ui);
-    let share = if progress.total == 0 { 0.0 } else { progress.done as f32 / progress.total as f32 };
+    let share = if progress.total == 0 {
+        0.0
+    } else {
+        progress.done as f32 / progress.total as f32
+    };
     ui.add_space(space::XS);
     progress_bar(ui, "Export", share, ui.available_width(), 4.0);
-    say(ui, progress.note.as_str(), font(size::SMALL, Weight::Regular), tokens.text3);
+    say(
+        ui,
+        progress.note.as_str(),
+        font(size::SMALL, Weight::Regular),
+        tokens.text3,
+    );
 }
 
 fn report_ui(ui: &mut Ui, report: &ExportReport) {
     Card::titled("Last export").show(ui, |ui| {
         let tokens = theme::of(ui);
         ui.spacing_mut().item_spacing.y = space::XS;
-        let name = report.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = report
+            .dir
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         say(ui, format!("{name}/"), font(size::BASE, Weight::SemiBold), tokens.text);
-        wrapped(ui, report.dir.display().to_string(), font(size::SMALL, Weight::Regular), tokens.text3);
+        wrapped(
+            ui,
+            report.dir.display().to_string(),
+            font(size::SMALL, Weight::Regular),
+            tokens.text3,
+        );
         ui.add_space(space::S);
         check(ui, "Written, synced, renamed");
         check(ui, "Opened again from disk");
@@ -172,7 +221,7 @@ fn report_ui(ui: &mut Ui, report: &ExportReport) {
             format!("{} with the same labels", thousands(report.n_same))
         };
         let n_checked = thousands(report.n_checked);
-        check(ui, &format!("{n_checked} texts: {same}, largest difference {:.1e}", report.max_difference));
+        check(ui, &format!("{n_checked} texts: {same}, {}", report.difference()));
         ui.add_space(space::S);
         for (name, bytes) in report.files.iter().take(N_FILES) {
             file_row(ui, name, *bytes);
@@ -220,18 +269,23 @@ fn use_ui(ui: &mut Ui, report: &ExportReport) {
             ("classify what is typed", format!("handful predict {dir} -")),
         ] {
             say(ui, name, font(size::SMALL, Weight::Regular), tokens.text3);
-            egui::Frame::new().fill(tokens.raised).corner_radius(theme::RADIUS).inner_margin(10).show(ui, |ui| {
-                ui.horizontal(|ui| {
-                    let room = ui.available_width() - 34.0;
-                    ui.scope(|ui| {
-                        ui.set_max_width(room);
-                        wrapped(ui, command.as_str(), mono(size::SMALL), tokens.text);
+            egui::Frame::new()
+                .fill(tokens.raised)
+                .corner_radius(theme::RADIUS)
+                .inner_margin(10)
+                .show(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    ui.horizontal(|ui| {
+                        let room = ui.available_width() - 34.0;
+                        ui.scope(|ui| {
+                            ui.set_max_width(room);
+                            wrapped(ui, command.as_str(), mono(size::SMALL), tokens.text);
+                        });
+                        if icon_button(ui, icons::COPY, &format!("Copy: {name}")).clicked() {
+                            ui.ctx().copy_text(command.clone());
+                        }
                     });
-                    if icon_button(ui, icons::COPY, &format!("Copy: {name}")).clicked() {
-                        ui.ctx().copy_text(command.clone());
-                    }
                 });
-            });
         }
     });
 }
