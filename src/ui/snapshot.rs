@@ -10,7 +10,10 @@ use egui::{Color32, ColorImage, Context, Event, Modifiers, Pos2, RawInput, Rect,
 
 use super::{
     Window, raster,
-    screens::{SCREENS, ScreenId},
+    screens::{
+        SCREENS, ScreenId,
+        evaluate::{self, Tab},
+    },
     theme,
 };
 use crate::app::{App, Settings};
@@ -169,13 +172,24 @@ fn every_screen(studio: &mut Studio, folder: &Path, size: [usize; 2]) -> anyhow:
     let mut files = Vec::new();
     for screen in SCREENS.iter().filter(|screen| screen.in_rail == open) {
         studio.window.view.screen = screen.id;
-        // A screen may ask for figures when it is first shown.
-        studio.frame(size, Vec::new());
-        studio.rest();
-        for (theme, name) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
-            let file = folder.join(format!("{}-{name}.png", screen.id.0));
-            studio.write(theme, size, &file)?;
-            files.push(file);
+        let tabs: &[Option<Tab>] = match screen.id {
+            evaluate::ID => &[Some(Tab::Overview), Some(Tab::Confusion), Some(Tab::Thresholds)],
+            _ => &[None],
+        };
+        for tab in tabs {
+            let mut name = screen.id.0.to_owned();
+            if let Some(tab) = tab {
+                studio.window.view.memory.evaluate.show_tab(*tab);
+                name = format!("{name}-{tab:?}").to_lowercase();
+            }
+            // A screen may ask for figures when it is first shown.
+            studio.frame(size, Vec::new());
+            studio.rest();
+            for (theme, colours) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
+                let file = folder.join(format!("{name}-{colours}.png"));
+                studio.write(theme, size, &file)?;
+                files.push(file);
+            }
         }
     }
     Ok(files)

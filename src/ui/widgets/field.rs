@@ -275,6 +275,7 @@ pub struct NumberField<'a> {
     value: &'a mut f64,
     range: RangeInclusive<f64>,
     integer: bool,
+    decimals: Option<usize>,
     speed: f64,
     suffix: &'a str,
     width: f32,
@@ -289,6 +290,7 @@ impl<'a> NumberField<'a> {
             value,
             range,
             integer: false,
+            decimals: None,
             speed,
             suffix: "",
             width: 128.0,
@@ -299,6 +301,12 @@ impl<'a> NumberField<'a> {
     pub fn integer(mut self) -> Self {
         self.integer = true;
         self.speed = 1.0;
+        self
+    }
+
+    /// Shows so many decimals, two at least; what is typed is taken as it is.
+    pub fn decimals(mut self, decimals: usize) -> Self {
+        self.decimals = Some(decimals);
         self
     }
 
@@ -323,17 +331,14 @@ impl<'a> NumberField<'a> {
 
 impl Widget for NumberField<'_> {
     fn ui(self, ui: &mut Ui) -> Response {
-        let integer = self.integer;
+        let (integer, decimals) = (self.integer, self.decimals);
         let mut drag = DragValue::new(self.value)
             .range(self.range)
             .speed(self.speed)
-            .custom_formatter(
-                move |value, _| match integer || (value.fract() == 0.0 && value.abs() >= 1.0) {
-                    true => format!("{value:.0}"),
-                    false if value != 0.0 && value.abs() < 0.001 => format!("{value:e}"),
-                    false => format!("{}", (value * 1e6).round() / 1e6),
-                },
-            );
+            .custom_formatter(move |value, _| match decimals {
+                Some(decimals) => fixed(value, decimals),
+                None => plain(value, integer),
+            });
         if !self.suffix.is_empty() {
             drag = drag.suffix(self.suffix);
         }
@@ -348,6 +353,24 @@ impl Widget for NumberField<'_> {
         })
         .inner
     }
+}
+
+fn plain(value: f64, integer: bool) -> String {
+    match integer || (value.fract() == 0.0 && value.abs() >= 1.0) {
+        true => format!("{value:.0}"),
+        false if value != 0.0 && value.abs() < 0.001 => format!("{value:e}"),
+        false => format!("{}", (value * 1e6).round() / 1e6),
+    }
+}
+
+/// `0.50`, `0.463`: at most so many decimals, zeros beyond the second left out.
+fn fixed(value: f64, decimals: usize) -> String {
+    let mut text = format!("{value:.decimals$}");
+    let least = text.find('.').map_or(text.len(), |at| at + 3);
+    while text.len() > least && text.ends_with('0') {
+        text.pop();
+    }
+    text
 }
 
 /// A frame that looks like a field, for things that are not text: a search bar with chips in it.

@@ -47,14 +47,14 @@ pub fn heat_cell(ui: &mut Ui, rect: Rect, cell: &HeatCell) -> Response {
     let points = if rect.height() >= 56.0 { 17.0 } else { size::BASE };
     let figure = galley(ui, cell.figure, font(points, Weight::SemiBold), ink);
     if figure.size().x <= rect.width() - 2.0 && figure.size().y <= rect.height() {
-        let up = if large { 7.0 } else { 0.0 };
+        let up = if large { 8.0 } else { 0.0 };
         paint_middle(ui.painter(), rect.center() - vec2(0.0, up), figure);
     }
     if large {
         let faint = theme::mix(fill, ink, 0.78);
         paint_middle(
             ui.painter(),
-            rect.center() + vec2(0.0, 13.0),
+            rect.center() + vec2(0.0, if rect.height() >= 56.0 { 13.0 } else { 9.0 }),
             galley(ui, cell.remark, font(size::TINY, Weight::Regular), faint),
         );
     }

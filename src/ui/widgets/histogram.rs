@@ -20,6 +20,8 @@ pub struct ThresholdHistogram<'a> {
     pub color: Color32,
     /// Where the best threshold falls in resamples, where known.
     pub band: Option<(f64, f64)>,
+    /// The line cannot be moved.
+    pub read_only: bool,
     /// Points in all, the line's handle and figure included.
     pub size: Vec2,
 }
@@ -27,18 +29,21 @@ pub struct ThresholdHistogram<'a> {
 impl ThresholdHistogram<'_> {
     /// Shows it. `changed` while the line moves; `drag_stopped` or a key when a move is complete.
     pub fn show(self, ui: &mut Ui, threshold: &mut f64) -> Response {
-        let (rect, mut response) = ui.allocate_exact_size(self.size, Sense::click_and_drag());
+        let sense = if self.read_only { Sense::hover() } else { Sense::click_and_drag() };
+        let (rect, mut response) = ui.allocate_exact_size(self.size, sense);
         let bars = Rect::from_min_max(
             rect.min + egui::vec2(7.0, 0.0),
             pos2(rect.right() - 7.0, rect.bottom() - 22.0),
         );
         let before = *threshold;
-        *threshold = moved(ui, &response, bars, before);
+        if !self.read_only {
+            *threshold = moved(ui, &response, bars, before);
+        }
         if *threshold != before {
             response.mark_changed();
         }
-        let value = *threshold;
-        response.widget_info(|| WidgetInfo::slider(true, value, self.name));
+        let (value, enabled) = (*threshold, !self.read_only);
+        response.widget_info(|| WidgetInfo::slider(enabled, value, self.name));
         ui.ctx().accesskit_node_builder(response.id, |node| {
             node.set_min_numeric_value(0.0);
             node.set_max_numeric_value(1.0);
@@ -49,7 +54,10 @@ impl ThresholdHistogram<'_> {
         if ui.is_rect_visible(rect) {
             self.paint(ui, bars, value, &response);
         }
-        response.on_hover_cursor(CursorIcon::ResizeHorizontal)
+        match self.read_only {
+            true => response,
+            false => response.on_hover_cursor(CursorIcon::ResizeHorizontal),
+        }
     }
 
     fn paint(&self, ui: &Ui, bars: Rect, threshold: f64, response: &Response) {

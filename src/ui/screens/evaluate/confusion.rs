@@ -1,0 +1,116 @@
+//! What was taken for what: the table at the left, the texts of the chosen cell at the right.
+
+use egui::{Rect, ScrollArea, Ui, vec2};
+
+use super::{
+    cell_texts::{self, Cell},
+    figures::Figures,
+    matrix, outcomes, overview,
+};
+use crate::app::Project;
+use crate::core::TaskKind;
+use crate::core::metrics::{METRICS, Outcome};
+use crate::ui::{
+    desk::Desk,
+    theme::{self, space},
+    widgets::{BarRow, Card, bar_row, card_head, columns, in_rect, split_top, thousands},
+};
+
+/// How many mix-ups are listed.
+const N_CONFUSED: usize = 8;
+
+pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, figures: &Figures) {
+    cell_texts::settle(&mut desk.memory.evaluate.cells, figures);
+    let (left, right) = match rect.width() < 700.0 {
+        true => split_top(rect, (rect.height() * 0.55).round(), space::L),
+        false => {
+            let width = (rect.width() * 0.52).round();
+            let (left, rest) = rect.split_left_right_at_x(rect.left() + width);
+            (left, Rect::from_min_max(rest.min + vec2(space::L, 0.0), rest.max))
+        }
+    };
+    Card::new().show_in(ui, left, |ui| {
+        let area = ui.available_rect_before_wrap();
+        let feet = match area.height() {
+            h if h < 360.0 => 0.0,
+            h => (60.0 + 26.0 + 26.0 * mistakes(figures).len().min(4) as f32).min(h * 0.4),
+        };
+        let (table, below) = split_top(area, area.height() - feet, 0.0);
+        match figures.evaluation.task {
+            TaskKind::SingleLabel => matrix::matrix_ui(ui, table, desk, figures),
+            TaskKind::MultiLabel => outcomes::outcomes_ui(ui, table, desk, figures),
+        }
+        if feet > 0.0 {
+            in_rect(ui, "below", below, |ui| below_ui(ui, desk, figures));
+        }
+    });
+    cell_texts::texts_ui(ui, right, desk, project, figures);
+}
+
+/// Headline figures, and what goes wrong most.
+fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.add_space(6.0);
+    let report = &figures.evaluation.report;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 28.0;
+        let wanted = ["accuracy", "subset_accuracy", "macro_f1", "constant_guess_accuracy"];
+        let known = METRICS.iter().filter(|metric| metric.task.is_none_or(|task| task == report.task));
+        for metric in known.filter(|metric| wanted.contains(&metric.id)) {
+            overview::metric_ui(ui, report, metric);
+        }
+    });
+    ui.add_space(10.0);
+    let mistakes = mistakes(figures);
+    let Some(most) = mistakes.first().map(|(_, n)| *n) else { return };
+    card_head(ui, "Most confused", "");
+    ui.add_space(2.0);
+    ScrollArea::vertical().id_salt("most confused").auto_shrink(false).show(ui, |ui| {
+        for (cell, n) in &mistakes {
+            let name = cell.title(desk, figures);
+            let row = BarRow {
+                name: &name,
+                name_width: (ui.available_width() * 0.42).round(),
+                share: *n as f32 / most.max(1) as f32,
+                color: theme::of(ui).wrong,
+                figure: &thousands(*n),
+                figure_width: 34.0,
+                height: 26.0,
+            };
+            if bar_row(ui, &row).clicked() {
+                desk.memory.evaluate.cells.choose(*cell);
+            }
+        }
+    });
+}
+
+/// The cells with the most wrong decisions, and how many each has.
+pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
+    let report = &figures.evaluation.report;
+    if let Some(confusion) = &report.confusion {
+        let pairs = confusion.most_confused(N_CONFUSED).into_iter();
+        return pairs
+            .map(|pair| {
+                let cell = Cell::Pair {
+                    truth: pair.truth,
+                    decided: Some(pair.decided),
+                };
+                (cell, pair.n_texts)
+            })
+            .collect();
+    }
+    let of = |(label, counts): (usize, crate::core::metrics::Counts)| {
+        [(Outcome::FalsePositive, counts.fp), (Outcome::FalseNegative, counts.fn_)]
+            .map(|(outcome, n)| (Cell::Outcome { label, outcome }, n))
+    };
+    let counts = report.labels.iter().map(|label| label.counts).enumerate();
+    let mut all: Vec<(Cell, usize)> = counts.flat_map(of).filter(|(_, n)| *n > 0).collect();
+    all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    all.truncate(N_CONFUSED);
+    all
+}
+
+/// Equal columns right of the names of labels.
+pub(super) fn cell_columns(row: Rect, names: f32, n: usize) -> Vec<Rect> {
+    columns(Rect::from_min_max(row.min + vec2(names, 2.0), row.max - vec2(0.0, 2.0)), n, 4.0)
+}
