@@ -222,7 +222,10 @@ impl App {
 }
 
 /// Says what is missing before a thread is started.
-fn check_trainable(project: &Project, snapshot: &Snapshot) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When the labelled texts cannot be learnt from, whatever the method.
+pub fn check_trainable(project: &Project, snapshot: &Snapshot) -> anyhow::Result<()> {
     if snapshot.train.is_empty() {
         bail!("no text that may train has a label yet: label a few texts of each class first");
     }

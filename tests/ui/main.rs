@@ -7,3 +7,4 @@ mod import;
 mod keyboard;
 mod screens;
 mod support;
+mod train;

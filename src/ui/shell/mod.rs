@@ -9,5 +9,6 @@ mod top_bar;
 
 pub use rail::rail;
 pub use status_bar::status_bar;
+pub(crate) use status_bar::time_left;
 pub use toasts::toasts;
 pub use top_bar::top_bar;

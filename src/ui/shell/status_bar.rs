@@ -147,7 +147,7 @@ fn job_ui(ui: &mut Ui, desk: &mut Desk, job: JobId, name: &str, share: f32, word
 }
 
 /// `9 s`, `2 min`, `1 h`.
-fn time_left(secs: f64) -> String {
+pub(crate) fn time_left(secs: f64) -> String {
     match secs {
         s if s < 90.0 => format!("{s:.0} s"),
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),

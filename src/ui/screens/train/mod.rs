@@ -1,0 +1,159 @@
+//! Training: what to train at the left; the curve and the runs at the right.
+
+mod advice;
+mod curve;
+mod runs;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use egui::{Context, Key, Ui};
+
+use self::advice::Advice;
+use super::{Screen, ScreenId, evaluate::Tab};
+use crate::app::{Command, Project};
+use crate::core::{Run, RunId, RunStatus};
+use crate::jobs::{JobId, JobKind};
+use crate::ui::{
+    desk::{Act, Desk},
+    icons,
+    keymap::{self, KeyHint, hint},
+    theme::space,
+    widgets::{empty_state, screen_rect, split_left, split_top},
+};
+
+/// Its id.
+pub const ID: ScreenId = ScreenId("train");
+
+const KEYS: &[KeyHint] = &[
+    hint("T", "train"),
+    hint("S", "stop, and keep what there is"),
+    hint("↑ ↓", "another run"),
+    hint("E", "evaluate the run"),
+];
+
+pub(super) const SCREEN: Screen = Screen {
+    id: ID,
+    title: "Train",
+    icon: icons::TRAIN,
+    in_rail: true,
+    keys: KEYS,
+    on_keys,
+    ui,
+};
+
+/// What the screen remembers.
+#[derive(Default)]
+pub struct Memory {
+    /// The chosen method; `None`: the recommended one.
+    method: Option<&'static str>,
+    /// Changed options, by method and option.
+    values: BTreeMap<(&'static str, &'static str), f64>,
+    /// The chosen encoder; `None`: the usual one.
+    encoder: Option<String>,
+    /// The chosen seed; `None`: the usual one.
+    seed: Option<f64>,
+    /// The run whose curve is shown; `None`: the newest.
+    run: Option<RunId>,
+    /// All options are shown.
+    advanced: bool,
+    /// The training that was asked to stop.
+    stopping: Option<JobId>,
+    /// What the labels allow, of which project at which revision.
+    advice: Option<(PathBuf, u64, Advice)>,
+}
+
+fn ui(ui: &mut Ui, desk: &mut Desk) {
+    let Some(project) = desk.project() else { return };
+    if project.state.n_texts() == 0 {
+        let text = "Import a file with texts first; labels can come with it.";
+        if empty_state(ui, icons::TRAIN, "Nothing to train on yet", text, "Go to Data") {
+            desk.act(Act::Go(super::data::ID));
+        }
+        return;
+    }
+    let app = desk.app;
+    desk.memory.models.list.refresh(ui.ctx(), app, ID);
+    let advice = advice(desk, project);
+    let (left, rest) = split_left(screen_rect(ui), 268.0, space::L);
+    setup::setup_ui(ui, left, desk, project, &advice);
+    let (top, bottom) = split_top(rest, (rest.height() * 0.48).round(), space::L);
+    curve::curve_ui(ui, top, desk, project);
+    runs::runs_ui(ui, bottom, desk, project);
+}
+
+/// What the labels allow; computed again only when the project has changed.
+fn advice(desk: &mut Desk, project: &Project) -> Advice {
+    let memory = &mut desk.memory.train;
+    let path = project.store.path();
+    if let Some((_, _, advice)) = memory
+        .advice
+        .as_ref()
+        .filter(|(known, revision, _)| known == path && *revision == project.revision)
+    {
+        return advice.clone();
+    }
+    let advice = Advice::of(project);
+    memory.advice = Some((path.to_path_buf(), project.revision, advice.clone()));
+    advice
+}
+
+/// The run the screen talks about: the chosen one, else the newest.
+fn chosen_run<'a>(desk: &Desk, project: &'a Project) -> Option<&'a Run> {
+    let chosen = desk.memory.train.run.and_then(|id| project.state.run(id));
+    chosen.or(project.state.runs.last())
+}
+
+/// Whether a run has a model that can be looked at.
+fn is_usable(run: &Run) -> bool {
+    matches!(run.status, RunStatus::Done | RunStatus::Stopped)
+}
+
+fn evaluate(desk: &mut Desk, run: &Run) {
+    if is_usable(run) {
+        desk.memory.evaluate.show(run.id, Tab::Overview);
+        desk.act(Act::Go(super::evaluate::ID));
+    }
+}
+
+fn stop(desk: &mut Desk, job: JobId) {
+    desk.memory.train.stopping = Some(job);
+    desk.run(Command::Stop(job));
+}
+
+fn on_keys(ctx: &Context, desk: &mut Desk) {
+    let Some(project) = desk.project() else { return };
+    if !keymap::letters_are_free(ctx) {
+        return;
+    }
+    for c in keymap::typed(ctx) {
+        match c {
+            't' => {
+                let advice = advice(desk, project);
+                setup::train(desk, &advice);
+            }
+            's' => {
+                if let Some(job) = desk.app.running(JobKind::Train) {
+                    stop(desk, job);
+                }
+            }
+            'e' => {
+                if let Some(run) = chosen_run(desk, project) {
+                    evaluate(desk, run);
+                }
+            }
+            _ => {}
+        }
+    }
+    if keymap::space_is_free(ctx) {
+        // The newest run is on top.
+        let step = i64::from(keymap::pressed(ctx, Key::ArrowUp)) - i64::from(keymap::pressed(ctx, Key::ArrowDown));
+        let runs = &project.state.runs;
+        let at = chosen_run(desk, project).and_then(|run| runs.iter().position(|other| other.id == run.id));
+        if let (Some(at), true) = (at, step != 0) {
+            let next = at.saturating_add_signed(step as isize).min(runs.len() - 1);
+            desk.memory.train.run = Some(runs[next].id);
+        }
+    }
+}
