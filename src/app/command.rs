@@ -75,6 +75,10 @@ impl App {
                 self.project_mut()?.apply(edit);
                 return Ok(None);
             }
+            Command::Undo | Command::Redo if self.running(JobKind::History).is_some() => {
+                self.steps.push_back(command);
+                return Ok(None);
+            }
             Command::Undo => self.travel(Store::undo)?,
             Command::Redo => self.travel(Store::redo)?,
             Command::Train { method, encoder, seed, options } => self.train(&method, encoder, seed, &options)?,
@@ -120,6 +124,7 @@ impl App {
 
     fn close(&mut self) -> anyhow::Result<()> {
         self.jobs.cancel_all();
+        self.steps.clear();
         let saved = self.wait_saved();
         self.project = None;
         saved

@@ -24,7 +24,7 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
         }
         Outcome::Evaluated(evaluation) => {
             if let Some(project) = &mut app.project {
-                project.evaluations.insert((evaluation.run, evaluation.kind), evaluation);
+                project.evaluated(evaluation);
                 project.revision += 1;
             }
         }

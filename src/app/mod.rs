@@ -10,6 +10,7 @@ pub mod project;
 pub mod sample;
 pub mod settings;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ pub struct App {
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
     pub suggests: bool,
     jobs: Jobs,
+    /// Undo and redo still to be started: one at a time, so that memory follows the order of the disk.
+    steps: VecDeque<Command>,
 }
 
 impl App {
@@ -68,6 +71,7 @@ impl App {
             n_threads: n_cores(),
             suggests: false,
             jobs: Jobs::default(),
+            steps: VecDeque::new(),
         })
     }
 
@@ -183,6 +187,11 @@ impl App {
                 }
                 self.notify(NoticeKind::Error, reason);
             }
+        }
+        if let (JobKind::History, Some(step)) = (kind, self.steps.pop_front())
+            && let Err(reason) = self.execute(step)
+        {
+            self.notify(NoticeKind::Error, reason.to_string());
         }
     }
 }

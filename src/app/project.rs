@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::{Annotating, Notice, NoticeKind};
+use crate::core::metrics::headline;
 use crate::core::run::LossPoint;
 use crate::core::{
     Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, text_edits,
@@ -166,6 +167,15 @@ impl Project {
             Some(labels) => self.submit(&labels, who),
             None => Ok(()),
         }
+    }
+
+    /// After scores were gathered: the run's headline metrics follow those on the texts it is judged by.
+    pub(super) fn evaluated(&mut self, evaluation: Arc<Evaluation>) {
+        let run = self.state.runs.iter_mut().find(|run| run.id == evaluation.run);
+        if let Some(run) = run.filter(|run| run.scored_on == Some(evaluation.kind)) {
+            run.metrics = headline(&evaluation.report);
+        }
+        self.evaluations.insert((evaluation.run, evaluation.kind), evaluation);
     }
 
     /// Orders the queue anew.

@@ -183,6 +183,9 @@ impl Tune {
         project::open(app, output, &self.project)?;
         let run = chosen(app, self.run)?;
         let tuned = tune(app, output, run.id, self.objective)?;
+        if let Some(kind) = run.scored_on {
+            evaluate(app, output, run.id, kind)?;
+        }
         output.result(&tuned.json, &tuned.text)
     }
 }
@@ -244,13 +247,13 @@ pub fn export(app: &mut App, output: &Output, run: RunId, out: PathBuf) -> anyho
     ensure!(fs::metadata(&report.dir).is_ok(), "the exported folder is gone: {}", report.dir.display());
     let bytes = report.files.iter().map(|(_, bytes)| bytes).sum();
     let text = format!(
-        "{}: {} files, {}. Opened again: {} of {} texts get the same labels, largest difference {:.1e}.",
+        "{}: {} files, {}. Opened again: {} of {} texts get the same labels, {}.",
         report.dir.display(),
         report.files.len(),
         megabytes(bytes),
         report.n_same,
         report.n_checked,
-        report.max_difference
+        report.difference()
     );
     Ok((report, text))
 }

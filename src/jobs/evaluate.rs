@@ -102,9 +102,16 @@ fn curves(task: TaskKind, matrix: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<Thr
     (0..matrix.n_labels()).map(|label| ThresholdCurve::new(&candidates.column(label), &positives(label))).collect()
 }
 
-/// Gathers stored scores; texts that were labelled since the run are scored with its model.
+/// Gathers stored scores; texts that were labelled since the run are scored with its model. The run's headline metrics follow its
+/// thresholds and the labels as they are now.
 pub fn run(job: &mut JobContext, store: &Store, state: &ProjectState, run: &Run, kind: ScoreKind) -> anyhow::Result<Outcome> {
-    Ok(Outcome::Evaluated(Arc::new(evaluation(job, store, state, run, kind)?)))
+    let evaluation = evaluation(job, store, state, run, kind)?;
+    let metrics = metrics::headline(&evaluation.report);
+    if run.scored_on == Some(kind) && run.metrics != metrics {
+        // Refused where the thresholds have moved on meanwhile: the next evaluation brings the figures.
+        let _ = store.save_run(&Run { metrics, ..run.clone() });
+    }
+    Ok(Outcome::Evaluated(Arc::new(evaluation)))
 }
 
 fn evaluation(
