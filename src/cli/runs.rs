@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Output, models::megabytes, progress, project};
 use crate::app::{App, Command};
+use crate::core::metrics::METRICS;
 use crate::core::report::figure;
 use crate::core::thresholds::Objective;
 use crate::core::{Run, RunId, RunStatus, ScoreKind};
@@ -81,10 +82,16 @@ fn run_json(run: &Run) -> serde_json::Value {
     })
 }
 
+/// Metrics a terminal shows after training; `handful evaluate` has all of them.
+const HEADLINES: [&str; 4] = ["accuracy", "macro_f1", "micro_f1", "constant_guess_accuracy"];
+
 fn run_text(run: &Run) -> String {
     let mut text = format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs);
     if let Some(kind) = run.scored_on {
-        let metrics: Vec<String> = run.metrics.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
+        let shown = METRICS.iter().filter(|metric| HEADLINES.contains(&metric.id));
+        let metrics: Vec<String> = shown
+            .filter_map(|metric| Some(format!("{} {:.3}", metric.title.to_lowercase(), run.metrics.get(metric.id)?)))
+            .collect();
         text += &format!("\non the {} scores: {}", kind.name(), metrics.join(", "));
     }
     text

@@ -9,8 +9,8 @@ use super::{Embeddings, Encoder, ModelError};
 /// The sentence a label's name is put into when nothing else is said.
 pub const DEFAULT_TEMPLATE: &str = "This text is about {}.";
 
-/// Differences of cosines are divided by this before they become probabilities. Chosen on topic texts with
-/// `all-MiniLM-L6-v2`, where it gives the highest likelihood to the true labels.
+/// Differences of cosines are divided by this before they become probabilities. Chosen for the spread of cosines that
+/// `all-MiniLM-L6-v2` gives; it changes how sure scores look, not which label is first.
 pub const TEMPERATURE: f64 = 0.05;
 
 /// What stands in the template for "no label in particular": several labels at once are each compared with it.
