@@ -27,10 +27,23 @@ fn execute(app: &mut App, command: Command) {
 fn with_project(home: &Path, task: TaskKind) -> App {
     let mut app = app(home);
     let labels = vec![vec!["warm".to_owned()], vec!["cold".to_owned()]];
-    execute(&mut app, Command::NewProject { path: home.join("p.handful"), task, labels });
+    execute(
+        &mut app,
+        Command::NewProject {
+            path: home.join("p.handful"),
+            task,
+            labels,
+        },
+    );
     let rows: String = (0..10).map(|n| format!("{n},text number {n}\n")).collect();
     fs::write(home.join("t.csv"), format!("id,text\n{rows}")).unwrap();
-    execute(&mut app, Command::Import { file: home.join("t.csv"), options: ReadOptions::default() });
+    execute(
+        &mut app,
+        Command::Import {
+            file: home.join("t.csv"),
+            options: ReadOptions::default(),
+        },
+    );
     app
 }
 
@@ -49,13 +62,19 @@ fn one_key_labels_and_the_next_text_is_there_at_once() {
     project.press_label(warm, WHO).unwrap();
     let second = project.annotating.current.unwrap();
     assert_ne!(first, second);
-    assert_eq!(project.state.text(first).unwrap().annotation.as_ref().unwrap().labels, [warm]);
+    assert_eq!(
+        project.state.text(first).unwrap().annotation.as_ref().unwrap().labels,
+        [warm]
+    );
 
     // Back shows the text with its label; another key replaces it.
     project.annotating.back(&project.state);
     assert_eq!(project.annotating.current, Some(first));
     project.press_label(cold, WHO).unwrap();
-    assert_eq!(project.state.text(first).unwrap().annotation.as_ref().unwrap().labels, [cold]);
+    assert_eq!(
+        project.state.text(first).unwrap().annotation.as_ref().unwrap().labels,
+        [cold]
+    );
     assert_eq!(project.annotating.current, Some(second));
 
     // A skipped text is out of the way until the order is chosen again.
@@ -84,10 +103,23 @@ fn several_labels_wait_for_enter_and_none_is_an_answer() {
     assert!(project.state.text(first).unwrap().annotation.is_none());
     let chosen: Vec<LabelId> = project.annotating.chosen.iter().copied().collect();
     project.submit(&chosen, WHO).unwrap();
-    assert_eq!(project.state.text(first).unwrap().annotation.as_ref().unwrap().labels, [cold]);
+    assert_eq!(
+        project.state.text(first).unwrap().annotation.as_ref().unwrap().labels,
+        [cold]
+    );
     let second = project.annotating.current.unwrap();
     project.submit(&[], WHO).unwrap();
-    assert!(project.state.text(second).unwrap().annotation.as_ref().unwrap().labels.is_empty());
+    assert!(
+        project
+            .state
+            .text(second)
+            .unwrap()
+            .annotation
+            .as_ref()
+            .unwrap()
+            .labels
+            .is_empty()
+    );
 }
 
 #[test]
@@ -97,11 +129,20 @@ fn undo_and_redo_walk_over_everything_and_survive_a_restart() {
     let (warm, cold) = labels(&app);
     let start = app.project().unwrap().state.clone();
     let ids: Vec<TextId> = start.texts().map(|text| text.id).collect();
-    app.project_mut().unwrap().annotate(&ids, &[warm], WHO, How::Bulk).unwrap();
+    app.project_mut()
+        .unwrap()
+        .annotate(&ids, &[warm], WHO, How::Bulk)
+        .unwrap();
     let state = app.project().unwrap().state.clone();
-    execute(&mut app, Command::Edit(label_edits::merge_labels(&state, warm, cold).unwrap()));
+    execute(
+        &mut app,
+        Command::Edit(label_edits::merge_labels(&state, warm, cold).unwrap()),
+    );
     let state = app.project().unwrap().state.clone();
-    execute(&mut app, Command::Edit(text_edits::set_flag(&state, &ids[..3], true).unwrap()));
+    execute(
+        &mut app,
+        Command::Edit(text_edits::set_flag(&state, &ids[..3], true).unwrap()),
+    );
     app.wait_saved().unwrap();
     let end = app.project().unwrap().state.clone();
     assert_eq!(end.labels.len(), 1);
@@ -151,10 +192,21 @@ fn an_edit_the_disk_refuses_is_taken_back_and_said() {
 fn what_cannot_be_done_says_why_before_a_job_starts() {
     let home = tempfile::tempdir().unwrap();
     let mut app = with_project(home.path(), TaskKind::SingleLabel);
-    let train = Command::Train { method: "probe".to_owned(), encoder: None, seed: 1, options: vec![] };
+    let train = Command::Train {
+        method: "probe".to_owned(),
+        encoder: None,
+        seed: 1,
+        options: vec![],
+    };
     let refused = app.execute(train).unwrap_err().to_string();
     assert!(refused.contains("label"), "{refused}");
-    assert!(app.execute(Command::Evaluate { run: RunId(9), kind: ScoreKind::Test }).is_err());
+    assert!(
+        app.execute(Command::Evaluate {
+            run: RunId(9),
+            kind: ScoreKind::Test
+        })
+        .is_err()
+    );
     assert!(!app.is_busy());
     execute(&mut app, Command::Close);
     assert!(app.execute(Command::Undo).is_err());
@@ -165,17 +217,41 @@ fn suggestions_follow_the_labels_in_the_background() {
     let home = tempfile::tempdir().unwrap();
     let mut app = app(home.path()).in_window(std::sync::Arc::new(|| {}));
     let labels = vec![vec!["weather".to_owned()], vec!["food".to_owned()]];
-    execute(&mut app, Command::NewProject { path: home.path().join("p.handful"), task: TaskKind::SingleLabel, labels });
-    let texts = ["Rain and wind all week", "The soup was cold", "Snow is expected on Friday", "A slice of warm bread"];
+    execute(
+        &mut app,
+        Command::NewProject {
+            path: home.path().join("p.handful"),
+            task: TaskKind::SingleLabel,
+            labels,
+        },
+    );
+    let texts = [
+        "Rain and wind all week",
+        "The soup was cold",
+        "Snow is expected on Friday",
+        "A slice of warm bread",
+    ];
     fs::write(home.path().join("t.txt"), texts.join("\n")).unwrap();
-    execute(&mut app, Command::Import { file: home.path().join("t.txt"), options: ReadOptions::default() });
+    execute(
+        &mut app,
+        Command::Import {
+            file: home.path().join("t.txt"),
+            options: ReadOptions::default(),
+        },
+    );
     let project = app.project_mut().unwrap();
     let tree = &project.state.labels;
     let (weather, food) = (tree.find("weather").unwrap(), tree.find("food").unwrap());
     project.press_label(weather, WHO).unwrap();
     project.press_label(food, WHO).unwrap();
     let started = Instant::now();
-    while app.project().unwrap().suggestions.as_ref().is_none_or(|s| s.n_train < 2 || s.rows.scores.len() < 4) {
+    while app
+        .project()
+        .unwrap()
+        .suggestions
+        .as_ref()
+        .is_none_or(|s| s.n_train < 2 || s.rows.scores.len() < 4)
+    {
         app.poll(Duration::from_millis(4));
         assert!(started.elapsed() < Duration::from_secs(120), "{:?}", app.notices);
         std::thread::sleep(Duration::from_millis(5));

@@ -28,9 +28,16 @@ impl Annotating {
     /// Orders the queue anew. The text on screen stays where it is.
     pub fn refresh(&mut self, state: &ProjectState, suggestions: Option<&Suggestions>) {
         let nothing = Default::default();
-        self.queue = queue(state, suggestions.map_or(&nothing, |suggestions| &suggestions.rows), self.order);
+        self.queue = queue(
+            state,
+            suggestions.map_or(&nothing, |suggestions| &suggestions.rows),
+            self.order,
+        );
         self.queue.retain(|id| !self.skipped.contains(id));
-        if self.current.is_none_or(|id| state.text(id).is_none_or(|text| text.deleted)) {
+        if self
+            .current
+            .is_none_or(|id| state.text(id).is_none_or(|text| text.deleted))
+        {
             self.show(state, self.queue.first().copied());
         }
     }
@@ -47,8 +54,12 @@ impl Annotating {
     pub fn show(&mut self, state: &ProjectState, id: Option<TextId>) {
         self.current = id;
         self.accepted = false;
-        let annotation = id.and_then(|id| state.text(id)).and_then(|text| text.annotation.as_ref());
-        self.chosen = annotation.map(|a| a.labels.iter().copied().collect()).unwrap_or_default();
+        let annotation = id
+            .and_then(|id| state.text(id))
+            .and_then(|text| text.annotation.as_ref());
+        self.chosen = annotation
+            .map(|a| a.labels.iter().copied().collect())
+            .unwrap_or_default();
     }
 
     /// A label's key was pressed. `Some`: these labels are the answer, to be saved now; `None`: toggled, waiting for more.
@@ -73,7 +84,11 @@ impl Annotating {
         match task {
             TaskKind::SingleLabel => Some(vec![best]),
             TaskKind::MultiLabel => {
-                self.chosen = ranked.into_iter().filter(|(_, prob)| *prob >= 0.5).map(|(id, _)| id).collect();
+                self.chosen = ranked
+                    .into_iter()
+                    .filter(|(_, prob)| *prob >= 0.5)
+                    .map(|(id, _)| id)
+                    .collect();
                 None
             }
         }
@@ -115,7 +130,13 @@ impl Annotating {
         let place = self.queue.iter().position(|id| *id == left);
         let open = |id: &TextId| *id != left && state.text(*id).is_some_and(|t| t.annotation.is_none() && !t.deleted);
         let after = place.map_or(0, |at| at + 1);
-        let next = self.queue.iter().skip(after).find(|id| open(id)).or_else(|| self.queue.iter().find(|id| open(id))).copied();
+        let next = self
+            .queue
+            .iter()
+            .skip(after)
+            .find(|id| open(id))
+            .or_else(|| self.queue.iter().find(|id| open(id)))
+            .copied();
         if let Some(at) = place {
             self.queue.remove(at);
         }

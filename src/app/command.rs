@@ -18,7 +18,11 @@ use crate::train;
 #[allow(missing_docs)] // the fields are what the sentence above each variant speaks of
 pub enum Command {
     /// Makes a project file and opens it. `labels`: paths.
-    NewProject { path: PathBuf, task: TaskKind, labels: Vec<Vec<String>> },
+    NewProject {
+        path: PathBuf,
+        task: TaskKind,
+        labels: Vec<Vec<String>>,
+    },
     /// Opens a project file.
     Open(PathBuf),
     /// Makes the sample project in a folder (unless it is there) and opens it.
@@ -36,7 +40,12 @@ pub enum Command {
     /// Does the last undone edit again.
     Redo,
     /// Trains a model. `options`: ids and values as written.
-    Train { method: String, encoder: Option<String>, seed: u64, options: Vec<(String, String)> },
+    Train {
+        method: String,
+        encoder: Option<String>,
+        seed: u64,
+        options: Vec<(String, String)>,
+    },
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
     /// Gathers scores and metrics of a run.
@@ -81,7 +90,12 @@ impl App {
             }
             Command::Undo => self.travel(Store::undo)?,
             Command::Redo => self.travel(Store::redo)?,
-            Command::Train { method, encoder, seed, options } => self.train(&method, encoder, seed, &options)?,
+            Command::Train {
+                method,
+                encoder,
+                seed,
+                options,
+            } => self.train(&method, encoder, seed, &options)?,
             Command::Stop(job) => {
                 self.jobs.cancel(job);
                 return Ok(None);
@@ -92,11 +106,14 @@ impl App {
             Command::ExportAnnotations { format, out } => self.export_annotations(format, out)?,
             Command::GetModel(name) => {
                 let catalog = self.catalog.clone();
-                self.jobs.start(JobKind::GetModel, move |job| jobs::models::get(job, &catalog, &name))
+                self.jobs
+                    .start(JobKind::GetModel, move |job| jobs::models::get(job, &catalog, &name))
             }
             Command::AddModel { dir, name } => {
                 let catalog = self.catalog.clone();
-                self.jobs.start(JobKind::GetModel, move |job| jobs::models::add(job, &catalog, &dir, name.as_deref()))
+                self.jobs.start(JobKind::GetModel, move |job| {
+                    jobs::models::add(job, &catalog, &dir, name.as_deref())
+                })
             }
         };
         Ok(Some(job))
@@ -133,22 +150,36 @@ impl App {
     pub(super) fn start_suggester(&self, store: &Store) -> Option<Suggester> {
         self.suggests.then(|| {
             let encoder = self.settings.encoder.clone();
-            Suggester::start(self.catalog.clone(), encoder, store.files_dir(), self.n_threads, self.jobs.wake())
+            Suggester::start(
+                self.catalog.clone(),
+                encoder,
+                store.files_dir(),
+                self.n_threads,
+                self.jobs.wake(),
+            )
         })
     }
 
     /// A file read for a project follows the project's task.
     fn for_project(&self, options: ReadOptions) -> ReadOptions {
-        ReadOptions { task: self.project.as_ref().map(|project| project.state.task), ..options }
+        ReadOptions {
+            task: self.project.as_ref().map(|project| project.state.task),
+            ..options
+        }
     }
 
     fn import(&mut self, file: PathBuf, options: ReadOptions) -> anyhow::Result<JobId> {
-        ensure!(self.running(JobKind::Import).is_none(), "an import is running; wait for it or stop it");
+        ensure!(
+            self.running(JobKind::Import).is_none(),
+            "an import is running; wait for it or stop it"
+        );
         let store = self.project()?.store.clone();
         let options = self.for_project(options);
         let who = self.settings.who.clone();
         self.preview = None;
-        Ok(self.jobs.start(JobKind::Import, move |job| jobs::import::run(job, &store, file, &options, &who, now_millis())))
+        Ok(self.jobs.start(JobKind::Import, move |job| {
+            jobs::import::run(job, &store, file, &options, &who, now_millis())
+        }))
     }
 
     fn travel(&mut self, step: fn(&Store) -> Result<Option<Edit>, crate::store::StoreError>) -> anyhow::Result<JobId> {
@@ -167,7 +198,10 @@ impl App {
         seed: u64,
         options: &[(String, String)],
     ) -> anyhow::Result<JobId> {
-        ensure!(self.running(JobKind::Train).is_none(), "a training is running; wait for it or stop it");
+        ensure!(
+            self.running(JobKind::Train).is_none(),
+            "a training is running; wait for it or stop it"
+        );
         let method = train::method(method)?;
         let request = TrainRequest {
             method,
@@ -188,14 +222,20 @@ impl App {
     }
 
     fn run(&self, run: RunId) -> anyhow::Result<Run> {
-        self.project()?.state.run(run).cloned().with_context(|| format!("there is no run {run}"))
+        self.project()?
+            .state
+            .run(run)
+            .cloned()
+            .with_context(|| format!("there is no run {run}"))
     }
 
     fn evaluate(&mut self, run: RunId, kind: ScoreKind) -> anyhow::Result<JobId> {
         let run = self.run(run)?;
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
-        Ok(self.jobs.start(JobKind::Evaluate, move |job| jobs::evaluate::run(job, &store, &state, &run, kind)))
+        Ok(self.jobs.start(JobKind::Evaluate, move |job| {
+            jobs::evaluate::run(job, &store, &state, &run, kind)
+        }))
     }
 
     fn tune(&mut self, run: RunId, objective: Objective) -> anyhow::Result<JobId> {
@@ -203,15 +243,21 @@ impl App {
         let kind = Project::tuning_kind(&run);
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
-        Ok(self.jobs.start(JobKind::Evaluate, move |job| jobs::evaluate::tune(job, &store, &state, &run, kind, objective)))
+        Ok(self.jobs.start(JobKind::Evaluate, move |job| {
+            jobs::evaluate::tune(job, &store, &state, &run, kind, objective)
+        }))
     }
 
     fn export_model(&mut self, run: RunId, out: PathBuf) -> anyhow::Result<JobId> {
         let run = self.run(run)?;
         let project = self.project()?;
         let store = project.store.clone();
-        let texts: Vec<std::sync::Arc<str>> =
-            project.state.texts().take(jobs::export::N_CHECKED).map(|text| text.body.clone()).collect();
+        let texts: Vec<std::sync::Arc<str>> = project
+            .state
+            .texts()
+            .take(jobs::export::N_CHECKED)
+            .map(|text| text.body.clone())
+            .collect();
         Ok(self.jobs.start(JobKind::ExportModel, move |job| {
             let texts: Vec<&str> = texts.iter().map(|body| &**body).collect();
             jobs::export::run(job, &store, &run, &out, &texts)
@@ -221,7 +267,9 @@ impl App {
     fn export_annotations(&mut self, format: String, out: PathBuf) -> anyhow::Result<JobId> {
         let state = self.project()?.state.clone();
         Ok(self.jobs.start(JobKind::ExportAnnotations, move |_| {
-            Ok(Outcome::AnnotationsExported(jobs::export::annotations(&state, &format, &out)?))
+            Ok(Outcome::AnnotationsExported(jobs::export::annotations(
+                &state, &format, &out,
+            )?))
         }))
     }
 }
@@ -245,7 +293,11 @@ pub fn find_label<'a>(project: &'a Project, written: &str) -> anyhow::Result<&'a
     let labels = &project.state.labels;
     let id: Option<LabelId> = labels.find(written);
     id.and_then(|id| labels.get(id)).with_context(|| {
-        let known: Vec<String> = labels.in_order().into_iter().map(|(_, label)| labels.path_string(label.id)).collect();
+        let known: Vec<String> = labels
+            .in_order()
+            .into_iter()
+            .map(|(_, label)| labels.path_string(label.id))
+            .collect();
         format!("no label is called {written:?}; there are: {}", known.join(", "))
     })
 }

@@ -39,7 +39,10 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
             }
         }
         Outcome::Exported(report) => {
-            app.notify(NoticeKind::Info, format!("Exported and checked: {}", report.dir.display()));
+            app.notify(
+                NoticeKind::Info,
+                format!("Exported and checked: {}", report.dir.display()),
+            );
             app.last_export = Some(*report);
         }
         Outcome::AnnotationsExported(n_texts) => app.notify(NoticeKind::Info, format!("{n_texts} texts written.")),
@@ -78,7 +81,11 @@ fn imported(app: &mut App, report: ImportReport, state: ProjectState) {
             text += &format!(", {n} {what}");
         }
     }
-    let kind = if report.n_problems > 0 { NoticeKind::Warning } else { NoticeKind::Info };
+    let kind = if report.n_problems > 0 {
+        NoticeKind::Warning
+    } else {
+        NoticeKind::Info
+    };
     app.notify(kind, text + ".");
     app.last_import = Some(report);
 }

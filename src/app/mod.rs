@@ -98,7 +98,9 @@ impl App {
         let started = Instant::now();
         let mut changed = false;
         while started.elapsed() < budget {
-            let Some(message) = self.jobs.next(Duration::ZERO) else { break };
+            let Some(message) = self.jobs.next(Duration::ZERO) else {
+                break;
+            };
             self.receive(message, &mut |_| {});
             changed = true;
         }
@@ -109,7 +111,9 @@ impl App {
     pub fn wait(&mut self, job: JobId, on_event: &mut dyn FnMut(&JobEvent)) -> anyhow::Result<()> {
         loop {
             self.poll_project();
-            let Some(message) = self.jobs.next(Duration::from_millis(50)) else { continue };
+            let Some(message) = self.jobs.next(Duration::from_millis(50)) else {
+                continue;
+            };
             let ours = message.job == job;
             let failed = match &message.event {
                 JobEvent::Done(Err(reason)) => Some(reason.clone()),
@@ -133,7 +137,12 @@ impl App {
         if let Some(project) = &mut self.project {
             project.settle_pending(Duration::MAX, &mut self.notices);
         }
-        match self.notices.iter().skip(before).find(|notice| notice.kind == NoticeKind::Error) {
+        match self
+            .notices
+            .iter()
+            .skip(before)
+            .find(|notice| notice.kind == NoticeKind::Error)
+        {
             Some(notice) => bail!(notice.text.clone()),
             None => Ok(()),
         }

@@ -29,6 +29,11 @@ pub struct Notice {
 impl Notice {
     /// Made now, not seen.
     pub fn new(kind: NoticeKind, text: impl Into<String>) -> Self {
-        Notice { kind, text: text.into(), at: Instant::now(), seen: false }
+        Notice {
+            kind,
+            text: text.into(),
+            at: Instant::now(),
+            seen: false,
+        }
     }
 }

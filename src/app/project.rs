@@ -103,7 +103,11 @@ impl Project {
 
     /// The file's name without its folder.
     pub fn name(&self) -> String {
-        self.store.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        self.store
+            .path()
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
     }
 
     /// Applies an edit in memory at once and sends it to disk. An edit without changes does nothing.
@@ -113,7 +117,10 @@ impl Project {
         }
         self.state.apply(&edit);
         self.edited(&edit);
-        self.history = History { undo: Some(edit.title.clone()), redo: None };
+        self.history = History {
+            undo: Some(edit.title.clone()),
+            redo: None,
+        };
         self.pending.push_back((edit.clone(), self.store.submit(edit)));
     }
 
@@ -140,7 +147,9 @@ impl Project {
     /// # Errors
     /// As [`Project::annotate`].
     pub fn submit(&mut self, labels: &[LabelId], who: &str) -> Result<(), EditError> {
-        let Some(text) = self.annotating.current else { return Ok(()) };
+        let Some(text) = self.annotating.current else {
+            return Ok(());
+        };
         self.annotate(&[text], labels, who, self.annotating.how())?;
         self.annotating.advance(&self.state);
         Ok(())
@@ -162,7 +171,9 @@ impl Project {
     /// # Errors
     /// As [`Project::annotate`].
     pub fn accept_suggestion(&mut self, who: &str) -> Result<(), EditError> {
-        let Some(suggestions) = self.suggestions.clone() else { return Ok(()) };
+        let Some(suggestions) = self.suggestions.clone() else {
+            return Ok(());
+        };
         match self.annotating.accept(self.state.task, &suggestions) {
             Some(labels) => self.submit(&labels, who),
             None => Ok(()),
@@ -186,7 +197,12 @@ impl Project {
     /// Asks for zero-shot scores; they arrive in `zero_shot`.
     pub fn request_zero_shot(&mut self, labels: Vec<String>, template: String, multi: bool) {
         self.zero_shot_generation += 1;
-        let request = ZeroShotRequest { labels, template, multi, generation: self.zero_shot_generation };
+        let request = ZeroShotRequest {
+            labels,
+            template,
+            multi,
+            generation: self.zero_shot_generation,
+        };
         if let Some(suggester) = &self.suggester {
             suggester.zero_shot(request);
         }
@@ -194,7 +210,11 @@ impl Project {
 
     /// Scores to choose thresholds on: validation where there are any, else out-of-fold; never test.
     pub fn tuning_kind(run: &Run) -> ScoreKind {
-        if run.n_validation > 0 { ScoreKind::Validation } else { ScoreKind::OutOfFold }
+        if run.n_validation > 0 {
+            ScoreKind::Validation
+        } else {
+            ScoreKind::OutOfFold
+        }
     }
 
     /// Reports what the writer has answered, waiting at most `patience` in all. Whether anything was settled.
@@ -220,7 +240,10 @@ impl Project {
                 self.state.apply(&inverse);
                 self.edited(&inverse);
                 self.history = self.store.history().unwrap_or_default();
-                notices.push(Notice::new(NoticeKind::Error, format!("{} was not saved and is taken back: {reason}", edit.title)));
+                notices.push(Notice::new(
+                    NoticeKind::Error,
+                    format!("{} was not saved and is taken back: {reason}", edit.title),
+                ));
             }
         }
         settled
@@ -229,7 +252,11 @@ impl Project {
     /// Takes over what the quick model has said. Whether there was anything.
     pub(super) fn poll_suggester(&mut self, notices: &mut Vec<Notice>) -> bool {
         let mut changed = false;
-        while let Some(event) = self.suggester.as_ref().and_then(|suggester| suggester.next(Duration::ZERO)) {
+        while let Some(event) = self
+            .suggester
+            .as_ref()
+            .and_then(|suggester| suggester.next(Duration::ZERO))
+        {
             changed = true;
             match event {
                 SuggesterEvent::Embedded { done, total } => self.embedded = (done, total),
@@ -301,7 +328,12 @@ impl Project {
         let any = |wanted: fn(&Change) -> bool| edit.changes.iter().any(wanted);
         if any(|change| matches!(change, Change::Deleted { .. } | Change::Import { .. })) {
             self.texts_changed();
-        } else if any(|change| matches!(change, Change::Annotation { .. } | Change::Label { .. } | Change::Split { .. })) {
+        } else if any(|change| {
+            matches!(
+                change,
+                Change::Annotation { .. } | Change::Label { .. } | Change::Split { .. }
+            )
+        }) {
             self.refit();
         }
     }
@@ -310,14 +342,21 @@ impl Project {
         let Some(suggester) = &self.suggester else { return };
         let snapshot = Snapshot::take(&self.state);
         let texts = snapshot.train.ids.into_iter().zip(snapshot.train.labels).collect();
-        suggester.refit(Labelled { task: self.state.task, labels: snapshot.labels, texts });
+        suggester.refit(Labelled {
+            task: self.state.task,
+            labels: snapshot.labels,
+            texts,
+        });
     }
 
     /// The best label the quick model has for a text, with its probability.
     pub fn best_suggestion(&self, id: TextId) -> Option<(LabelId, f32)> {
         let suggestions = self.suggestions.as_ref()?;
         let scores = suggestions.scores(id)?;
-        let (at, prob) = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
+        let (at, prob) = scores
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
         Some((*suggestions.rows.labels.get(at)?, *prob))
     }
 
@@ -345,7 +384,14 @@ impl TrainingProgress {
     fn receive(&mut self, event: TrainEvent) {
         match event {
             TrainEvent::Started { n_steps } => self.n_steps = n_steps,
-            TrainEvent::Step { step, n_steps, loss, texts_per_sec, secs_left, .. } => {
+            TrainEvent::Step {
+                step,
+                n_steps,
+                loss,
+                texts_per_sec,
+                secs_left,
+                ..
+            } => {
                 self.step = step;
                 self.n_steps = n_steps;
                 self.loss = Some(loss);

@@ -30,7 +30,10 @@ pub fn open(folder: &Path, who: &str) -> anyhow::Result<Store> {
     let store = Store::create(&path, TaskKind::MultiLabel)?;
     let mut session = store.begin_import(SOURCE, who, super::now_millis())?;
     import::read(&file, &ReadOptions::default(), &mut |batch| {
-        session.push(batch.rows).map(drop).map_err(|error| SinkError::Failed(error.into()))
+        session
+            .push(batch.rows)
+            .map(drop)
+            .map_err(|error| SinkError::Failed(error.into()))
     })?;
     session.finish()?;
     Ok(store)

@@ -41,17 +41,27 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let who = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "me".to_owned());
-        Settings { who, theme: ThemeChoice::System, zoom: 1.0, recent: vec![], encoder: DEFAULT_ENCODER.to_owned(), file: None }
+        let who = ["USER", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+            .unwrap_or_else(|| "me".to_owned());
+        Settings {
+            who,
+            theme: ThemeChoice::System,
+            zoom: 1.0,
+            recent: vec![],
+            encoder: DEFAULT_ENCODER.to_owned(),
+            file: None,
+        }
     }
 }
 
 impl Settings {
     /// From the configuration folder (or `HANDFUL_CONFIG`); defaults where there is no readable file.
     pub fn load() -> Self {
-        let folder = std::env::var_os("HANDFUL_CONFIG").map(PathBuf::from).or_else(|| {
-            directories::ProjectDirs::from("", "", "handful").map(|dirs| dirs.config_dir().to_path_buf())
-        });
+        let folder = std::env::var_os("HANDFUL_CONFIG")
+            .map(PathBuf::from)
+            .or_else(|| directories::ProjectDirs::from("", "", "handful").map(|dirs| dirs.config_dir().to_path_buf()));
         match folder {
             Some(folder) => Settings::load_from(&folder.join("settings.json")),
             None => Settings::default(),
@@ -60,8 +70,13 @@ impl Settings {
 
     /// From one file.
     pub fn load_from(file: &Path) -> Self {
-        let known = fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Settings>(&bytes).ok());
-        Settings { file: Some(file.to_path_buf()), ..known.unwrap_or_default() }
+        let known = fs::read(file)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Settings>(&bytes).ok());
+        Settings {
+            file: Some(file.to_path_buf()),
+            ..known.unwrap_or_default()
+        }
     }
 
     /// Writes the settings where they came from; losing them is no reason to stop.

@@ -67,29 +67,52 @@ impl ZeroShot {
         for ((id, body), row) in texts.iter().zip(&scores) {
             let mut ranked: Vec<(f32, &str)> = row.iter().copied().zip(names.iter().copied()).collect();
             ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let best: Vec<String> = ranked.iter().take(3).map(|(score, name)| format!("{name} {score:.2}")).collect();
+            let best: Vec<String> = ranked
+                .iter()
+                .take(3)
+                .map(|(score, name)| format!("{name} {score:.2}"))
+                .collect();
             text += &format!("{id:<14} {:<60} {}\n", shortened(body, 58), best.join("  "));
         }
-        output.result(&json!({ "template": self.template, "multi": multi, "texts": rows }), &text)
+        output.result(
+            &json!({ "template": self.template, "multi": multi, "texts": rows }),
+            &text,
+        )
     }
 
     /// Texts with an id, label names, and whether a text may have several.
     fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<(String, String)>, Vec<String>, bool)> {
         let Some(path) = &self.project else {
-            let texts = self.text.iter().enumerate().map(|(at, text)| ((at + 1).to_string(), text.clone())).collect();
+            let texts = self
+                .text
+                .iter()
+                .enumerate()
+                .map(|(at, text)| ((at + 1).to_string(), text.clone()))
+                .collect();
             return Ok((texts, self.labels.clone(), self.multi));
         };
         super::project::open(app, output, path)?;
         let project = app.project()?;
         let labels = if self.labels.is_empty() {
-            project.state.labels.in_order().into_iter().map(|(_, label)| label.name.clone()).collect()
+            project
+                .state
+                .labels
+                .in_order()
+                .into_iter()
+                .map(|(_, label)| label.name.clone())
+                .collect()
         } else {
             self.labels.clone()
         };
         let texts = project
             .state
             .texts()
-            .map(|text| (text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)), text.body.to_string()))
+            .map(|text| {
+                (
+                    text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
+                    text.body.to_string(),
+                )
+            })
             .collect();
         Ok((texts, labels, self.multi || project.is_multi()))
     }
@@ -98,7 +121,11 @@ impl ZeroShot {
 /// The start of a text on one line.
 pub fn shortened(text: &str, n_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= n_chars { line } else { line.chars().take(n_chars - 1).chain(['…']).collect() }
+    if line.chars().count() <= n_chars {
+        line
+    } else {
+        line.chars().take(n_chars - 1).chain(['…']).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -128,15 +155,26 @@ impl Predict {
         })?;
         bar.finish_and_clear();
         let names = label_names(&classifier);
-        let lines = rows.iter().zip(&predictions).enumerate().map(|(at, (row, prediction))| {
-            let id = row.external_id.clone().unwrap_or_else(|| (at + 1).to_string());
-            let scores: BTreeMap<&str, f32> = names.iter().map(String::as_str).zip(prediction.scores.iter().copied()).collect();
-            json!({ "id": id, "labels": prediction.labels, "scores": scores })
-        });
+        let lines = rows
+            .iter()
+            .zip(&predictions)
+            .enumerate()
+            .map(|(at, (row, prediction))| {
+                let id = row.external_id.clone().unwrap_or_else(|| (at + 1).to_string());
+                let scores: BTreeMap<&str, f32> = names
+                    .iter()
+                    .map(String::as_str)
+                    .zip(prediction.scores.iter().copied())
+                    .collect();
+                json!({ "id": id, "labels": prediction.labels, "scores": scores })
+            });
         match &self.out {
             Some(file) => {
                 write_lines(file, lines)?;
-                output.result(&json!({ "n_texts": rows.len(), "out": file }), &format!("{} texts classified: {}", rows.len(), file.display()))
+                output.result(
+                    &json!({ "n_texts": rows.len(), "out": file }),
+                    &format!("{} texts classified: {}", rows.len(), file.display()),
+                )
             }
             None if output.is_json() => output.result(&lines.collect::<Vec<_>>(), ""),
             None => {
@@ -176,7 +214,11 @@ impl Embed {
         bar.finish_and_clear();
         let secs = started.elapsed().as_secs_f64();
         let dim = embeddings.dim;
-        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self
+            .out
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let temporary = tempfile::NamedTempFile::new_in(folder)?;
         Tensor::from_vec(embeddings.data, (bodies.len(), dim), &Device::Cpu)?.write_npy(temporary.path())?;
         persist(temporary, &self.out)?;
@@ -192,11 +234,24 @@ impl Embed {
 fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyhow::Result<Vec<NewText>> {
     let (rows, n_problems) = if file == Path::new("-") {
         let mut input = String::new();
-        std::io::stdin().lock().take(MAX_STDIN).read_to_string(&mut input).context("standard input is not UTF-8 text")?;
-        let row = |line: &str| NewText { body: line.to_owned(), external_id: None, split: None, labels: None };
+        std::io::stdin()
+            .lock()
+            .take(MAX_STDIN)
+            .read_to_string(&mut input)
+            .context("standard input is not UTF-8 text")?;
+        let row = |line: &str| NewText {
+            body: line.to_owned(),
+            external_id: None,
+            split: None,
+            labels: None,
+        };
         (input.lines().map(row).collect(), 0)
     } else {
-        let options = ReadOptions { text_column, keep_empty: true, ..ReadOptions::default() };
+        let options = ReadOptions {
+            text_column,
+            keep_empty: true,
+            ..ReadOptions::default()
+        };
         let mut rows = Vec::new();
         let report = import::read(file, &options, &mut |batch| {
             rows.extend(batch.rows);
@@ -205,7 +260,10 @@ fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyh
         (rows, report.n_problems)
     };
     if n_problems > 0 {
-        output.remark(&format!("{n_problems} problems in {}; `handful import --preview` lists them", file.display()));
+        output.remark(&format!(
+            "{n_problems} problems in {}; `handful import --preview` lists them",
+            file.display()
+        ));
     }
     if rows.is_empty() {
         bail!("there are no texts in {}", file.display());
@@ -214,8 +272,12 @@ fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyh
 }
 
 fn write_lines(file: &Path, lines: impl Iterator<Item = serde_json::Value>) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut temporary =
+        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
     {
         let mut writer = std::io::BufWriter::new(&mut temporary);
         for line in lines {

@@ -27,7 +27,13 @@ pub struct Demo {
 impl Demo {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         if self.open {
-            progress::execute(app, output, Command::OpenSample { folder: data_folder()?.join("sample") })?;
+            progress::execute(
+                app,
+                output,
+                Command::OpenSample {
+                    folder: data_folder()?.join("sample"),
+                },
+            )?;
             let path = app.project()?.store.path().to_path_buf();
             app.execute(Command::Close)?;
             return super::open_window(Some(path));
@@ -43,15 +49,29 @@ impl Demo {
 
 fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) -> anyhow::Result<serde_json::Value> {
     app.suggests = true;
-    progress::execute(app, output, Command::OpenSample { folder: folder.to_path_buf() })?;
+    progress::execute(
+        app,
+        output,
+        Command::OpenSample {
+            folder: folder.to_path_buf(),
+        },
+    )?;
     let state = &app.project()?.state;
-    output.remark(&format!("Imported {}: {} texts, {} labelled.", sample::SOURCE, state.n_texts(), state.n_annotated()));
+    output.remark(&format!(
+        "Imported {}: {} texts, {} labelled.",
+        sample::SOURCE,
+        state.n_texts(),
+        state.n_annotated()
+    ));
 
     let run = match app.project()?.state.runs.last() {
         Some(run) if run.metrics.contains_key("macro_f1") => run.clone(),
         _ => runs::train(app, output, "setfit".to_owned(), None, seed, Vec::new())?,
     };
-    output.remark(&format!("Trained {} on {} texts in {:.1} s.", run.name, run.n_train, run.train_secs));
+    output.remark(&format!(
+        "Trained {} on {} texts in {:.1} s.",
+        run.name, run.n_train, run.train_secs
+    ));
 
     let tuned = runs::tune(app, output, run.id, Objective::F1)?;
     output.remark(&format!("\n{}", tuned.text));
@@ -77,7 +97,11 @@ fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) 
 fn pictures(app: &mut App, output: &Output, folder: &std::path::Path) -> anyhow::Result<Option<PathBuf>> {
     let folder = folder.join("pictures");
     let drawn = crate::ui::pictures(app, &folder, [1280, 800])?;
-    output.remark(&format!("Drew {} pictures of the app's screens: {}", drawn.len(), folder.display()));
+    output.remark(&format!(
+        "Drew {} pictures of the app's screens: {}",
+        drawn.len(),
+        folder.display()
+    ));
     Ok(Some(folder))
 }
 

@@ -33,10 +33,18 @@ impl Doctor {
             report.version,
             report.system,
             report.n_cores,
-            if report.window { report.display.as_deref().unwrap_or("no display found") } else { "not in this build" },
+            if report.window {
+                report.display.as_deref().unwrap_or("no display found")
+            } else {
+                "not in this build"
+            },
             report.devices.join(", "),
             report.cache.display(),
-            if report.models.is_empty() { "none".to_owned() } else { report.models.join(", ") },
+            if report.models.is_empty() {
+                "none".to_owned()
+            } else {
+                report.models.join(", ")
+            },
         );
         if report.missing.is_empty() {
             text += "Nothing is missing.";
@@ -49,7 +57,9 @@ impl Doctor {
 
 fn examine(app: &App) -> anyhow::Result<Report> {
     let models: Vec<String> = app.catalog.list()?.into_iter().map(|model| model.name).collect();
-    let display = ["WAYLAND_DISPLAY", "DISPLAY"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let display = ["WAYLAND_DISPLAY", "DISPLAY"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let mut missing = Vec::new();
     if !models.iter().any(|name| name == DEFAULT_ENCODER) {
         missing.push(format!("the default encoder: `handful models get {DEFAULT_ENCODER}`"));
@@ -92,10 +102,21 @@ fn missing_libraries() -> Vec<String> {
         ("libXi.so.6", "libxi6"),
         ("libGL.so.1", "libgl1"),
     ];
-    let folders = ["/usr/lib", "/usr/lib64", "/lib", "/usr/local/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+    let folders = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/lib",
+        "/usr/local/lib",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
     NEEDED
         .iter()
-        .filter(|(file, _)| !folders.iter().any(|folder| std::path::Path::new(folder).join(file).exists()))
+        .filter(|(file, _)| {
+            !folders
+                .iter()
+                .any(|folder| std::path::Path::new(folder).join(file).exists())
+        })
         .map(|(file, package)| format!("{file}: on Debian and Ubuntu, `apt-get install {package}`"))
         .collect()
 }
@@ -104,5 +125,9 @@ fn missing_libraries() -> Vec<String> {
 pub fn peak_memory_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<f64>()
+        .ok()
+        .map(|kilobytes| kilobytes / 1024.0)
 }

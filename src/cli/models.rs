@@ -48,7 +48,14 @@ impl Models {
                 located(app, output, &name)
             }
             Models::Add { dir, name } => {
-                progress::execute(app, output, Command::AddModel { dir: dir.clone(), name: name.clone() })?;
+                progress::execute(
+                    app,
+                    output,
+                    Command::AddModel {
+                        dir: dir.clone(),
+                        name: name.clone(),
+                    },
+                )?;
                 let name = app.last_model.take().context("the model has not arrived")?;
                 located(app, output, &name)
             }
@@ -63,7 +70,10 @@ impl Models {
 
 fn located(app: &App, output: &Output, name: &str) -> anyhow::Result<()> {
     let path = app.catalog.path(name)?;
-    output.result(&json!({ "name": name, "path": path }), &format!("{name} is ready: {}", path.display()))
+    output.result(
+        &json!({ "name": name, "path": path }),
+        &format!("{name} is ready: {}", path.display()),
+    )
 }
 
 fn list(app: &App, output: &Output) -> anyhow::Result<()> {
@@ -79,11 +89,26 @@ fn list(app: &App, output: &Output) -> anyhow::Result<()> {
         .collect();
     let mut text = String::new();
     for model in &models {
-        let _ = writeln!(text, "{:<24} {:>9}  {}", model.name, megabytes(model.bytes), model.path.display());
+        let _ = writeln!(
+            text,
+            "{:<24} {:>9}  {}",
+            model.name,
+            megabytes(model.bytes),
+            model.path.display()
+        );
     }
-    for known in app.catalog.known().iter().filter(|known| !models.iter().any(|model| model.name == known.name)) {
+    for known in app
+        .catalog
+        .known()
+        .iter()
+        .filter(|known| !models.iter().any(|model| model.name == known.name))
+    {
         rows.push(json!({ "name": known.name, "dim": known.dim, "licence": known.licence, "path": null }));
-        let _ = writeln!(text, "{:<24} {:>9}  not here yet: `handful models get {}`", known.name, "", known.name);
+        let _ = writeln!(
+            text,
+            "{:<24} {:>9}  not here yet: `handful models get {}`",
+            known.name, "", known.name
+        );
     }
     output.result(&rows, &text)
 }
@@ -92,13 +117,30 @@ fn verify(app: &App, output: &Output) -> anyhow::Result<()> {
     let verified = app.catalog.verify(&mut |_| ControlFlow::Continue(()))?;
     let mut text = String::new();
     for model in &verified {
-        let verdict = if model.faults.is_empty() { "as it came".to_owned() } else { model.faults.join("; ") };
+        let verdict = if model.faults.is_empty() {
+            "as it came".to_owned()
+        } else {
+            model.faults.join("; ")
+        };
         let _ = writeln!(text, "{:<24} {verdict}", model.name);
     }
-    let rows: Vec<_> = verified.iter().map(|model| json!({ "name": model.name, "faults": model.faults })).collect();
-    output.result(&rows, if text.is_empty() { "there are no models in the cache" } else { &text })?;
+    let rows: Vec<_> = verified
+        .iter()
+        .map(|model| json!({ "name": model.name, "faults": model.faults }))
+        .collect();
+    output.result(
+        &rows,
+        if text.is_empty() {
+            "there are no models in the cache"
+        } else {
+            &text
+        },
+    )?;
     let n_damaged = verified.iter().filter(|model| !model.faults.is_empty()).count();
-    ensure!(n_damaged == 0, "{n_damaged} models are not as they came; remove their folders and fetch or add them again");
+    ensure!(
+        n_damaged == 0,
+        "{n_damaged} models are not as they came; remove their folders and fetch or add them again"
+    );
     Ok(())
 }
 

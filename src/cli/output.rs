@@ -34,7 +34,11 @@ impl Output {
 
     /// The result: `text` for people, `value` for machines. A reader that has gone away is no error.
     pub fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
-        if self.json { self.print(&serde_json::to_string(value)?) } else { self.print(text.trim_end()) }
+        if self.json {
+            self.print(&serde_json::to_string(value)?)
+        } else {
+            self.print(text.trim_end())
+        }
     }
 
     /// What went wrong, on standard error; for machines also as JSON on standard output.

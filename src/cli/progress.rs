@@ -9,8 +9,14 @@ use crate::train::TrainEvent;
 
 /// Issues a command and waits until it is done and on disk, drawing its progress.
 pub fn execute(app: &mut App, output: &Output, command: Command) -> anyhow::Result<()> {
-    let Some(job) = app.execute(command)? else { return app.wait_saved() };
-    let bar = if output.shows_progress() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+    let Some(job) = app.execute(command)? else {
+        return app.wait_saved();
+    };
+    let bar = if output.shows_progress() {
+        ProgressBar::no_length()
+    } else {
+        ProgressBar::hidden()
+    };
     bar.set_style(style("{spinner} {msg}"));
     let result = app.wait(job, &mut |event| draw(&bar, event));
     bar.finish_and_clear();
@@ -29,11 +35,20 @@ fn draw(bar: &ProgressBar, event: &JobEvent) {
             bar.set_message(progress.note.clone());
             bar.tick();
         }
-        JobEvent::Train(TrainEvent::Step { step, n_steps, loss, texts_per_sec, secs_left, .. }) => {
+        JobEvent::Train(TrainEvent::Step {
+            step,
+            n_steps,
+            loss,
+            texts_per_sec,
+            secs_left,
+            ..
+        }) => {
             bar.set_style(style("{bar:24} {pos}/{len}  {msg}"));
             bar.set_length(*n_steps as u64);
             bar.set_position(*step as u64);
-            bar.set_message(format!("loss {loss:.3} · {texts_per_sec:.0} texts/s · {secs_left:.0} s left"));
+            bar.set_message(format!(
+                "loss {loss:.3} · {texts_per_sec:.0} texts/s · {secs_left:.0} s left"
+            ));
         }
         JobEvent::Train(TrainEvent::Phase(phase)) => bar.set_message(phase.to_string()),
         _ => bar.tick(),
@@ -42,12 +57,18 @@ fn draw(bar: &ProgressBar, event: &JobEvent) {
 
 /// A plain bar for work that is not a job.
 pub fn bar(output: &Output, total: usize, note: &str) -> ProgressBar {
-    let bar = if output.shows_progress() { ProgressBar::new(total as u64) } else { ProgressBar::hidden() };
+    let bar = if output.shows_progress() {
+        ProgressBar::new(total as u64)
+    } else {
+        ProgressBar::hidden()
+    };
     bar.set_style(style("{bar:24} {pos}/{len}  {msg}"));
     bar.set_message(note.to_owned());
     bar
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━━─")
 }

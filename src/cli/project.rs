@@ -10,8 +10,8 @@ use serde_json::json;
 use super::classify::shortened;
 use super::{Output, progress};
 use crate::app::{self, App, Command};
-use crate::core::{How, Split, TaskKind, Text};
 use crate::core::label::PATH_SEPARATOR;
+use crate::core::{How, Split, TaskKind, Text};
 use crate::io::import::{Preview, ReadOptions};
 
 /// Problems printed in full; the rest is counted.
@@ -51,11 +51,23 @@ impl New {
             .map(|label| label.split('>').map(|name| name.trim().to_owned()).collect::<Vec<_>>())
             .filter(|path| path.iter().any(|name| !name.is_empty()))
             .collect();
-        progress::execute(app, output, Command::NewProject { path: self.project.clone(), task: self.task, labels })?;
+        progress::execute(
+            app,
+            output,
+            Command::NewProject {
+                path: self.project.clone(),
+                task: self.task,
+                labels,
+            },
+        )?;
         let n_labels = app.project()?.state.labels.len();
         output.result(
             &json!({ "project": self.project, "task": self.task, "n_labels": n_labels }),
-            &format!("{} made: {}, {n_labels} labels.", self.project.display(), self.task.name()),
+            &format!(
+                "{} made: {}, {n_labels} labels.",
+                self.project.display(),
+                self.task.name()
+            ),
         )
     }
 }
@@ -106,12 +118,29 @@ impl Import {
         let options = self.options()?;
         open(app, output, &self.project)?;
         if self.preview {
-            progress::execute(app, output, Command::PreviewImport { file: self.file, options })?;
+            progress::execute(
+                app,
+                output,
+                Command::PreviewImport {
+                    file: self.file,
+                    options,
+                },
+            )?;
             let preview = app.preview.take().context("the file could not be read")?;
             return output.result(&preview, &preview_text(&preview));
         }
-        progress::execute(app, output, Command::Import { file: self.file, options })?;
-        let report = app.last_import.take().context("the import has ended without a report")?;
+        progress::execute(
+            app,
+            output,
+            Command::Import {
+                file: self.file,
+                options,
+            },
+        )?;
+        let report = app
+            .last_import
+            .take()
+            .context("the import has ended without a report")?;
         let mut text = format!(
             "{} texts added, {} already there, {} known texts labelled, {} new labels, {} problems.",
             report.n_added,
@@ -125,7 +154,11 @@ impl Import {
             let _ = write!(text, "\n  {line}: {}", problem.message);
         }
         if report.n_problems > N_SHOWN as u64 {
-            let _ = write!(text, "\n  and {} more; --json lists the first 1,000", report.n_problems - N_SHOWN as u64);
+            let _ = write!(
+                text,
+                "\n  and {} more; --json lists the first 1,000",
+                report.n_problems - N_SHOWN as u64
+            );
         }
         output.result(&report, &text)
     }
@@ -165,7 +198,12 @@ fn preview_text(preview: &Preview) -> String {
         column(&mapping.id_column),
     );
     for row in preview.rows.iter().filter_map(|row| row.text.as_ref()) {
-        let labels: Vec<String> = row.labels.iter().flatten().map(|path| path.join(PATH_SEPARATOR)).collect();
+        let labels: Vec<String> = row
+            .labels
+            .iter()
+            .flatten()
+            .map(|path| path.join(PATH_SEPARATOR))
+            .collect();
         let _ = writeln!(text, "  {:<60} {}", shortened(&row.body, 58), labels.join(", "));
     }
     for problem in preview.problems.iter().take(N_SHOWN) {
@@ -206,8 +244,11 @@ impl LabelText {
         let who = app.settings.who.clone();
         let project = app.project_mut()?;
         let text = find_text(project, &self.id)?.id;
-        let labels =
-            self.label.iter().map(|label| Ok(app::command::find_label(project, label)?.id)).collect::<anyhow::Result<Vec<_>>>()?;
+        let labels = self
+            .label
+            .iter()
+            .map(|label| Ok(app::command::find_label(project, label)?.id))
+            .collect::<anyhow::Result<Vec<_>>>()?;
         ensure!(
             project.is_multi() || labels.len() == 1,
             "nothing was changed: a text of this project has exactly one label"
@@ -225,12 +266,21 @@ impl LabelText {
 
 fn find_text<'a>(project: &'a app::Project, id: &str) -> anyhow::Result<&'a Text> {
     if let Some(number) = id.strip_prefix('#').and_then(|number| number.parse().ok()) {
-        return project.state.text(crate::core::TextId(number)).with_context(|| format!("there is no text {id}"));
+        return project
+            .state
+            .text(crate::core::TextId(number))
+            .with_context(|| format!("there is no text {id}"));
     }
-    let mut found = project.state.texts().filter(|text| text.external_id.as_deref() == Some(id));
+    let mut found = project
+        .state
+        .texts()
+        .filter(|text| text.external_id.as_deref() == Some(id));
     match (found.next(), found.next()) {
         (Some(text), None) => Ok(text),
-        (Some(text), Some(_)) => bail!("several texts have the id {id:?}; give the number in the project instead, such as #{}", text.id),
+        (Some(text), Some(_)) => bail!(
+            "several texts have the id {id:?}; give the number in the project instead, such as #{}",
+            text.id
+        ),
         (None, _) => bail!("no text has the id {id:?}; `handful evaluate --scores` lists ids, and #N is the N-th text"),
     }
 }

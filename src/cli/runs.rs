@@ -59,8 +59,22 @@ pub fn train(
     seed: u64,
     options: Vec<(String, String)>,
 ) -> anyhow::Result<Run> {
-    progress::execute(app, output, Command::Train { method, encoder, seed, options })?;
-    app.project()?.state.runs.last().cloned().context("the training has ended without a run")
+    progress::execute(
+        app,
+        output,
+        Command::Train {
+            method,
+            encoder,
+            seed,
+            options,
+        },
+    )?;
+    app.project()?
+        .state
+        .runs
+        .last()
+        .cloned()
+        .context("the training has ended without a run")
 }
 
 fn run_json(run: &Run) -> serde_json::Value {
@@ -90,7 +104,13 @@ fn run_text(run: &Run) -> String {
     if let Some(kind) = run.scored_on {
         let shown = METRICS.iter().filter(|metric| HEADLINES.contains(&metric.id));
         let metrics: Vec<String> = shown
-            .filter_map(|metric| Some(format!("{} {:.3}", metric.title.to_lowercase(), run.metrics.get(metric.id)?)))
+            .filter_map(|metric| {
+                Some(format!(
+                    "{} {:.3}",
+                    metric.title.to_lowercase(),
+                    run.metrics.get(metric.id)?
+                ))
+            })
             .collect();
         text += &format!("\non the {} scores: {}", kind.name(), metrics.join(", "));
     }
@@ -102,7 +122,11 @@ fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
     let state = &app.project()?.state;
     match run {
         Some(id) => state.run(RunId(id)).cloned().with_context(|| {
-            let known: Vec<String> = state.runs.iter().map(|run| format!("{} ({})", run.id, run.name)).collect();
+            let known: Vec<String> = state
+                .runs
+                .iter()
+                .map(|run| format!("{} ({})", run.id, run.name))
+                .collect();
             format!("there is no run {id}; there are: {}", known.join(", "))
         }),
         None => state
@@ -148,21 +172,38 @@ impl Evaluate {
 }
 
 /// Gathers the metrics of a run.
-pub fn evaluate(app: &mut App, output: &Output, run: RunId, kind: ScoreKind) -> anyhow::Result<std::sync::Arc<Evaluation>> {
+pub fn evaluate(
+    app: &mut App,
+    output: &Output,
+    run: RunId,
+    kind: ScoreKind,
+) -> anyhow::Result<std::sync::Arc<Evaluation>> {
     progress::execute(app, output, Command::Evaluate { run, kind })?;
-    app.project()?.evaluations.get(&(run, kind)).cloned().context("the evaluation has ended without a report")
+    app.project()?
+        .evaluations
+        .get(&(run, kind))
+        .cloned()
+        .context("the evaluation has ended without a report")
 }
 
 fn write_scores(app: &App, evaluation: &Evaluation, file: &Path) -> anyhow::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut out = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut out =
+        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
     let state = &app.project()?.state;
     {
         let mut writer = std::io::BufWriter::new(&mut out);
         for (row, id) in evaluation.ids.iter().enumerate() {
             let external = state.text(*id).and_then(|text| text.external_id.clone());
-            let scores: BTreeMap<&str, f32> =
-                evaluation.label_names.iter().map(String::as_str).zip(evaluation.scores(row).iter().copied()).collect();
+            let scores: BTreeMap<&str, f32> = evaluation
+                .label_names
+                .iter()
+                .map(String::as_str)
+                .zip(evaluation.scores(row).iter().copied())
+                .collect();
             let truth: Vec<&str> = evaluation.truth_names(row);
             let line = json!({ "id": external.unwrap_or_else(|| format!("#{id}")), "labels": truth, "scores": scores });
             writeln!(writer, "{line}")?;
@@ -207,14 +248,39 @@ pub struct Tuned {
 pub fn tune(app: &mut App, output: &Output, run: RunId, objective: Objective) -> anyhow::Result<Tuned> {
     progress::execute(app, output, Command::Tune { run, objective })?;
     let project = app.project()?;
-    let tuning = project.tuning.as_ref().context("the tuning has ended without a result")?;
-    let mut text = format!("Thresholds for {} chosen on the {} scores, by {}.\n", tuning.run_name, tuning.kind.name(), tuning.objective);
+    let tuning = project
+        .tuning
+        .as_ref()
+        .context("the tuning has ended without a result")?;
+    let mut text = format!(
+        "Thresholds for {} chosen on the {} scores, by {}.\n",
+        tuning.run_name,
+        tuning.kind.name(),
+        tuning.objective
+    );
     for row in &tuning.labels {
-        let remarks = row.remarks.iter().map(|remark| format!("   {remark}")).collect::<String>();
-        text += &format!("  {:<28} {:.3}   F1 {} -> {}{remarks}\n", row.label, row.threshold, figure(row.f1_before), figure(row.f1_after));
+        let remarks = row
+            .remarks
+            .iter()
+            .map(|remark| format!("   {remark}"))
+            .collect::<String>();
+        text += &format!(
+            "  {:<28} {:.3}   F1 {} -> {}{remarks}\n",
+            row.label,
+            row.threshold,
+            figure(row.f1_before),
+            figure(row.f1_after)
+        );
     }
-    text += &format!("macro-F1 on these scores {} -> {}", figure(tuning.macro_f1_before), figure(tuning.macro_f1_after));
-    Ok(Tuned { json: serde_json::to_value(&**tuning)?, text })
+    text += &format!(
+        "macro-F1 on these scores {} -> {}",
+        figure(tuning.macro_f1_before),
+        figure(tuning.macro_f1_after)
+    );
+    Ok(Tuned {
+        json: serde_json::to_value(&**tuning)?,
+        text,
+    })
 }
 
 #[derive(Debug, Args)]
@@ -236,7 +302,14 @@ impl Export {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
         if let Some(format) = self.annotations {
-            progress::execute(app, output, Command::ExportAnnotations { format, out: self.out.clone() })?;
+            progress::execute(
+                app,
+                output,
+                Command::ExportAnnotations {
+                    format,
+                    out: self.out.clone(),
+                },
+            )?;
             let n_texts = app.project()?.state.n_texts();
             let text = format!("{n_texts} texts written to {}", self.out.display());
             return output.result(&json!({ "out": self.out, "n_texts": n_texts }), &text);
@@ -248,10 +321,22 @@ impl Export {
 }
 
 /// Writes and checks a model; the report for machines and for people.
-pub fn export(app: &mut App, output: &Output, run: RunId, out: PathBuf) -> anyhow::Result<(crate::jobs::ExportReport, String)> {
+pub fn export(
+    app: &mut App,
+    output: &Output,
+    run: RunId,
+    out: PathBuf,
+) -> anyhow::Result<(crate::jobs::ExportReport, String)> {
     progress::execute(app, output, Command::ExportModel { run, out })?;
-    let report = app.last_export.take().context("the export has ended without a report")?;
-    ensure!(fs::metadata(&report.dir).is_ok(), "the exported folder is gone: {}", report.dir.display());
+    let report = app
+        .last_export
+        .take()
+        .context("the export has ended without a report")?;
+    ensure!(
+        fs::metadata(&report.dir).is_ok(),
+        "the exported folder is gone: {}",
+        report.dir.display()
+    );
     let bytes = report.files.iter().map(|(_, bytes)| bytes).sum();
     let text = format!(
         "{}: {} files, {}. Opened again: {} of {} texts get the same labels, {}.",

@@ -25,8 +25,16 @@ pub struct EmbeddingCache {
 impl EmbeddingCache {
     /// Opens the cache of one encoder below `files_dir`; a missing or damaged file is an empty cache.
     pub fn open(files_dir: &Path, encoder_dir: &Path, dim: usize) -> Self {
-        let file = fingerprint(encoder_dir).map(|name| files_dir.join("embeddings").join(format!("{name}.safetensors")));
-        let mut cache = EmbeddingCache { file, dim, ids: vec![], rows: HashMap::new(), data: vec![], n_saved: 0 };
+        let file =
+            fingerprint(encoder_dir).map(|name| files_dir.join("embeddings").join(format!("{name}.safetensors")));
+        let mut cache = EmbeddingCache {
+            file,
+            dim,
+            ids: vec![],
+            rows: HashMap::new(),
+            data: vec![],
+            n_saved: 0,
+        };
         if let Some((ids, data)) = cache.file.as_deref().and_then(|file| read(file, dim).ok()) {
             cache.rows = ids.iter().enumerate().map(|(row, id)| (*id, row)).collect();
             cache.n_saved = ids.len();
@@ -70,14 +78,19 @@ impl EmbeddingCache {
 
     /// Writes the cache if it has grown, to a temporary file that is renamed.
     pub fn save(&mut self) -> anyhow::Result<()> {
-        let Some(file) = self.file.clone().filter(|_| self.n_saved < self.ids.len()) else { return Ok(()) };
+        let Some(file) = self.file.clone().filter(|_| self.n_saved < self.ids.len()) else {
+            return Ok(());
+        };
         let folder = file.parent().context("an embeddings file has a folder")?;
         fs::create_dir_all(folder)?;
         let ids: Vec<u8> = self.ids.iter().flat_map(|id| id.0.to_le_bytes()).collect();
         let rows: Vec<u8> = self.data.iter().flat_map(|x| x.to_le_bytes()).collect();
         let tensors = [
             ("ids", TensorView::new(Dtype::I64, vec![self.ids.len()], &ids)?),
-            ("embeddings", TensorView::new(Dtype::F32, vec![self.ids.len(), self.dim], &rows)?),
+            (
+                "embeddings",
+                TensorView::new(Dtype::F32, vec![self.ids.len(), self.dim], &rows)?,
+            ),
         ];
         let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
         std::io::Write::write_all(&mut temporary, &safetensors::serialize(tensors, None)?)?;
@@ -91,10 +104,28 @@ fn read(file: &Path, dim: usize) -> anyhow::Result<(Vec<TextId>, Vec<f32>)> {
     let bytes = fs::read(file)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
     let (ids, rows) = (tensors.tensor("ids")?, tensors.tensor("embeddings")?);
-    ensure!(ids.dtype() == Dtype::I64 && rows.dtype() == Dtype::F32, "unexpected number format");
-    ensure!(rows.shape() == [ids.shape().first().copied().unwrap_or(0), dim], "unexpected shape");
-    let ids = ids.data().as_chunks::<8>().0.iter().map(|bytes| TextId(i64::from_le_bytes(*bytes))).collect();
-    let rows = rows.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    ensure!(
+        ids.dtype() == Dtype::I64 && rows.dtype() == Dtype::F32,
+        "unexpected number format"
+    );
+    ensure!(
+        rows.shape() == [ids.shape().first().copied().unwrap_or(0), dim],
+        "unexpected shape"
+    );
+    let ids = ids
+        .data()
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|bytes| TextId(i64::from_le_bytes(*bytes)))
+        .collect();
+    let rows = rows
+        .data()
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect();
     Ok((ids, rows))
 }
 

@@ -46,9 +46,16 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    fn new(run: &Run, kind: ScoreKind, texts: LabelledTexts, scores: &HashMap<TextId, Vec<f32>>) -> anyhow::Result<Self> {
+    fn new(
+        run: &Run,
+        kind: ScoreKind,
+        texts: LabelledTexts,
+        scores: &HashMap<TextId, Vec<f32>>,
+    ) -> anyhow::Result<Self> {
         let label_names: Vec<String> = run.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect();
-        let known: Vec<usize> = (0..texts.len()).filter(|row| scores.contains_key(&texts.ids[*row])).collect();
+        let known: Vec<usize> = (0..texts.len())
+            .filter(|row| scores.contains_key(&texts.ids[*row]))
+            .collect();
         ensure!(!known.is_empty(), "no text has {} scores of {}", kind.name(), run.name);
         let ids: Vec<TextId> = known.iter().map(|row| texts.ids[*row]).collect();
         let truth: Vec<Vec<usize>> = known.iter().map(|row| texts.labels[*row].clone()).collect();
@@ -87,24 +94,47 @@ impl Evaluation {
 
     /// True labels of one row, by name.
     pub fn truth_names(&self, row: usize) -> Vec<&str> {
-        self.truth[row].iter().filter_map(|at| self.label_names.get(*at)).map(String::as_str).collect()
+        self.truth[row]
+            .iter()
+            .filter_map(|at| self.label_names.get(*at))
+            .map(String::as_str)
+            .collect()
     }
 
     /// The report for a terminal.
     pub fn text(&self) -> String {
-        format!("{} on {} {} texts\n\n{}", self.run_name, self.ids.len(), self.kind.name(), report::render(&self.report))
+        format!(
+            "{} on {} {} texts\n\n{}",
+            self.run_name,
+            self.ids.len(),
+            self.kind.name(),
+            report::render(&self.report)
+        )
     }
 }
 
 fn curves(task: TaskKind, matrix: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
     let candidates = candidates(task, matrix);
-    let positives = |label| truth.iter().map(|labels: &Vec<usize>| labels.contains(&label)).collect::<Vec<bool>>();
-    (0..matrix.n_labels()).map(|label| ThresholdCurve::new(&candidates.column(label), &positives(label))).collect()
+    let positives = |label| {
+        truth
+            .iter()
+            .map(|labels: &Vec<usize>| labels.contains(&label))
+            .collect::<Vec<bool>>()
+    };
+    (0..matrix.n_labels())
+        .map(|label| ThresholdCurve::new(&candidates.column(label), &positives(label)))
+        .collect()
 }
 
 /// Gathers stored scores; texts that were labelled since the run are scored with its model. The run's headline metrics follow its
 /// thresholds and the labels as they are now.
-pub fn run(job: &mut JobContext, store: &Store, state: &ProjectState, run: &Run, kind: ScoreKind) -> anyhow::Result<Outcome> {
+pub fn run(
+    job: &mut JobContext,
+    store: &Store,
+    state: &ProjectState,
+    run: &Run,
+    kind: ScoreKind,
+) -> anyhow::Result<Outcome> {
     let evaluation = evaluation(job, store, state, run, kind)?;
     let metrics = metrics::headline(&evaluation.report);
     if run.scored_on == Some(kind) && run.metrics != metrics {
@@ -124,7 +154,9 @@ fn evaluation(
     let texts = LabelledTexts::of_kind(state, &run.labels, kind);
     ensure!(!texts.is_empty(), "no labelled text is in the {} split", kind.name());
     let mut scores: HashMap<TextId, Vec<f32>> = store.scores(run.id, kind)?.into_iter().collect();
-    let missing: Vec<usize> = (0..texts.len()).filter(|row| !scores.contains_key(&texts.ids[*row])).collect();
+    let missing: Vec<usize> = (0..texts.len())
+        .filter(|row| !scores.contains_key(&texts.ids[*row]))
+        .collect();
     if !missing.is_empty() && kind != ScoreKind::OutOfFold {
         let new = score_missing(job, store, run, &texts, &missing)?;
         store.save_scores(run.id, kind, &new)?;
@@ -140,8 +172,12 @@ fn score_missing(
     texts: &LabelledTexts,
     rows: &[usize],
 ) -> anyhow::Result<Vec<(TextId, Vec<f32>)>> {
-    let classifier = Classifier::load(&run_dir(store, run.id))
-        .with_context(|| format!("the model of {} cannot be opened to score new texts; train it again", run.name))?;
+    let classifier = Classifier::load(&run_dir(store, run.id)).with_context(|| {
+        format!(
+            "the model of {} cannot be opened to score new texts; train it again",
+            run.name
+        )
+    })?;
     let bodies: Vec<&str> = rows.iter().map(|row| &*texts.bodies[*row]).collect();
     let n_texts = bodies.len() as u64;
     let scores = classifier.predict_proba(&bodies, &mut |done| {
@@ -159,7 +195,9 @@ pub(super) fn headline_metrics(
     scores: &[(TextId, Vec<f32>)],
 ) -> BTreeMap<String, f64> {
     let scores = scores.iter().cloned().collect();
-    Evaluation::new(run, kind, texts.clone(), &scores).map(|e| metrics::headline(&e.report)).unwrap_or_default()
+    Evaluation::new(run, kind, texts.clone(), &scores)
+        .map(|e| metrics::headline(&e.report))
+        .unwrap_or_default()
 }
 
 /// One label after tuning.
@@ -211,8 +249,18 @@ pub fn tune(
 ) -> anyhow::Result<Outcome> {
     ensure!(kind != ScoreKind::Test, "thresholds are never chosen on the test split");
     let evaluation = evaluation(job, store, state, run, kind)?;
-    let tuned = choose(&candidates(run.task, &evaluation.matrix), &evaluation.truth, objective, &TuneOptions::default())?;
-    let before: Vec<Counts> = evaluation.curves.iter().zip(&run.thresholds).map(|(curve, t)| curve.at(*t)).collect();
+    let tuned = choose(
+        &candidates(run.task, &evaluation.matrix),
+        &evaluation.truth,
+        objective,
+        &TuneOptions::default(),
+    )?;
+    let before: Vec<Counts> = evaluation
+        .curves
+        .iter()
+        .zip(&run.thresholds)
+        .map(|(curve, t)| curve.at(*t))
+        .collect();
     let after: Vec<Counts> = tuned.labels.iter().map(|label| label.after).collect();
     let labels = evaluation
         .label_names

@@ -46,18 +46,27 @@ pub fn run(
     who: &str,
     now_millis: i64,
 ) -> anyhow::Result<Outcome> {
-    let source = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let source = file.file_name().map_or_else(
+        || file.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     let note = format!("reading {source}");
     let mut session = store.begin_import(&source, who, now_millis)?;
     let mut problems = Vec::new();
     let mut n_problems = 0;
     let read = import::read(&file, options, &mut |batch| {
-        let pushed = session.push(batch.rows).map_err(|error| SinkError::Failed(error.into()))?;
+        let pushed = session
+            .push(batch.rows)
+            .map_err(|error| SinkError::Failed(error.into()))?;
         n_problems += pushed.problems.len() as u64;
         problems.extend(pushed.problems);
         problems.truncate(MAX_LISTED_PROBLEMS);
         job.progress(batch.bytes_read, batch.bytes_total, &note);
-        if job.cancelled() { Err(SinkError::Cancelled) } else { Ok(()) }
+        if job.cancelled() {
+            Err(SinkError::Cancelled)
+        } else {
+            Ok(())
+        }
     });
     let summary = session.finish()?;
     let cancelled = matches!(read, Err(ImportError::Cancelled { .. }));
@@ -68,7 +77,9 @@ pub fn run(
         }
         Err(ImportError::Cancelled { .. }) => {}
         Err(error) if summary.n_added == 0 => return Err(error.into()),
-        Err(error) => return Err(error).with_context(|| format!("{} texts read before the error are kept", summary.n_added)),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} texts read before the error are kept", summary.n_added));
+        }
     }
     problems.sort_by_key(|problem| problem.line);
     problems.truncate(MAX_LISTED_PROBLEMS);

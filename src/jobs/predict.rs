@@ -20,7 +20,11 @@ pub struct Prediction {
 
 /// Label names as written in predictions: the path joined by ` > `.
 pub fn label_names(classifier: &Classifier) -> Vec<String> {
-    classifier.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect()
+    classifier
+        .label_paths
+        .iter()
+        .map(|path| path.join(PATH_SEPARATOR))
+        .collect()
 }
 
 /// Predictions for texts, in order.
@@ -31,10 +35,16 @@ pub fn predict(
 ) -> anyhow::Result<Vec<Prediction>> {
     let names = label_names(classifier);
     let scores = classifier.predict_proba(texts, on_progress)?;
-    Ok(scores.into_iter().map(|row| prediction(classifier.task, &names, &classifier.thresholds, row)).collect())
+    Ok(scores
+        .into_iter()
+        .map(|row| prediction(classifier.task, &names, &classifier.thresholds, row))
+        .collect())
 }
 
 fn prediction(task: TaskKind, names: &[String], thresholds: &[f64], scores: Vec<f32>) -> Prediction {
-    let labels = decide(task, &scores, thresholds).into_iter().filter_map(|at| names.get(at).cloned()).collect();
+    let labels = decide(task, &scores, thresholds)
+        .into_iter()
+        .filter_map(|at| names.get(at).cloned())
+        .collect();
     Prediction { labels, scores }
 }

@@ -22,8 +22,11 @@ impl LabelledTexts {
         let mut out = LabelledTexts::default();
         for text in state.texts().filter(|text| wanted(text)) {
             let Some(annotation) = &text.annotation else { continue };
-            let labels: Vec<usize> =
-                annotation.labels.iter().filter_map(|id| order.iter().position(|known| known == id)).collect();
+            let labels: Vec<usize> = annotation
+                .labels
+                .iter()
+                .filter_map(|id| order.iter().position(|known| known == id))
+                .collect();
             if state.task == TaskKind::SingleLabel && labels.len() != 1 {
                 continue;
             }
@@ -56,7 +59,9 @@ impl LabelledTexts {
     /// The labels in the form heads are fitted on.
     pub fn targets(&self, task: TaskKind) -> Targets {
         match task {
-            TaskKind::SingleLabel => Targets::Single(self.labels.iter().map(|l| l.first().copied().unwrap_or(0)).collect()),
+            TaskKind::SingleLabel => {
+                Targets::Single(self.labels.iter().map(|l| l.first().copied().unwrap_or(0)).collect())
+            }
             TaskKind::MultiLabel => Targets::Multi(self.labels.clone()),
         }
     }
@@ -88,8 +93,13 @@ impl Snapshot {
             .filter_map(|text| text.annotation.as_ref())
             .flat_map(|annotation| annotation.labels.iter().copied())
             .collect();
-        let labels: Vec<LabelId> =
-            state.labels.in_order().into_iter().map(|(_, label)| label.id).filter(|id| used.contains(id)).collect();
+        let labels: Vec<LabelId> = state
+            .labels
+            .in_order()
+            .into_iter()
+            .map(|(_, label)| label.id)
+            .filter(|id| used.contains(id))
+            .collect();
         Snapshot {
             task: state.task,
             label_paths: labels.iter().map(|id| state.labels.path(*id)).collect(),

@@ -72,8 +72,13 @@ impl Suggestions {
 
     /// The labels of one text with their probability, most probable first.
     pub fn ranked(&self, id: TextId) -> Vec<(LabelId, f32)> {
-        let mut ranked: Vec<_> =
-            self.rows.labels.iter().copied().zip(self.scores(id).unwrap_or_default().iter().copied()).collect();
+        let mut ranked: Vec<_> = self
+            .rows
+            .labels
+            .iter()
+            .copied()
+            .zip(self.scores(id).unwrap_or_default().iter().copied())
+            .collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         ranked
     }
@@ -122,7 +127,13 @@ pub struct Suggester {
 
 impl Suggester {
     /// Starts the thread. `encoder`: a name in the catalog or a folder.
-    pub fn start(catalog: Arc<Catalog>, encoder: String, files_dir: PathBuf, n_threads: usize, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+    pub fn start(
+        catalog: Arc<Catalog>,
+        encoder: String,
+        files_dir: PathBuf,
+        n_threads: usize,
+        wake: Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
         let (requests, inbox) = unbounded();
         let (outbox, events) = unbounded();
         let report = move |event| {
@@ -160,6 +171,10 @@ impl Suggester {
 
     /// The next event, waiting at most `patience`.
     pub fn next(&self, patience: Duration) -> Option<SuggesterEvent> {
-        if patience.is_zero() { self.events.try_recv().ok() } else { self.events.recv_timeout(patience).ok() }
+        if patience.is_zero() {
+            self.events.try_recv().ok()
+        } else {
+            self.events.recv_timeout(patience).ok()
+        }
     }
 }

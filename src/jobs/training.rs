@@ -46,7 +46,9 @@ pub fn run(
 ) -> anyhow::Result<Outcome> {
     let mut run = store.create_run(new_run(&snapshot, &request, now_millis))?;
     job.emit(JobEvent::RunStarted(Box::new(run.clone())));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(request.n_threads.max(1)).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(request.n_threads.max(1))
+        .build()?;
     let result = pool.install(|| train_and_score(job, store, catalog, &snapshot, &request, &mut run));
     if let Err(error) = result {
         run.status = RunStatus::Failed;
@@ -101,20 +103,40 @@ fn train_and_score(
     };
     let started = std::time::Instant::now();
     let mut history = Vec::new();
-    let trained = train::train(request.method, &set, &request.options, request.seed, encoder, &mut |event| {
-        if let TrainEvent::Step { step, loss, .. } = &event {
-            history.push(LossPoint { step: *step, loss: *loss });
-        }
-        job.train(event);
-        job.flow()
-    })?;
+    let trained = train::train(
+        request.method,
+        &set,
+        &request.options,
+        request.seed,
+        encoder,
+        &mut |event| {
+            if let TrainEvent::Step { step, loss, .. } = &event {
+                history.push(LossPoint {
+                    step: *step,
+                    loss: *loss,
+                });
+            }
+            job.train(event);
+            job.flow()
+        },
+    )?;
     run.train_secs = started.elapsed().as_secs_f64();
     run.history = history;
-    run.status = if trained.stopped { RunStatus::Stopped } else { RunStatus::Done };
+    run.status = if trained.stopped {
+        RunStatus::Stopped
+    } else {
+        RunStatus::Done
+    };
     finish(job, store, snapshot, trained, run)
 }
 
-fn finish(job: &mut JobContext, store: &Store, snapshot: &Snapshot, trained: Trained, run: &mut Run) -> anyhow::Result<()> {
+fn finish(
+    job: &mut JobContext,
+    store: &Store,
+    snapshot: &Snapshot,
+    trained: Trained,
+    run: &mut Run,
+) -> anyhow::Result<()> {
     if let Some(out_of_fold) = &trained.out_of_fold {
         let scores = paired(&snapshot.train.ids, out_of_fold);
         store.save_scores(run.id, ScoreKind::OutOfFold, &scores)?;
@@ -132,7 +154,10 @@ fn finish(job: &mut JobContext, store: &Store, snapshot: &Snapshot, trained: Tra
     let dir = run_dir(store, run.id);
     std::fs::create_dir_all(&dir)?;
     classifier.save(&dir)?;
-    for (kind, texts) in [(ScoreKind::Validation, &snapshot.validation), (ScoreKind::Test, &snapshot.test)] {
+    for (kind, texts) in [
+        (ScoreKind::Validation, &snapshot.validation),
+        (ScoreKind::Test, &snapshot.test),
+    ] {
         if texts.is_empty() {
             continue;
         }

@@ -140,13 +140,21 @@ impl JobContext {
 
     /// `Break` once the job was asked to stop.
     pub fn flow(&self) -> ControlFlow<()> {
-        if self.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.cancelled() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Reports progress; limited to 20 times a second and dropped when nobody reads.
     pub fn progress(&mut self, done: u64, total: u64, note: &str) {
         if self.may_report(done == total) {
-            let progress = Progress { done, total, note: note.to_owned() };
+            let progress = Progress {
+                done,
+                total,
+                note: note.to_owned(),
+            };
             let _ = self.messages.try_send(self.message(JobEvent::Progress(progress)));
         }
     }
@@ -173,7 +181,11 @@ impl JobContext {
     }
 
     fn message(&self, event: JobEvent) -> Message {
-        Message { job: self.id, kind: self.kind, event }
+        Message {
+            job: self.id,
+            kind: self.kind,
+            event,
+        }
     }
 }
 
@@ -195,7 +207,13 @@ pub struct Jobs {
 impl Default for Jobs {
     fn default() -> Self {
         let (sender, receiver) = bounded(CHANNEL_CAPACITY);
-        Jobs { next_id: AtomicU64::new(1), sender, receiver, running: Vec::new(), wake: Arc::new(|| {}) }
+        Jobs {
+            next_id: AtomicU64::new(1),
+            sender,
+            receiver,
+            running: Vec::new(),
+            wake: Arc::new(|| {}),
+        }
     }
 }
 
@@ -218,15 +236,23 @@ impl Jobs {
     ) -> JobId {
         let id = JobId(self.next_id.fetch_add(1, Ordering::Relaxed));
         let cancel = Arc::new(AtomicBool::new(false));
-        let mut context =
-            JobContext { id, kind, cancel: cancel.clone(), messages: self.sender.clone(), last_progress: None };
+        let mut context = JobContext {
+            id,
+            kind,
+            cancel: cancel.clone(),
+            messages: self.sender.clone(),
+            last_progress: None,
+        };
         self.running.push(Running { id, kind, cancel });
         let wake = self.wake.clone();
         std::thread::spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut context)));
             let result = match result {
                 Ok(result) => result.map_err(|error| format!("{error:#}")),
-                Err(panic) => Err(format!("the job stopped on a defect in Handful: {}", panic_text(&*panic))),
+                Err(panic) => Err(format!(
+                    "the job stopped on a defect in Handful: {}",
+                    panic_text(&*panic)
+                )),
             };
             context.emit(JobEvent::Done(result));
             wake();

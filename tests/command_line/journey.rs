@@ -16,39 +16,92 @@ fn news_from_file_to_predictions() {
     let preview = json(home, &["import", "news.handful", &sample("news.csv"), "--preview"]);
     assert_eq!(preview["mapping"]["text_column"], "text");
     let imported = json(home, &["import", "news.handful", &sample("news.csv")]);
-    assert_eq!((&imported["n_added"], &imported["n_problems"]), (&400.into(), &0.into()));
+    assert_eq!(
+        (&imported["n_added"], &imported["n_problems"]),
+        (&400.into(), &0.into())
+    );
     let again = json(home, &["import", "news.handful", &sample("news.csv")]);
     assert_eq!((&again["n_added"], &again["n_duplicates"]), (&0.into(), &400.into()));
 
     // A text of the pile gets a label, and a wrong label says which there are.
     let pile = fs::read_to_string(sample("news.csv")).unwrap();
-    let unlabelled = pile.lines().find(|line| line.ends_with(",,")).unwrap().split(',').next().unwrap();
+    let unlabelled = pile
+        .lines()
+        .find(|line| line.ends_with(",,"))
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap();
     let labelled = json(home, &["label", "news.handful", "--id", unlabelled, "--label", "sport"]);
     assert_eq!(labelled["n_labelled"], 245);
 
-    let run = json(home, &["train", "news.handful", "--method", "setfit", "--set", "num_iterations=2", "--seed", "7"]);
-    assert_eq!((&run["run"], &run["n_train"], &run["n_test"]), (&1.into(), &65.into(), &120.into()));
+    let run = json(
+        home,
+        &[
+            "train",
+            "news.handful",
+            "--method",
+            "setfit",
+            "--set",
+            "num_iterations=2",
+            "--seed",
+            "7",
+        ],
+    );
+    assert_eq!(
+        (&run["run"], &run["n_train"], &run["n_test"]),
+        (&1.into(), &65.into(), &120.into())
+    );
     let accuracy = run["metrics"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.7, "accuracy {accuracy}");
 
-    let report = json(home, &["evaluate", "news.handful", "--split", "test", "--scores", "scores.jsonl"]);
+    let report = json(
+        home,
+        &[
+            "evaluate",
+            "news.handful",
+            "--split",
+            "test",
+            "--scores",
+            "scores.jsonl",
+        ],
+    );
     assert_eq!(report["accuracy"].as_f64(), Some(accuracy));
     let scores = fs::read_to_string(home.join("scores.jsonl")).unwrap();
     assert_eq!(scores.lines().count(), 120);
     let first: Value = serde_json::from_str(scores.lines().next().unwrap()).unwrap();
-    let sum: f64 = first["scores"].as_object().unwrap().values().filter_map(Value::as_f64).sum();
+    let sum: f64 = first["scores"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(Value::as_f64)
+        .sum();
     assert!((sum - 1.0).abs() < 1e-5, "{first}");
 
     let export = json(home, &["export", "news.handful", "--out", "model"]);
     assert_eq!(export["n_same"], export["n_checked"]);
-    for file in ["model.safetensors", "config.json", "tokenizer.json", "modules.json", "head.json", "handful.json", "README.md"] {
+    for file in [
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "modules.json",
+        "head.json",
+        "handful.json",
+        "README.md",
+    ] {
         assert!(home.join("model").join(file).is_file(), "{file}");
     }
-    let predicted = json(home, &["predict", "model", &sample("news.csv"), "--out", "predicted.jsonl"]);
+    let predicted = json(
+        home,
+        &["predict", "model", &sample("news.csv"), "--out", "predicted.jsonl"],
+    );
     assert_eq!(predicted["n_texts"], 400);
     // The exported model and the run give the same scores.
-    let predicted: Vec<Value> =
-        fs::read_to_string(home.join("predicted.jsonl")).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let predicted: Vec<Value> = fs::read_to_string(home.join("predicted.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     let same = predicted.iter().find(|row| row["id"] == first["id"]).unwrap();
     for (label, score) in first["scores"].as_object().unwrap() {
         let difference = (score.as_f64().unwrap() - same["scores"][label].as_f64().unwrap()).abs();
@@ -60,13 +113,26 @@ fn news_from_file_to_predictions() {
 fn tickets_get_thresholds_that_predictions_follow() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    json(home, &["new", "tickets.handful", "--task", "multi-label", "--labels", "billing,shipping"]);
+    json(
+        home,
+        &[
+            "new",
+            "tickets.handful",
+            "--task",
+            "multi-label",
+            "--labels",
+            "billing,shipping",
+        ],
+    );
     json(home, &["import", "tickets.handful", &sample("tickets.jsonl")]);
     json(home, &["train", "tickets.handful", "--method", "probe"]);
     let before = json(home, &["evaluate", "tickets.handful", "--split", "test"]);
     let tuned = json(home, &["tune", "tickets.handful", "--objective", "f1"]);
     assert_eq!(tuned["kind"], "validation");
-    assert!(tuned["macro_f1_after"].as_f64() >= tuned["macro_f1_before"].as_f64(), "{tuned}");
+    assert!(
+        tuned["macro_f1_after"].as_f64() >= tuned["macro_f1_before"].as_f64(),
+        "{tuned}"
+    );
     let after = json(home, &["evaluate", "tickets.handful", "--split", "test"]);
     assert_ne!(before["labels"], after["labels"]);
 
@@ -77,12 +143,22 @@ fn tickets_get_thresholds_that_predictions_follow() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(b"Where is my parcel? It was due on Monday.\n\nI was charged twice.\n").unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"Where is my parcel? It was due on Monday.\n\nI was charged twice.\n")
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(rows.len(), 3, "an empty line is a text too");
     for row in &rows {
-        let labels: Vec<&str> = row["labels"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let labels: Vec<&str> = row["labels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         for (at, label) in tuned["labels"].as_array().unwrap().iter().enumerate() {
             let name = label["label"].as_str().unwrap();
             let above = row["scores"][name].as_f64().unwrap() >= tuned["thresholds"][at].as_f64().unwrap();
@@ -97,11 +173,34 @@ fn products_keep_their_tree() {
     let home = home.path();
     json(home, &["new", "products.handful", "--task", "single-label"]);
     json(home, &["import", "products.handful", &sample("products.jsonl")]);
-    let written = json(home, &["export", "products.handful", "--annotations", "jsonl", "--out", "out.jsonl"]);
+    let written = json(
+        home,
+        &[
+            "export",
+            "products.handful",
+            "--annotations",
+            "jsonl",
+            "--out",
+            "out.jsonl",
+        ],
+    );
     assert_eq!(written["n_texts"], 400);
     let out = fs::read_to_string(home.join("out.jsonl")).unwrap();
-    assert!(out.contains(r#"["Garden","Tools","Pruning"]"#), "{}", out.lines().next().unwrap());
-    let score = json(home, &["zero-shot", "--text", "A saw for wet branches", "--labels", "Pruning,Headphones"]);
+    assert!(
+        out.contains(r#"["Garden","Tools","Pruning"]"#),
+        "{}",
+        out.lines().next().unwrap()
+    );
+    let score = json(
+        home,
+        &[
+            "zero-shot",
+            "--text",
+            "A saw for wet branches",
+            "--labels",
+            "Pruning,Headphones",
+        ],
+    );
     let scores = &score["texts"][0]["scores"];
     assert!(scores["Pruning"].as_f64() > scores["Headphones"].as_f64(), "{score}");
 }
@@ -110,7 +209,11 @@ fn products_keep_their_tree() {
 fn embeddings_stand_in_the_order_of_rows() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    fs::write(home.join("texts.jsonl"), "{\"text\": \"one\"}\n{\"text\": \"\"}\n{\"text\": \"three\"}\n").unwrap();
+    fs::write(
+        home.join("texts.jsonl"),
+        "{\"text\": \"one\"}\n{\"text\": \"\"}\n{\"text\": \"three\"}\n",
+    )
+    .unwrap();
     let embedded = json(home, &["embed", "texts.jsonl", "--out", "vectors.npy"]);
     assert_eq!((&embedded["n_texts"], &embedded["dim"]), (&3.into(), &384.into()));
     let bytes = fs::metadata(home.join("vectors.npy")).unwrap().len();

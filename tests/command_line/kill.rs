@@ -31,14 +31,24 @@ fn every_label_that_was_confirmed_survives() {
     let home = home.path();
     let rows: String = (0..60).map(|n| format!("{n},text number {n},\n")).collect();
     fs::write(home.join("t.csv"), format!("id,text,label\n{rows}")).unwrap();
-    json(home, &["new", "a.handful", "--task", "single-label", "--labels", "odd,even"]);
+    json(
+        home,
+        &["new", "a.handful", "--task", "single-label", "--labels", "odd,even"],
+    );
     json(home, &["import", "a.handful", "t.csv"]);
 
     // One process after another labels; each is killed at another moment, most of them before they are done.
     let mut confirmed = Vec::new();
     for n in 0..60_u64 {
         let mut child = handful(home)
-            .args(["label", "a.handful", "--id", &n.to_string(), "--label", if n % 2 == 0 { "even" } else { "odd" }])
+            .args([
+                "label",
+                "a.handful",
+                "--id",
+                &n.to_string(),
+                "--label",
+                if n % 2 == 0 { "even" } else { "odd" },
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -60,9 +70,16 @@ fn every_label_that_was_confirmed_survives() {
     assert!(confirmed.len() >= 20, "only {} were confirmed", confirmed.len());
     let state = Store::open(&home.join("a.handful")).unwrap().load().unwrap();
     for id in confirmed {
-        let text = state.texts().find(|text| text.external_id.as_deref() == Some(&id)).unwrap();
+        let text = state
+            .texts()
+            .find(|text| text.external_id.as_deref() == Some(&id))
+            .unwrap();
         let label = text.annotation.as_ref().unwrap().labels[0];
-        let wanted = if id.parse::<u64>().unwrap() % 2 == 0 { "even" } else { "odd" };
+        let wanted = if id.parse::<u64>().unwrap() % 2 == 0 {
+            "even"
+        } else {
+            "odd"
+        };
         assert_eq!(state.labels.path_string(label), wanted, "text {id}");
     }
 }
@@ -72,22 +89,36 @@ fn a_killed_import_keeps_its_batches_and_can_be_repeated() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     const N_ROWS: usize = 60_000;
-    let rows: String = (0..N_ROWS).map(|n| format!("{n},a text that says {n} and not much else,{}\n", n % 7)).collect();
+    let rows: String = (0..N_ROWS)
+        .map(|n| format!("{n},a text that says {n} and not much else,{}\n", n % 7))
+        .collect();
     fs::write(home.join("t.csv"), format!("id,text,label\n{rows}")).unwrap();
     Store::create(&home.join("a.handful"), TaskKind::SingleLabel).unwrap();
 
-    let child = handful(home).args(["import", "a.handful", "t.csv", "--json"]).stdout(Stdio::null()).spawn().unwrap();
+    let child = handful(home)
+        .args(["import", "a.handful", "t.csv", "--json"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let journal = home.join("a.handful-wal");
-    wait_until("the first batches", || fs::metadata(&journal).is_ok_and(|file| file.len() > 1_000_000));
+    wait_until("the first batches", || {
+        fs::metadata(&journal).is_ok_and(|file| file.len() > 1_000_000)
+    });
     kill(child);
 
     let n_kept = Store::open(&home.join("a.handful")).unwrap().load().unwrap().n_texts();
-    assert!(n_kept > 0 && n_kept < N_ROWS, "{n_kept} rows: the kill came too early or too late");
+    assert!(
+        n_kept > 0 && n_kept < N_ROWS,
+        "{n_kept} rows: the kill came too early or too late"
+    );
     assert_eq!(n_kept % 1_000, 0, "a batch was split");
     let again = json(home, &["import", "a.handful", "t.csv"]);
     assert_eq!(again["n_added"], N_ROWS - n_kept);
     let state = Store::open(&home.join("a.handful")).unwrap().load().unwrap();
-    assert_eq!((state.n_texts(), state.n_annotated(), state.labels.len()), (N_ROWS, N_ROWS, 7));
+    assert_eq!(
+        (state.n_texts(), state.n_annotated(), state.labels.len()),
+        (N_ROWS, N_ROWS, 7)
+    );
 }
 
 #[test]
@@ -99,7 +130,12 @@ fn a_killed_training_leaves_labels_and_says_what_happened() {
     let before = Store::open(&home.join("news.handful")).unwrap().load().unwrap();
 
     let log = File::create(home.join("log")).unwrap();
-    let child = handful(home).args(["train", "news.handful"]).stdout(log).stderr(Stdio::null()).spawn().unwrap();
+    let child = handful(home)
+        .args(["train", "news.handful"])
+        .stdout(log)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("a run", || run_exists(&home.join("news.handful")));
     std::thread::sleep(Duration::from_millis(500));
     kill(child);

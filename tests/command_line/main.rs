@@ -14,7 +14,10 @@ use serde_json::Value;
 /// `handful` with settings and data of its own, and the machine's model cache.
 fn handful(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_handful"));
-    command.current_dir(home).env("HANDFUL_CONFIG", home.join("config")).env("HANDFUL_DATA", home.join("data"));
+    command
+        .current_dir(home)
+        .env("HANDFUL_CONFIG", home.join("config"))
+        .env("HANDFUL_DATA", home.join("data"));
     command
 }
 
@@ -25,7 +28,10 @@ fn run(home: &Path, arguments: &[&str]) -> Output {
 /// Runs a verb that must succeed and returns its JSON.
 fn json(home: &Path, arguments: &[&str]) -> Value {
     let output = handful(home).args(arguments).arg("--json").output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{arguments:?} failed: {err}");
     serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?} printed {out:?}: {error}"))
 }

@@ -8,7 +8,10 @@ use super::{json, refusal, run};
 fn wrong_usage_ends_with_two_and_failures_with_one() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    assert_eq!(run(home, &["new", "a.handful", "--task", "many"]).status.code(), Some(2));
+    assert_eq!(
+        run(home, &["new", "a.handful", "--task", "many"]).status.code(),
+        Some(2)
+    );
     assert_eq!(run(home, &["fly"]).status.code(), Some(2));
     assert!(refusal(home, &["import", "missing.handful", "x.csv"]).contains("missing.handful"));
 
@@ -24,8 +27,15 @@ fn wrong_usage_ends_with_two_and_failures_with_one() {
 fn options_out_of_range_and_unknown_labels_name_what_is_possible() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    json(home, &["new", "a.handful", "--task", "single-label", "--labels", "warm,cold"]);
-    fs::write(home.join("t.csv"), "id,text,label\n1,the sun,warm\n2,the ice,cold\n3,the wind,\n").unwrap();
+    json(
+        home,
+        &["new", "a.handful", "--task", "single-label", "--labels", "warm,cold"],
+    );
+    fs::write(
+        home.join("t.csv"),
+        "id,text,label\n1,the sun,warm\n2,the ice,cold\n3,the wind,\n",
+    )
+    .unwrap();
     json(home, &["import", "a.handful", "t.csv"]);
     let label = refusal(home, &["label", "a.handful", "--id", "3", "--label", "windy"]);
     assert!(label.contains("warm") && label.contains("cold"), "{label}");
@@ -53,11 +63,17 @@ fn bad_rows_are_listed_by_line_and_the_rest_is_imported() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     json(home, &["new", "a.handful", "--task", "single-label"]);
-    let file = "{\"text\": \"first\", \"label\": \"x\"}\n{broken\n{\"text\": \"\"}\n{\"text\": \"last\", \"label\": \"y\"}\n";
+    let file =
+        "{\"text\": \"first\", \"label\": \"x\"}\n{broken\n{\"text\": \"\"}\n{\"text\": \"last\", \"label\": \"y\"}\n";
     fs::write(home.join("t.jsonl"), file).unwrap();
     let imported = json(home, &["import", "a.handful", "t.jsonl"]);
     assert_eq!(imported["n_added"], 2);
-    let lines: Vec<_> = imported["problems"].as_array().unwrap().iter().map(|problem| problem["line"].as_u64()).collect();
+    let lines: Vec<_> = imported["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["line"].as_u64())
+        .collect();
     assert_eq!(lines, [Some(2), Some(3)]);
     assert_eq!(fs::read_to_string(home.join("t.jsonl")).unwrap(), file);
 }

@@ -15,7 +15,13 @@ fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
     let app = desk.app();
     let path = {
         let project = app.project().unwrap();
-        let labels: Vec<_> = project.state.labels.in_order().into_iter().map(|(_, label)| label.id).collect();
+        let labels: Vec<_> = project
+            .state
+            .labels
+            .in_order()
+            .into_iter()
+            .map(|(_, label)| label.id)
+            .collect();
         let task = project.state.task;
         let threshold = handful::core::metrics::default_threshold(task);
         let run = Run {
@@ -84,7 +90,13 @@ fn every_tab_draws_in_both_themes() {
 
 #[test]
 fn a_line_moves_by_key_and_undo_takes_it_back() {
-    let mut desk = project(TaskKind::MultiLabel, &["warm", "cold"], MULTI, [1280.0, 800.0], Theme::Dark);
+    let mut desk = project(
+        TaskKind::MultiLabel,
+        &["warm", "cold"],
+        MULTI,
+        [1280.0, 800.0],
+        Theme::Dark,
+    );
     with_run(&mut desk, |at| vec![if at % 4 < 2 { 0.45 } else { 0.1 }, 0.3]);
     show(&mut desk, Tab::Thresholds);
     let thresholds = |desk: &mut Desk| desk.app().project().unwrap().state.runs[0].thresholds.clone();
@@ -101,7 +113,13 @@ fn a_line_moves_by_key_and_undo_takes_it_back() {
 
 #[test]
 fn a_wrong_label_found_in_the_confusion_matrix_is_corrected_in_place() {
-    let mut desk = project(TaskKind::SingleLabel, &["warm", "cold"], SINGLE, [1280.0, 800.0], Theme::Light);
+    let mut desk = project(
+        TaskKind::SingleLabel,
+        &["warm", "cold"],
+        SINGLE,
+        [1280.0, 800.0],
+        Theme::Light,
+    );
     // Every test text is taken for warm; b3 most certainly.
     with_run(&mut desk, |at| if at == 6 { vec![0.95, 0.05] } else { vec![0.7, 0.3] });
     show(&mut desk, Tab::Confusion);

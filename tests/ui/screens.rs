@@ -78,7 +78,10 @@ fn pictures_are_drawn_without_a_display() {
     let folder = desk.folder.path().join("pictures");
     let files = handful::ui::pictures(desk.app(), &folder, [640, 480]).unwrap();
     // Evaluate has three tabs.
-    assert_eq!(files.len(), 2 * (SCREENS.iter().filter(|screen| screen.in_rail).count() + 2));
+    assert_eq!(
+        files.len(),
+        2 * (SCREENS.iter().filter(|screen| screen.in_rail).count() + 2)
+    );
     let light = files.iter().find(|file| file.ends_with("data-light.png")).unwrap();
     let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(light).unwrap()))
         .read_info()

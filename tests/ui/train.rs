@@ -12,7 +12,13 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 
 #[test]
 fn without_labels_the_screen_says_what_is_missing_and_no_key_trains() {
-    let mut desk = project(TaskKind::SingleLabel, &["warm", "cold"], "a text,,\nanother text,,\n", SIZE, Theme::Dark);
+    let mut desk = project(
+        TaskKind::SingleLabel,
+        &["warm", "cold"],
+        "a text,,\nanother text,,\n",
+        SIZE,
+        Theme::Dark,
+    );
     desk.go(train::ID);
     desk.key(Key::T, "t");
     desk.settle();
@@ -31,7 +37,10 @@ fn a_key_trains_and_another_evaluates() {
     desk.settle();
     let state = &desk.app().project().unwrap().state;
     assert_eq!(state.runs.len(), 1);
-    assert_eq!((state.runs[0].method.as_str(), state.runs[0].status), ("probe", RunStatus::Done));
+    assert_eq!(
+        (state.runs[0].method.as_str(), state.runs[0].status),
+        ("probe", RunStatus::Done)
+    );
     desk.harness.get_by_label_contains("probe-1, 4 labels");
     desk.key(Key::E, "e");
     desk.settle();

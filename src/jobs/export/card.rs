@@ -7,7 +7,9 @@ use crate::core::{Run, TaskKind};
 
 /// Markdown with the front matter model hubs read.
 pub(super) fn model_card(run: &Run) -> String {
-    let mut card = String::from("---\nlibrary_name: sentence-transformers\npipeline_tag: text-classification\ntags:\n- handful\n---\n");
+    let mut card = String::from(
+        "---\nlibrary_name: sentence-transformers\npipeline_tag: text-classification\ntags:\n- handful\n---\n",
+    );
     let _ = writeln!(card, "# {}\n", run.name);
     let _ = writeln!(
         card,
@@ -53,10 +55,18 @@ fn write_training(card: &mut String, run: &Run) {
         run.n_train,
         run.train_secs,
         run.seed,
-        run.options.iter().map(|(id, value)| format!("`{id}={value}`")).collect::<Vec<_>>().join(", ")
+        run.options
+            .iter()
+            .map(|(id, value)| format!("`{id}={value}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     let Some(kind) = run.scored_on else { return };
-    let _ = writeln!(card, "## Metrics\n\nOn the {} scores.\n\n| metric | value |\n|---|---|", kind.name());
+    let _ = writeln!(
+        card,
+        "## Metrics\n\nOn the {} scores.\n\n| metric | value |\n|---|---|",
+        kind.name()
+    );
     for (name, value) in &run.metrics {
         let _ = writeln!(card, "| {name} | {value:.4} |");
     }

@@ -140,7 +140,9 @@ impl Bench {
 
     /// Embeds the next chunk of the pile, and refreshes what is shown now and then.
     fn embed_some(&mut self) -> anyhow::Result<()> {
-        let Some((encoder, cache)) = &mut self.ready else { return Ok(()) };
+        let Some((encoder, cache)) = &mut self.ready else {
+            return Ok(());
+        };
         let before = cache.ids().len();
         let mut chunk = Vec::with_capacity(CHUNK);
         while chunk.len() < CHUNK && self.next_text < self.texts.len() {
@@ -158,7 +160,10 @@ impl Bench {
         }
         if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
             self.refreshed = Instant::now();
-            (self.report)(SuggesterEvent::Embedded { done: self.next_text, total: self.texts.len() });
+            (self.report)(SuggesterEvent::Embedded {
+                done: self.next_text,
+                total: self.texts.len(),
+            });
             self.refit_due = self.labelled.is_some();
             self.zero_shot_due = self.zero_shot.is_some();
         }
@@ -166,9 +171,12 @@ impl Bench {
     }
 
     fn refit(&mut self) -> anyhow::Result<()> {
-        let (Some((encoder, cache)), Some(labelled)) = (&mut self.ready, &self.labelled) else { return Ok(()) };
+        let (Some((encoder, cache)), Some(labelled)) = (&mut self.ready, &self.labelled) else {
+            return Ok(());
+        };
         let started = Instant::now();
-        let bodies: std::collections::HashMap<TextId, &Arc<str>> = self.texts.iter().map(|(id, body)| (*id, body)).collect();
+        let bodies: std::collections::HashMap<TextId, &Arc<str>> =
+            self.texts.iter().map(|(id, body)| (*id, body)).collect();
         let missing: Vec<(TextId, Arc<str>)> = labelled
             .texts
             .iter()
@@ -177,10 +185,20 @@ impl Bench {
             .collect();
         embed(encoder, cache, &missing)?;
 
-        let known: Vec<&(TextId, Vec<usize>)> = labelled.texts.iter().filter(|(id, _)| cache.row(*id).is_some()).collect();
-        let data = known.iter().flat_map(|(id, _)| cache.row(*id).unwrap_or_default()).copied().collect();
+        let known: Vec<&(TextId, Vec<usize>)> = labelled
+            .texts
+            .iter()
+            .filter(|(id, _)| cache.row(*id).is_some())
+            .collect();
+        let data = known
+            .iter()
+            .flat_map(|(id, _)| cache.row(*id).unwrap_or_default())
+            .copied()
+            .collect();
         let targets = match labelled.task {
-            TaskKind::SingleLabel => Targets::Single(known.iter().filter_map(|(_, labels)| labels.first().copied()).collect()),
+            TaskKind::SingleLabel => {
+                Targets::Single(known.iter().filter_map(|(_, labels)| labels.first().copied()).collect())
+            }
             TaskKind::MultiLabel => Targets::Multi(known.iter().map(|(_, labels)| labels.clone()).collect()),
         };
         let n_labels = labelled.labels.len();
@@ -191,20 +209,31 @@ impl Bench {
                 return Ok(());
             }
         };
-        let scores = head.predict_proba(&Embeddings { dim: cache.dim(), data: cache.data().to_vec() })?;
+        let scores = head.predict_proba(&Embeddings {
+            dim: cache.dim(),
+            data: cache.data().to_vec(),
+        })?;
         (self.report)(SuggesterEvent::Suggested(Arc::new(Suggestions {
             n_train: known.len(),
             took_secs: started.elapsed().as_secs_f64(),
             at: Instant::now(),
-            rows: queue::Suggestions { labels: labelled.labels.clone(), scores: cache.ids().iter().copied().zip(scores).collect() },
+            rows: queue::Suggestions {
+                labels: labelled.labels.clone(),
+                scores: cache.ids().iter().copied().zip(scores).collect(),
+            },
         })));
         Ok(())
     }
 
     fn score_zero_shot(&mut self) -> anyhow::Result<()> {
-        let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else { return Ok(()) };
+        let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else {
+            return Ok(());
+        };
         let labels: Vec<&str> = request.labels.iter().map(String::as_str).collect();
-        let texts = Embeddings { dim: cache.dim(), data: cache.data().to_vec() };
+        let texts = Embeddings {
+            dim: cache.dim(),
+            data: cache.data().to_vec(),
+        };
         match zero_shot::similarity(encoder, &texts, &labels, &request.template, request.multi) {
             Ok(scores) => (self.report)(SuggesterEvent::ZeroShot(Arc::new(ZeroShotScores {
                 request: request.clone(),

@@ -29,7 +29,11 @@ pub struct ThresholdHistogram<'a> {
 impl ThresholdHistogram<'_> {
     /// Shows it. `changed` while the line moves; `drag_stopped` or a key when a move is complete.
     pub fn show(self, ui: &mut Ui, threshold: &mut f64) -> Response {
-        let sense = if self.read_only { Sense::hover() } else { Sense::click_and_drag() };
+        let sense = if self.read_only {
+            Sense::hover()
+        } else {
+            Sense::click_and_drag()
+        };
         let (rect, mut response) = ui.allocate_exact_size(self.size, sense);
         let bars = Rect::from_min_max(
             rect.min + egui::vec2(7.0, 0.0),

@@ -42,8 +42,14 @@ impl Cell {
         let name = |label| figures.look(desk, label).name;
         match self {
             Cell::Pair { truth, decided: None } => format!("{} without a label", name(truth)),
-            Cell::Pair { truth, decided: Some(decided) } if truth == decided => format!("{} rightly found", name(truth)),
-            Cell::Pair { truth, decided: Some(decided) } => format!("{} taken for {}", name(truth), name(decided)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } if truth == decided => format!("{} rightly found", name(truth)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } => format!("{} taken for {}", name(truth), name(decided)),
             Cell::Outcome { label, outcome } => match outcome {
                 Outcome::TruePositive => format!("{} rightly found", name(label)),
                 Outcome::FalsePositive => format!("taken for {}", name(label)),
@@ -56,8 +62,14 @@ impl Cell {
     fn rows(self, figures: &Figures) -> Vec<usize> {
         let (truth, decided) = (&figures.evaluation.truth, &figures.decided);
         match self {
-            Cell::Pair { truth: row, decided: Some(column) } => rows_decided(truth, decided, row, column),
-            Cell::Pair { truth: row, decided: None } => (0..truth.len())
+            Cell::Pair {
+                truth: row,
+                decided: Some(column),
+            } => rows_decided(truth, decided, row, column),
+            Cell::Pair {
+                truth: row,
+                decided: None,
+            } => (0..truth.len())
                 .filter(|at| {
                     truth.get(*at).is_some_and(|labels| *labels == [row]) && decided.get(*at).is_some_and(Vec::is_empty)
                 })
@@ -71,7 +83,9 @@ impl Cell {
         let scores = evaluation.scores(row);
         let of = |label: usize| scores.get(label).copied().unwrap_or(f32::NAN);
         match self {
-            Cell::Pair { decided: Some(decided), .. } => of(decided),
+            Cell::Pair {
+                decided: Some(decided), ..
+            } => of(decided),
             Cell::Pair { decided: None, .. } => scores.iter().copied().fold(f32::NAN, f32::max),
             Cell::Outcome { label, .. } => of(label),
         }
@@ -91,11 +105,22 @@ impl Cell {
     /// The labels a text would have if the model were right; `None` where it is right, or gives no label to take over.
     fn corrected(self, evaluation: &Evaluation, text: &Text) -> Option<Vec<LabelId>> {
         let id = |label: usize| evaluation.labels.get(label).copied();
-        let now = || text.annotation.as_ref().map(|annotation| annotation.labels.clone()).unwrap_or_default();
+        let now = || {
+            text.annotation
+                .as_ref()
+                .map(|annotation| annotation.labels.clone())
+                .unwrap_or_default()
+        };
         match self {
-            Cell::Pair { truth, decided: Some(decided) } if truth != decided => Some(vec![id(decided)?]),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } if truth != decided => Some(vec![id(decided)?]),
             Cell::Pair { .. } => None,
-            Cell::Outcome { label, outcome: Outcome::FalsePositive } => {
+            Cell::Outcome {
+                label,
+                outcome: Outcome::FalsePositive,
+            } => {
                 let (label, mut labels) = (id(label)?, now());
                 if !labels.contains(&label) {
                     labels.push(label);
@@ -103,7 +128,10 @@ impl Cell {
                 }
                 Some(labels)
             }
-            Cell::Outcome { label, outcome: Outcome::FalseNegative } => {
+            Cell::Outcome {
+                label,
+                outcome: Outcome::FalseNegative,
+            } => {
                 let label = id(label)?;
                 Some(now().into_iter().filter(|known| *known != label).collect())
             }
@@ -174,20 +202,37 @@ pub(super) fn settle(memory: &mut Memory, figures: &Figures) {
         }
         Cell::Outcome { label, .. } => figures.evaluation.report.confusion.is_none() && label < figures.n_labels(),
     };
-    let cell = memory.cell.filter(fits).or_else(|| mistakes(figures).first().map(|(cell, _)| *cell));
+    let cell = memory
+        .cell
+        .filter(fits)
+        .or_else(|| mistakes(figures).first().map(|(cell, _)| *cell));
     let cell = cell.unwrap_or(match figures.evaluation.report.confusion {
-        Some(_) => Cell::Pair { truth: 0, decided: Some(0) },
-        None => Cell::Outcome { label: 0, outcome: Outcome::TruePositive },
+        Some(_) => Cell::Pair {
+            truth: 0,
+            decided: Some(0),
+        },
+        None => Cell::Outcome {
+            label: 0,
+            outcome: Outcome::TruePositive,
+        },
     });
     memory.cell = Some(cell);
     let evaluation = &figures.evaluation;
-    if memory.list.as_ref().is_some_and(|list| list.cell == cell && Arc::ptr_eq(&list.of, evaluation)) {
+    if memory
+        .list
+        .as_ref()
+        .is_some_and(|list| list.cell == cell && Arc::ptr_eq(&list.of, evaluation))
+    {
         return;
     }
     let mut rows = cell.rows(figures);
     rows.sort_by(|a, b| {
         let (a, b) = (cell.score(evaluation, *a), cell.score(evaluation, *b));
-        if cell.says_no() { a.total_cmp(&b) } else { b.total_cmp(&a) }
+        if cell.says_no() {
+            a.total_cmp(&b)
+        } else {
+            b.total_cmp(&a)
+        }
     });
     let ids = || rows.iter().filter_map(|row| evaluation.ids.get(*row));
     if memory.selected.is_none_or(|id| !ids().any(|known| *known == id)) {
@@ -228,7 +273,10 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures
 /// Selects the text so many places further.
 fn walk(desk: &mut Desk, figures: &Figures, step: i64) {
     let Some((_, rows)) = listed(desk) else { return };
-    let ids: Vec<TextId> = rows.iter().filter_map(|row| figures.evaluation.ids.get(*row).copied()).collect();
+    let ids: Vec<TextId> = rows
+        .iter()
+        .filter_map(|row| figures.evaluation.ids.get(*row).copied())
+        .collect();
     let cells = &mut desk.memory.evaluate.cells;
     let at = ids.iter().position(|id| Some(*id) == cells.selected).unwrap_or(0);
     let next = (at as i64 + step).clamp(0, ids.len().saturating_sub(1) as i64) as usize;
@@ -245,10 +293,24 @@ fn keep(desk: &mut Desk, figures: &Figures) {
 /// Takes the model's answer over as the label of the selected text.
 fn change(desk: &mut Desk, project: &Project, figures: &Figures) {
     let Some((cell, _)) = listed(desk) else { return };
-    let Some(text) = desk.memory.evaluate.cells.selected.and_then(|id| project.state.text(id)) else { return };
-    let Some(labels) = cell.corrected(&figures.evaluation, text) else { return };
+    let Some(text) = desk
+        .memory
+        .evaluate
+        .cells
+        .selected
+        .and_then(|id| project.state.text(id))
+    else {
+        return;
+    };
+    let Some(labels) = cell.corrected(&figures.evaluation, text) else {
+        return;
+    };
     let id = text.id;
-    if text.annotation.as_ref().is_some_and(|annotation| annotation.labels == labels) {
+    if text
+        .annotation
+        .as_ref()
+        .is_some_and(|annotation| annotation.labels == labels)
+    {
         walk(desk, figures, 1);
         return;
     }
@@ -262,7 +324,13 @@ fn change(desk: &mut Desk, project: &Project, figures: &Figures) {
 }
 
 fn flag(desk: &mut Desk, project: &Project) {
-    if let Some(text) = desk.memory.evaluate.cells.selected.and_then(|id| project.state.text(id)) {
+    if let Some(text) = desk
+        .memory
+        .evaluate
+        .cells
+        .selected
+        .and_then(|id| project.state.text(id))
+    {
         desk.edit(text_edits::set_flag(&project.state, &[text.id], !text.flagged));
     }
 }
@@ -279,7 +347,12 @@ pub(super) fn texts_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
         ui.add_space(6.0);
         if rows.is_empty() {
             egui::Frame::new().inner_margin(14).show(ui, |ui| {
-                wrapped(ui, "No text is here.", font(size::BASE, Weight::Regular), theme::of(ui).text2);
+                wrapped(
+                    ui,
+                    "No text is here.",
+                    font(size::BASE, Weight::Regular),
+                    theme::of(ui).text2,
+                );
             });
             return;
         }
@@ -291,7 +364,9 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
     let evaluation = &figures.evaluation;
     let width = ui.available_width();
     let selected = desk.memory.evaluate.cells.selected;
-    let at = rows.iter().position(|row| evaluation.ids.get(*row).copied() == selected);
+    let at = rows
+        .iter()
+        .position(|row| evaluation.ids.get(*row).copied() == selected);
     let body = at
         .and_then(|at| evaluation.ids.get(*rows.get(at)?))
         .and_then(|id| project.state.text(*id))
@@ -305,31 +380,47 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
     let extra = tall - ROW;
     let top_of = |index: usize| index as f32 * ROW + if at.is_some_and(|at| index > at) { extra } else { 0.0 };
     let reveal = std::mem::take(&mut desk.memory.evaluate.cells.reveal);
-    ScrollArea::vertical().id_salt("texts").auto_shrink(false).show_viewport(ui, |ui, view| {
-        let origin = ui.max_rect().min;
-        ui.set_min_size(vec2(width, top_of(rows.len())));
-        let first = ((view.min.y - extra) / ROW).floor().max(0.0) as usize;
-        for (index, &row) in rows.iter().enumerate().skip(first) {
-            if top_of(index) > view.max.y {
-                break;
+    ScrollArea::vertical()
+        .id_salt("texts")
+        .auto_shrink(false)
+        .show_viewport(ui, |ui, view| {
+            let origin = ui.max_rect().min;
+            ui.set_min_size(vec2(width, top_of(rows.len())));
+            let first = ((view.min.y - extra) / ROW).floor().max(0.0) as usize;
+            for (index, &row) in rows.iter().enumerate().skip(first) {
+                if top_of(index) > view.max.y {
+                    break;
+                }
+                let height = if Some(index) == at { tall } else { ROW };
+                let rect = Rect::from_min_size(origin + vec2(0.0, top_of(index)), vec2(width, height));
+                let Some(text) = evaluation.ids.get(row).and_then(|id| project.state.text(*id)) else {
+                    continue;
+                };
+                let score = cell.score(evaluation, row);
+                if row_ui(
+                    ui,
+                    rect,
+                    desk,
+                    text,
+                    score,
+                    changed(evaluation, row, text),
+                    Some(index) == at,
+                )
+                .clicked()
+                {
+                    desk.memory.evaluate.cells.select(Some(text.id));
+                }
+                if let Some(body) = body.as_ref().filter(|_| Some(index) == at) {
+                    ui.painter()
+                        .galley(rect.min + vec2(16.0, 10.0), body.clone(), theme::of(ui).text);
+                    actions_ui(ui, rect, desk, project, figures, cell, text);
+                }
             }
-            let height = if Some(index) == at { tall } else { ROW };
-            let rect = Rect::from_min_size(origin + vec2(0.0, top_of(index)), vec2(width, height));
-            let Some(text) = evaluation.ids.get(row).and_then(|id| project.state.text(*id)) else { continue };
-            let score = cell.score(evaluation, row);
-            if row_ui(ui, rect, desk, text, score, changed(evaluation, row, text), Some(index) == at).clicked() {
-                desk.memory.evaluate.cells.select(Some(text.id));
+            if let Some(at) = at.filter(|_| reveal) {
+                let rect = Rect::from_min_size(origin + vec2(0.0, top_of(at)), vec2(width, tall));
+                ui.scroll_to_rect(rect, None);
             }
-            if let Some(body) = body.as_ref().filter(|_| Some(index) == at) {
-                ui.painter().galley(rect.min + vec2(16.0, 10.0), body.clone(), theme::of(ui).text);
-                actions_ui(ui, rect, desk, project, figures, cell, text);
-            }
-        }
-        if let Some(at) = at.filter(|_| reveal) {
-            let rect = Rect::from_min_size(origin + vec2(0.0, top_of(at)), vec2(width, tall));
-            ui.scroll_to_rect(rect, None);
-        }
-    });
+        });
 }
 
 /// Whether the text has other labels than when it was evaluated.
@@ -338,7 +429,11 @@ fn changed(evaluation: &Evaluation, row: usize, text: &Text) -> bool {
     let mut before: Vec<LabelId> = before.filter_map(|at| evaluation.labels.get(*at).copied()).collect();
     before.sort_unstable();
     let known = |label: &&LabelId| evaluation.labels.contains(label);
-    let now = text.annotation.iter().flat_map(|annotation| &annotation.labels).filter(known);
+    let now = text
+        .annotation
+        .iter()
+        .flat_map(|annotation| &annotation.labels)
+        .filter(known);
     !now.eq(before.iter())
 }
 
@@ -360,7 +455,8 @@ fn row_ui(
     } else if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, 0, tokens.raised);
     }
-    ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
+    ui.painter()
+        .hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
     let y = rect.top() + ROW / 2.0;
     let regular = font(size::BASE, Weight::Regular);
     let figure = galley(ui, prob(Some(f64::from(score))), regular.clone(), tokens.text2);
@@ -386,7 +482,10 @@ fn row_ui(
 
 fn actions_ui(ui: &mut Ui, row: Rect, desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell, text: &Text) {
     let (keep_it, change_it) = cell.verbs(desk, figures);
-    let line = Rect::from_min_max(pos2(row.left() + 16.0, row.bottom() - ACTIONS), row.max - vec2(12.0, 8.0));
+    let line = Rect::from_min_max(
+        pos2(row.left() + 16.0, row.bottom() - ACTIONS),
+        row.max - vec2(12.0, 8.0),
+    );
     in_rect(ui, "actions", line.expand(2.0), |ui| {
         ui.add_space(2.0);
         ui.horizontal(|ui| {

@@ -55,33 +55,40 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 28.0;
         let wanted = ["accuracy", "subset_accuracy", "macro_f1", "constant_guess_accuracy"];
-        let known = METRICS.iter().filter(|metric| metric.task.is_none_or(|task| task == report.task));
+        let known = METRICS
+            .iter()
+            .filter(|metric| metric.task.is_none_or(|task| task == report.task));
         for metric in known.filter(|metric| wanted.contains(&metric.id)) {
             overview::metric_ui(ui, report, metric);
         }
     });
     ui.add_space(10.0);
     let mistakes = mistakes(figures);
-    let Some(most) = mistakes.first().map(|(_, n)| *n) else { return };
+    let Some(most) = mistakes.first().map(|(_, n)| *n) else {
+        return;
+    };
     card_head(ui, "Most confused", "");
     ui.add_space(2.0);
-    ScrollArea::vertical().id_salt("most confused").auto_shrink(false).show(ui, |ui| {
-        for (cell, n) in &mistakes {
-            let name = cell.title(desk, figures);
-            let row = BarRow {
-                name: &name,
-                name_width: (ui.available_width() * 0.42).round(),
-                share: *n as f32 / most.max(1) as f32,
-                color: theme::of(ui).wrong,
-                figure: &thousands(*n),
-                figure_width: 34.0,
-                height: 26.0,
-            };
-            if bar_row(ui, &row).clicked() {
-                desk.memory.evaluate.cells.choose(*cell);
+    ScrollArea::vertical()
+        .id_salt("most confused")
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            for (cell, n) in &mistakes {
+                let name = cell.title(desk, figures);
+                let row = BarRow {
+                    name: &name,
+                    name_width: (ui.available_width() * 0.42).round(),
+                    share: *n as f32 / most.max(1) as f32,
+                    color: theme::of(ui).wrong,
+                    figure: &thousands(*n),
+                    figure_width: 34.0,
+                    height: 26.0,
+                };
+                if bar_row(ui, &row).clicked() {
+                    desk.memory.evaluate.cells.choose(*cell);
+                }
             }
-        }
-    });
+        });
 }
 
 /// The cells with the most wrong decisions, and how many each has.
@@ -100,8 +107,11 @@ pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
             .collect();
     }
     let of = |(label, counts): (usize, crate::core::metrics::Counts)| {
-        [(Outcome::FalsePositive, counts.fp), (Outcome::FalseNegative, counts.fn_)]
-            .map(|(outcome, n)| (Cell::Outcome { label, outcome }, n))
+        [
+            (Outcome::FalsePositive, counts.fp),
+            (Outcome::FalseNegative, counts.fn_),
+        ]
+        .map(|(outcome, n)| (Cell::Outcome { label, outcome }, n))
     };
     let counts = report.labels.iter().map(|label| label.counts).enumerate();
     let mut all: Vec<(Cell, usize)> = counts.flat_map(of).filter(|(_, n)| *n > 0).collect();
@@ -112,5 +122,9 @@ pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
 
 /// Equal columns right of the names of labels.
 pub(super) fn cell_columns(row: Rect, names: f32, n: usize) -> Vec<Rect> {
-    columns(Rect::from_min_max(row.min + vec2(names, 2.0), row.max - vec2(0.0, 2.0)), n, 4.0)
+    columns(
+        Rect::from_min_max(row.min + vec2(names, 2.0), row.max - vec2(0.0, 2.0)),
+        n,
+        4.0,
+    )
 }

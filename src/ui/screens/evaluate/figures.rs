@@ -69,7 +69,12 @@ impl Figures {
     /// The histogram of a label's scores.
     pub fn histogram(&self, label: usize) -> Option<&Histogram> {
         let curve = self.evaluation.curves.get(label)?;
-        Some(self.by_label.get(label)?.histogram.get_or_init(|| curve.histogram(N_BINS)))
+        Some(
+            self.by_label
+                .get(label)?
+                .histogram
+                .get_or_init(|| curve.histogram(N_BINS)),
+        )
     }
 
     /// (recall, precision) of a label.
@@ -85,7 +90,12 @@ impl Figures {
 
     /// The band of a label's best threshold if it is known already.
     pub fn known_band(&self, label: usize, objective: Objective) -> Option<Option<Band>> {
-        self.by_label.get(label)?.bands.borrow().get(&objective.to_string()).copied()
+        self.by_label
+            .get(label)?
+            .bands
+            .borrow()
+            .get(&objective.to_string())
+            .copied()
     }
 
     /// Works the band of a label's best threshold out. `None` inside where it cannot be said or would take too long.

@@ -47,16 +47,27 @@ struct Grid {
 }
 
 pub(super) fn matrix_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures) {
-    let Some(confusion) = &figures.evaluation.report.confusion else { return };
+    let Some(confusion) = &figures.evaluation.report.confusion else {
+        return;
+    };
     head_ui(ui, rect, desk);
     let n_labels = confusion.n_labels();
     let abstained = confusion.undecided().iter().any(|n| *n > 0);
     let n_columns = n_labels + usize::from(abstained);
     let widest = (0..n_labels.min(200)).map(|at| {
-        let name = galley(ui, figures.look(desk, at).name, font(12.5, Weight::Regular), egui::Color32::WHITE);
+        let name = galley(
+            ui,
+            figures.look(desk, at).name,
+            font(12.5, Weight::Regular),
+            egui::Color32::WHITE,
+        );
         name.size().x
     });
-    let names = widest.fold(40.0_f32, f32::max).min((rect.width() * 0.28).min(130.0)).ceil() + 10.0;
+    let names = widest
+        .fold(40.0_f32, f32::max)
+        .min((rect.width() * 0.28).min(130.0))
+        .ceil()
+        + 10.0;
     let room = vec2(rect.width() - names, rect.height() - space::CONTROL_SMALL - 4.0);
     let width = fit(room.x, n_columns, CELL.0.x, CELL.1.x);
     let heads = if width < LEVEL_NAMES { UPRIGHT } else { 26.0 };
@@ -79,7 +90,12 @@ fn fit(room: f32, n: usize, least: f32, most: f32) -> f32 {
 fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk) {
     let tokens = theme::of(ui);
     let line = Rect::from_min_size(rect.min, vec2(rect.width(), space::CONTROL_SMALL));
-    let text = galley(ui, "True label by row, predicted by column", font(size::SMALL, Weight::SemiBold), tokens.text2);
+    let text = galley(
+        ui,
+        "True label by row, predicted by column",
+        font(size::SMALL, Weight::SemiBold),
+        tokens.text2,
+    );
     let choices = 232.0;
     if text.size().x + choices < rect.width() {
         paint_left(ui.painter(), line.left_center(), text);
@@ -122,7 +138,15 @@ fn in_view(view: egui::Rangef, pitch: f32, n: usize) -> Range<usize> {
     first.min(n)..end.min(n)
 }
 
-fn cell_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, confusion: &Confusion, truth: usize, column: usize) {
+fn cell_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    desk: &mut Desk,
+    figures: &Figures,
+    confusion: &Confusion,
+    truth: usize,
+    column: usize,
+) {
     let decided = (column < confusion.n_labels()).then_some(column);
     let cell = Cell::Pair { truth, decided };
     let n = match decided {
@@ -173,11 +197,20 @@ fn names_ui(ui: &Ui, rect: Rect, grid: &Grid, offset: Vec2, desk: &Desk, figures
     let left = Rect::from_min_max(pos2(rect.left(), grid.body.top()), grid.body.left_bottom());
     let rows = ui.painter().with_clip_rect(left.intersect(ui.clip_rect()));
     for at in in_view(view(offset.y, grid.body.height()), pitch.y, grid.n_rows) {
-        let name = galley_cut(ui, figures.look(desk, at).name, face.clone(), tokens.text, left.width() - 10.0);
+        let name = galley_cut(
+            ui,
+            figures.look(desk, at).name,
+            face.clone(),
+            tokens.text,
+            left.width() - 10.0,
+        );
         let y = origin.y + at as f32 * pitch.y + grid.cell.y / 2.0;
         paint_right(&rows, pos2(left.right() - 8.0, y), name);
     }
-    let above = Rect::from_min_max(pos2(grid.body.left(), rect.top() + space::CONTROL_SMALL), grid.body.right_top());
+    let above = Rect::from_min_max(
+        pos2(grid.body.left(), rect.top() + space::CONTROL_SMALL),
+        grid.body.right_top(),
+    );
     let heads = ui.painter().with_clip_rect(above.intersect(ui.clip_rect()));
     for at in in_view(view(offset.x, grid.body.width()), pitch.x, grid.n_columns) {
         let x = origin.x + at as f32 * pitch.x + grid.cell.x / 2.0;

@@ -112,7 +112,9 @@ impl Memory {
 
 fn on_keys(ctx: &Context, desk: &mut Desk) {
     let Some(project) = desk.project() else { return };
-    let Some(figures) = desk.memory.evaluate.figures.clone() else { return };
+    let Some(figures) = desk.memory.evaluate.figures.clone() else {
+        return;
+    };
     if desk.memory.evaluate.project != project.store.path() {
         return;
     }
@@ -175,8 +177,16 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
 
 fn nothing_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let (title, text, button) = match &project.training {
-        Some(_) => ("No finished run yet", "A run is being trained. Its figures appear here when it ends.", "Watch it"),
-        None => ("No finished run yet", "Train a model; how good it is then stands here.", "Train"),
+        Some(_) => (
+            "No finished run yet",
+            "A run is being trained. Its figures appear here when it ends.",
+            "Watch it",
+        ),
+        None => (
+            "No finished run yet",
+            "Train a model; how good it is then stands here.",
+            "Train",
+        ),
     };
     if empty_state(ui, icons::EVALUATE, title, text, button) {
         desk.act(Act::Go(super::train::ID));
@@ -201,7 +211,10 @@ fn top_ui(
     kinds: &[ScoreKind],
 ) {
     let titles: Vec<&str> = Tab::ALL.iter().map(|tab| tab.title()).collect();
-    let now = Tab::ALL.iter().position(|tab| *tab == desk.memory.evaluate.tab).unwrap_or(0);
+    let now = Tab::ALL
+        .iter()
+        .position(|tab| *tab == desk.memory.evaluate.tab)
+        .unwrap_or(0);
     in_rect(ui, "tabs", rect.expand(2.0), |ui| {
         ui.add_space(2.0);
         ui.horizontal(|ui| {
@@ -225,7 +238,10 @@ fn top_ui(
             }
             let runs: Vec<&Run> = shown::finished(project).collect();
             let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-            if let Some(run) = Dropdown::new("Run", &run.name).choose(ui, &names).and_then(|at| runs.get(at)) {
+            if let Some(run) = Dropdown::new("Run", &run.name)
+                .choose(ui, &names)
+                .and_then(|at| runs.get(at))
+            {
                 desk.memory.evaluate.run = Some(run.id);
             }
         });

@@ -33,23 +33,38 @@ pub(super) fn outcomes_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Fi
     let tokens = theme::of(ui);
     for (cell, (_, title, short)) in cell_columns(head, names, OUTCOMES.len()).into_iter().zip(OUTCOMES) {
         let (large, small) = (font(size::SMALL, Weight::Medium), font(size::TINY, Weight::Regular));
-        paint_middle(ui.painter(), cell.center() - vec2(0.0, 8.0), galley(ui, title, large, tokens.text));
-        paint_middle(ui.painter(), cell.center() + vec2(0.0, 8.0), galley(ui, short, small, tokens.text3));
+        paint_middle(
+            ui.painter(),
+            cell.center() - vec2(0.0, 8.0),
+            galley(ui, title, large, tokens.text),
+        );
+        paint_middle(
+            ui.painter(),
+            cell.center() + vec2(0.0, 8.0),
+            galley(ui, short, small, tokens.text3),
+        );
     }
     let mut inner = ui.new_child(UiBuilder::new().id_salt("rows").max_rect(body));
     inner.spacing_mut().item_spacing = egui::Vec2::ZERO;
-    ScrollArea::vertical().id_salt("labels").auto_shrink(false).show_rows(&mut inner, ROW, figures.n_labels(), |ui, visible| {
-        let (left, mut top) = (ui.max_rect().left(), ui.max_rect().top());
-        for label in visible {
-            let row = Rect::from_min_size(pos2(left, top), vec2(area.width(), ROW));
-            label_ui(ui, row, names, desk, figures, label);
-            top += ROW;
-        }
-    });
+    ScrollArea::vertical().id_salt("labels").auto_shrink(false).show_rows(
+        &mut inner,
+        ROW,
+        figures.n_labels(),
+        |ui, visible| {
+            let (left, mut top) = (ui.max_rect().left(), ui.max_rect().top());
+            for label in visible {
+                let row = Rect::from_min_size(pos2(left, top), vec2(area.width(), ROW));
+                label_ui(ui, row, names, desk, figures, label);
+                top += ROW;
+            }
+        },
+    );
 }
 
 fn label_ui(ui: &mut Ui, row: Rect, names: f32, desk: &mut Desk, figures: &Figures, label: usize) {
-    let Some(report) = figures.evaluation.report.labels.get(label) else { return };
+    let Some(report) = figures.evaluation.report.labels.get(label) else {
+        return;
+    };
     let (name, color) = figures.look(desk, label).owned();
     let chip = Chip::new(&name, color).small().shown().max_width(names - 10.0);
     let at = Rect::from_min_size(pos2(row.left(), row.center().y - 10.0), chip.size(ui));
@@ -63,7 +78,11 @@ fn label_ui(ui: &mut Ui, row: Rect, names: f32, desk: &mut Desk, figures: &Figur
         let shown = HeatCell {
             name: &format!("{name} {title}: {n}"),
             figure: &thousands(n),
-            remark: &if of == 0 { String::new() } else { format!("{:.1} %", 100.0 * part) },
+            remark: &if of == 0 {
+                String::new()
+            } else {
+                format!("{:.1} %", 100.0 * part)
+            },
             heat: match (wrong, outcome) {
                 (true, _) => (part * 2.5).min(1.0),
                 (false, Outcome::TrueNegative) => 0.04,

@@ -47,7 +47,12 @@ pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, f
         ui.spacing_mut().item_spacing.y = 4.0;
         let tokens = theme::of(ui);
         let small = font(size::SMALL, Weight::Regular);
-        wrapped(ui, measured(run, figures.evaluation.kind, report.n_texts), small.clone(), tokens.text2);
+        wrapped(
+            ui,
+            measured(run, figures.evaluation.kind, report.n_texts),
+            small.clone(),
+            tokens.text2,
+        );
         for remark in &remarks {
             wrapped(ui, sentence(remark), small.clone(), tokens.warning);
         }
@@ -63,7 +68,10 @@ pub(super) fn headline_ui(ui: &mut Ui, report: &Report) {
     };
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
-        for metric in wanted.iter().filter_map(|id| METRICS.iter().find(|metric| metric.id == *id)) {
+        for metric in wanted
+            .iter()
+            .filter_map(|id| METRICS.iter().find(|metric| metric.id == *id))
+        {
             metric_ui(ui, report, metric);
         }
     });
@@ -94,19 +102,14 @@ fn half(interval: Interval) -> f64 {
     (interval.high - interval.low) / 2.0
 }
 
-fn sentences_height(
-    ui: &Ui,
-    width: f32,
-    run: &Run,
-    kind: ScoreKind,
-    report: &Report,
-    remarks: &[String],
-) -> f32 {
+fn sentences_height(ui: &Ui, width: f32, run: &Run, kind: ScoreKind, report: &Report, remarks: &[String]) -> f32 {
     let small = font(size::SMALL, Weight::Regular);
     let measured = measured(run, kind, report.n_texts);
     let sentences = std::iter::once(measured.as_str()).chain(remarks.iter().map(String::as_str));
     let high = |text: &str| {
-        let galley = ui.painter().layout(text.to_owned(), small.clone(), Color32::WHITE, width);
+        let galley = ui
+            .painter()
+            .layout(text.to_owned(), small.clone(), Color32::WHITE, width);
         galley.size().y + 5.0
     };
     let stats = if width < 700.0 { 52.0 } else { 0.0 };
@@ -136,7 +139,10 @@ fn measured(run: &Run, kind: ScoreKind, n_texts: usize) -> String {
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+    chars
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + chars.as_str())
+        .unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -160,10 +166,15 @@ fn fields(width: f32) -> (Vec<Field>, Vec<Column<'static>>) {
         (Field::F1, Column::right("F1", Width::Points(figure))),
     ];
     if width >= 640.0 {
-        all.push((Field::AveragePrecision, Column::right("Average precision", Width::Points(140.0))));
+        all.push((
+            Field::AveragePrecision,
+            Column::right("Average precision", Width::Points(140.0)),
+        ));
         all.push((Field::Threshold, Column::right("Threshold", Width::Points(96.0))));
     }
-    all.into_iter().map(|(field, column)| (field, column.sortable())).unzip()
+    all.into_iter()
+        .map(|(field, column)| (field, column.sortable()))
+        .unzip()
 }
 
 fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
@@ -171,7 +182,11 @@ fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     let area = ui.available_rect_before_wrap();
     let (fields, columns) = fields(area.width());
     let order = order(report, desk.memory.evaluate.sorted, &fields);
-    let averages = [("Micro", report.micro), ("Macro", report.macro_), ("Weighted", report.weighted)];
+    let averages = [
+        ("Micro", report.micro),
+        ("Macro", report.macro_),
+        ("Weighted", report.weighted),
+    ];
     let feet = averages.len() as f32 * space::ROW + 1.0;
     let rows = space::ROW * (1.0 + order.len() as f32);
     let height = rows.min((area.height() - feet).max(space::ROW * 2.0));
@@ -202,9 +217,15 @@ fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
 fn sort_by(desk: &mut Desk, column: usize) {
     let sorted = &mut desk.memory.evaluate.sorted;
     *sorted = match *sorted {
-        Some(arrow) if arrow.column == column && arrow.ascending => Some(SortArrow { column, ascending: false }),
+        Some(arrow) if arrow.column == column && arrow.ascending => Some(SortArrow {
+            column,
+            ascending: false,
+        }),
         Some(arrow) if arrow.column == column => None,
-        _ => Some(SortArrow { column, ascending: true }),
+        _ => Some(SortArrow {
+            column,
+            ascending: true,
+        }),
     };
 }
 
@@ -215,7 +236,9 @@ fn order(report: &Report, sorted: Option<SortArrow>, fields: &[Field]) -> Vec<us
     };
     let compare = |a: &usize, b: &usize| match (report.labels.get(*a), report.labels.get(*b)) {
         (Some(a), Some(b)) if field == Field::Label => a.label.cmp(&b.label),
-        (Some(a), Some(b)) => value(a, field).unwrap_or(-1.0).total_cmp(&value(b, field).unwrap_or(-1.0)),
+        (Some(a), Some(b)) => value(a, field)
+            .unwrap_or(-1.0)
+            .total_cmp(&value(b, field).unwrap_or(-1.0)),
         _ => Ordering::Equal,
     };
     order.sort_by(compare);
@@ -238,7 +261,9 @@ fn value(label: &LabelReport, field: Field) -> Option<f64> {
 }
 
 fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures, at: usize, fields: &[Field]) {
-    let Some(label) = figures.evaluation.report.labels.get(at) else { return };
+    let Some(label) = figures.evaluation.report.labels.get(at) else {
+        return;
+    };
     let look = figures.look(desk, at);
     let (name, color) = look.owned();
     let said = format!(
@@ -250,7 +275,10 @@ fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures,
     );
     let path = look.path.to_owned();
     let response = row.begin(ui, &said, false);
-    if response.on_hover_text(format!("{path}. A click shows its threshold.")).clicked() {
+    if response
+        .on_hover_text(format!("{path}. A click shows its threshold."))
+        .clicked()
+    {
         desk.memory.evaluate.tab = Tab::Thresholds;
         desk.memory.evaluate.thresholds.choose(at);
     }
@@ -259,9 +287,18 @@ fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures,
         let cell = row.cell(column);
         match field {
             Field::Label => {
-                Chip::new(&name, color).small().max_width(cell.width()).paint(ui, cell.left_center());
+                Chip::new(&name, color)
+                    .small()
+                    .max_width(cell.width())
+                    .paint(ui, cell.left_center());
             }
-            Field::Texts => row.text(ui, column, &thousands(label.support), regular.clone(), theme::of(ui).text2),
+            Field::Texts => row.text(
+                ui,
+                column,
+                &thousands(label.support),
+                regular.clone(),
+                theme::of(ui).text2,
+            ),
             field => figure_ui(ui, cell, value(label, *field), has_bar(*field, cell), color),
         }
     }

@@ -73,9 +73,17 @@ pub(super) fn kinds(memory: &mut Memory, project: &Project, run: &Run) -> Vec<Sc
 pub(super) fn kind(memory: &Memory, run: &Run, kinds: &[ScoreKind]) -> ScoreKind {
     let tuning = Project::tuning_kind(run);
     if memory.tab == Tab::Thresholds {
-        return if memory.tested && kinds.contains(&ScoreKind::Test) { ScoreKind::Test } else { tuning };
+        return if memory.tested && kinds.contains(&ScoreKind::Test) {
+            ScoreKind::Test
+        } else {
+            tuning
+        };
     }
-    memory.reported.filter(|kind| kinds.contains(kind)).or_else(|| kinds.first().copied()).unwrap_or(tuning)
+    memory
+        .reported
+        .filter(|kind| kinds.contains(kind))
+        .or_else(|| kinds.first().copied())
+        .unwrap_or(tuning)
 }
 
 pub(super) fn choose_kind(memory: &mut Memory, kind: ScoreKind) {
@@ -115,7 +123,10 @@ pub(super) fn scores(desk: &mut Desk, project: &Project, run: &Run, kind: ScoreK
     match project.evaluations.get(&key) {
         Some(evaluation) => {
             let memory = &mut desk.memory.evaluate;
-            let known = memory.figures.as_ref().filter(|known| Arc::ptr_eq(&known.evaluation, evaluation));
+            let known = memory
+                .figures
+                .as_ref()
+                .filter(|known| Arc::ptr_eq(&known.evaluation, evaluation));
             let figures = match known {
                 Some(known) => known.clone(),
                 None => Rc::new(Figures::new(evaluation.clone(), memory.figures.as_deref())),
@@ -125,7 +136,11 @@ pub(super) fn scores(desk: &mut Desk, project: &Project, run: &Run, kind: ScoreK
         }
         None => {
             desk.memory.evaluate.figures = None;
-            if stale || busy { Scores::Waiting } else { Scores::Refused }
+            if stale || busy {
+                Scores::Waiting
+            } else {
+                Scores::Refused
+            }
         }
     }
 }
@@ -138,7 +153,9 @@ fn fingerprint(state: &ProjectState, run: &Run, kind: ScoreKind) -> u64 {
         ScoreKind::Test => text.split == Some(Split::Test),
     };
     let mut hasher = DefaultHasher::new();
-    run.thresholds.iter().for_each(|threshold| threshold.to_bits().hash(&mut hasher));
+    run.thresholds
+        .iter()
+        .for_each(|threshold| threshold.to_bits().hash(&mut hasher));
     for text in state.texts().filter(wanted) {
         if let Some(annotation) = &text.annotation {
             (text.id, &annotation.labels).hash(&mut hasher);

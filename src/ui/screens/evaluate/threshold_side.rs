@@ -22,7 +22,9 @@ pub(super) fn side_ui(
     label: usize,
     threshold: f64,
 ) {
-    let Some(curve) = figures.evaluation.curves.get(label) else { return };
+    let Some(curve) = figures.evaluation.curves.get(label) else {
+        return;
+    };
     let look = figures.look(desk, label);
     let (top, rest) = split_top(rect, 250.0_f32.min(rect.height() * 0.5), space::L);
     let title = format!("{}: precision and recall", look.name);
@@ -44,32 +46,40 @@ pub(super) fn side_ui(
 fn changed_ui(ui: &mut Ui, rect: Rect, project: &Project, figures: &Figures, label: usize, threshold: f64) {
     let evaluation = &figures.evaluation;
     let untuned = default_threshold(evaluation.task);
-    let rows = evaluation.curves.get(label).map_or(&[][..], |curve| curve.changed(untuned, threshold));
+    let rows = evaluation
+        .curves
+        .get(label)
+        .map_or(&[][..], |curve| curve.changed(untuned, threshold));
     let aside = format!("{} since {}", thousands(rows.len()), thresholds::written(untuned));
-    Card::titled("Changed side").aside(aside).flush().show_in(ui, rect, |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        ui.add_space(8.0);
-        if rows.is_empty() {
-            egui::Frame::new().inner_margin(15).show(ui, |ui| {
-                let text = "Move the line: the texts it decides otherwise appear here.";
-                wrapped(ui, text, font(size::SMALL, Weight::Regular), theme::of(ui).text2);
+    Card::titled("Changed side")
+        .aside(aside)
+        .flush()
+        .show_in(ui, rect, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.add_space(8.0);
+            if rows.is_empty() {
+                egui::Frame::new().inner_margin(15).show(ui, |ui| {
+                    let text = "Move the line: the texts it decides otherwise appear here.";
+                    wrapped(ui, text, font(size::SMALL, Weight::Regular), theme::of(ui).text2);
+                });
+                return;
+            }
+            let columns = [Column::left("", Width::Rest(1.0, 60.0))];
+            let mut table = Table::new("changed", &columns, rows.len());
+            table.row_height = 53.0;
+            table.show(ui, |ui, row| {
+                let Some(&at) = rows.get(row.index) else { return };
+                let Some(text) = evaluation.ids.get(at).and_then(|id| project.state.text(*id)) else {
+                    return;
+                };
+                let score = evaluation.scores(at).get(label).copied().unwrap_or(f32::NAN);
+                let is_true = evaluation.truth.get(at).is_some_and(|labels| labels.contains(&label));
+                let right = (f64::from(score) >= threshold) == is_true;
+                changed_row(ui, row.rect, &text.body, right, f64::from(score));
+                let said = format!("{}: {}", if right { "now right" } else { "now wrong" }, text.body);
+                row_response(ui, row.rect, &said, &text.body);
             });
-            return;
-        }
-        let columns = [Column::left("", Width::Rest(1.0, 60.0))];
-        let mut table = Table::new("changed", &columns, rows.len());
-        table.row_height = 53.0;
-        table.show(ui, |ui, row| {
-            let Some(&at) = rows.get(row.index) else { return };
-            let Some(text) = evaluation.ids.get(at).and_then(|id| project.state.text(*id)) else { return };
-            let score = evaluation.scores(at).get(label).copied().unwrap_or(f32::NAN);
-            let is_true = evaluation.truth.get(at).is_some_and(|labels| labels.contains(&label));
-            let right = (f64::from(score) >= threshold) == is_true;
-            changed_row(ui, row.rect, &text.body, right, f64::from(score));
-            let said = format!("{}: {}", if right { "now right" } else { "now wrong" }, text.body);
-            row_response(ui, row.rect, &said, &text.body);
         });
-    });
 }
 
 fn row_response(ui: &Ui, rect: Rect, said: &str, body: &str) {
@@ -80,11 +90,22 @@ fn row_response(ui: &Ui, rect: Rect, said: &str, body: &str) {
 
 fn changed_row(ui: &Ui, rect: Rect, body: &str, right: bool, score: f64) {
     let tokens = theme::of(ui);
-    ui.painter().hline(rect.x_range(), rect.top() + 0.5, egui::Stroke::new(1.0, tokens.line));
+    ui.painter()
+        .hline(rect.x_range(), rect.top() + 0.5, egui::Stroke::new(1.0, tokens.line));
     let left = rect.left() + 16.0;
-    let text = galley_cut(ui, body, font(size::BASE, Weight::Regular), tokens.text, rect.width() - 32.0);
+    let text = galley_cut(
+        ui,
+        body,
+        font(size::BASE, Weight::Regular),
+        tokens.text,
+        rect.width() - 32.0,
+    );
     paint_left(ui.painter(), pos2(left, rect.top() + 18.0), text);
-    let (word, color) = if right { ("now right", tokens.good) } else { ("now wrong", tokens.error) };
+    let (word, color) = if right {
+        ("now right", tokens.good)
+    } else {
+        ("now wrong", tokens.error)
+    };
     let y = rect.top() + 37.0;
     thresholds::triangle(ui, pos2(left + 5.0, y), right);
     let small = font(11.5, Weight::Regular);

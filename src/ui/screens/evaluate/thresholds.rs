@@ -60,14 +60,21 @@ impl Memory {
     }
 
     fn drafted(&self, run: &Run) -> Option<&Draft> {
-        self.draft.as_ref().filter(|draft| draft.run == run.id && draft.thresholds.len() == run.thresholds.len())
+        self.draft
+            .as_ref()
+            .filter(|draft| draft.run == run.id && draft.thresholds.len() == run.thresholds.len())
     }
 
     fn set(&mut self, run: &Run, label: usize, threshold: f64) {
-        let mut thresholds = self.drafted(run).map_or_else(|| run.thresholds.clone(), |draft| draft.thresholds.clone());
+        let mut thresholds = self
+            .drafted(run)
+            .map_or_else(|| run.thresholds.clone(), |draft| draft.thresholds.clone());
         if let Some(known) = thresholds.get_mut(label) {
             *known = threshold.clamp(0.0, 1.0);
-            self.draft = Some(Draft { run: run.id, thresholds });
+            self.draft = Some(Draft {
+                run: run.id,
+                thresholds,
+            });
         }
     }
 }
@@ -78,13 +85,22 @@ fn current<'a>(memory: &'a Memory, run: &'a Run) -> &'a [f64] {
 }
 
 fn threshold(desk: &Desk, run: &Run, label: usize) -> f64 {
-    current(&desk.memory.evaluate.thresholds, run).get(label).copied().unwrap_or(default_threshold(run.task))
+    current(&desk.memory.evaluate.thresholds, run)
+        .get(label)
+        .copied()
+        .unwrap_or(default_threshold(run.task))
 }
 
 /// Makes one edit of what was moved.
 pub(super) fn commit(desk: &mut Desk, project: &Project) {
-    let Some(draft) = desk.memory.evaluate.thresholds.draft.take() else { return };
-    if project.state.run(draft.run).is_some_and(|run| run.thresholds != draft.thresholds) {
+    let Some(draft) = desk.memory.evaluate.thresholds.draft.take() else {
+        return;
+    };
+    if project
+        .state
+        .run(draft.run)
+        .is_some_and(|run| run.thresholds != draft.thresholds)
+    {
         desk.edit(text_edits::set_thresholds(&project.state, draft.run, &draft.thresholds));
     }
 }
@@ -93,7 +109,9 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures
     if !keymap::letters_are_free(ctx) || figures.evaluation.kind == ScoreKind::Test {
         return;
     }
-    let Some(run) = project.state.run(figures.evaluation.run) else { return };
+    let Some(run) = project.state.run(figures.evaluation.run) else {
+        return;
+    };
     if keymap::typed(ctx).contains(&'t') {
         tune(desk, run);
     }
@@ -115,7 +133,10 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures
     if left != right {
         let label = memory.label.min(last);
         let moved = threshold(desk, run, label) + (right - left) * if large { 0.05 } else { 0.01 };
-        desk.memory.evaluate.thresholds.set(run, label, (moved * 100.0).round() / 100.0);
+        desk.memory
+            .evaluate
+            .thresholds
+            .set(run, label, (moved * 100.0).round() / 100.0);
     }
 }
 
@@ -127,7 +148,11 @@ fn tune(desk: &mut Desk, run: &Run) {
 pub(super) fn thresholds_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, run: &Run, figures: &Figures) {
     let read_only = figures.evaluation.kind == ScoreKind::Test;
     let wide = rect.width() > 860.0;
-    let (left, right) = if wide { split_right(rect, 330.0, space::L) } else { (rect, Rect::NOTHING) };
+    let (left, right) = if wide {
+        split_right(rect, 330.0, space::L)
+    } else {
+        (rect, Rect::NOTHING)
+    };
     let memory = &mut desk.memory.evaluate.thresholds;
     memory.label = memory.label.min(figures.n_labels().saturating_sub(1));
     let mut typing = false;
@@ -138,7 +163,9 @@ pub(super) fn thresholds_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &
         let height = notes_height(ui, &notes, rest.width() - 32.0);
         let rows = (figures.n_labels() as f32 * ROW).min(rest.height() - height).max(ROW);
         let (rows, below) = split_top(rest, rows, 0.0);
-        in_rect(ui, "rows", rows, |ui| typing = rows_ui(ui, desk, run, figures, read_only));
+        in_rect(ui, "rows", rows, |ui| {
+            typing = rows_ui(ui, desk, run, figures, read_only)
+        });
         in_rect(ui, "notes", below.shrink2(vec2(16.0, 10.0)), |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
             for (note, warns) in &notes {
@@ -154,9 +181,8 @@ pub(super) fn thresholds_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &
         let label = desk.memory.evaluate.thresholds.label;
         threshold_side::side_ui(ui, right, desk, project, figures, label, threshold(desk, run, label));
     }
-    let held = ui.input(|input| {
-        input.pointer.any_down() || input.key_down(Key::ArrowLeft) || input.key_down(Key::ArrowRight)
-    });
+    let held =
+        ui.input(|input| input.pointer.any_down() || input.key_down(Key::ArrowLeft) || input.key_down(Key::ArrowRight));
     if !held && !typing {
         commit(desk, project);
     }
@@ -164,7 +190,8 @@ pub(super) fn thresholds_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &
 
 fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, figures: &Figures, read_only: bool) {
     let tokens = theme::of(ui);
-    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, tokens.line));
     let mut left_end = rect.left() + 16.0;
     if !read_only {
         let inner = Rect::from_min_max(pos2(left_end, rect.top() + 12.0), rect.max);
@@ -192,7 +219,11 @@ fn choices_ui(ui: &mut Ui, width: f32, desk: &mut Desk, run: &Run) {
     if let Some(at) = Dropdown::new("Tune for", title).choose(ui, &OBJECTIVES.map(|(title, _)| title)) {
         desk.memory.evaluate.thresholds.objective = at;
     }
-    if ui.add(Button::primary("Tune all")).on_hover_text("Chooses the best threshold of every label. T").clicked() {
+    if ui
+        .add(Button::primary("Tune all"))
+        .on_hover_text("Chooses the best threshold of every label. T")
+        .clicked()
+    {
         tune(desk, run);
     }
     let untuned = default_threshold(run.task);
@@ -223,7 +254,11 @@ fn summary_ui(ui: &mut Ui, rect: Rect, desk: &Desk, run: &Run, figures: &Figures
             (Summary::at(figures, &untuned), "against untuned thresholds")
         }
     };
-    let difference = now.macro_f1.zip(before.macro_f1).map(|(now, before)| now - before).filter(|d| d.abs() >= 0.0005);
+    let difference = now
+        .macro_f1
+        .zip(before.macro_f1)
+        .map(|(now, before)| now - before)
+        .filter(|d| d.abs() >= 0.0005);
     let small = font(size::SMALL, Weight::Regular);
     let strong = font(size::SMALL, Weight::SemiBold);
     let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure3);
@@ -274,7 +309,11 @@ fn summary_ui(ui: &mut Ui, rect: Rect, desk: &Desk, run: &Run, figures: &Figures
 pub(super) fn triangle(ui: &Ui, at: egui::Pos2, up: bool) {
     let tokens = theme::of(ui);
     let (color, y) = if up { (tokens.good, -1.0) } else { (tokens.error, 1.0) };
-    let points = vec![at + vec2(0.0, 4.0 * y), at + vec2(4.5, -3.5 * y), at + vec2(-4.5, -3.5 * y)];
+    let points = vec![
+        at + vec2(0.0, 4.0 * y),
+        at + vec2(4.5, -3.5 * y),
+        at + vec2(-4.5, -3.5 * y),
+    ];
     ui.painter().add(Shape::convex_polygon(points, color, Stroke::NONE));
 }
 
@@ -329,7 +368,9 @@ fn row_ui(
     may_work: &mut bool,
 ) -> bool {
     let label = row.index;
-    let Some(curve) = figures.evaluation.curves.get(label) else { return false };
+    let Some(curve) = figures.evaluation.curves.get(label) else {
+        return false;
+    };
     let tokens = theme::of(ui);
     let (name, color) = figures.look(desk, label).owned();
     let positives = match curve.n_positives() {
@@ -359,14 +400,30 @@ fn row_ui(
         pos2(left + names, rect.top() + 6.0),
         pos2(figures_left - field - 10.0, rect.bottom() - 2.0),
     );
-    let moved = histogram_ui(ui, bars, desk, figures, label, &name, read_only, &mut threshold, may_work);
+    let moved = histogram_ui(
+        ui,
+        bars,
+        desk,
+        figures,
+        label,
+        &name,
+        read_only,
+        &mut threshold,
+        may_work,
+    );
     let mut typing = false;
     let mut focused = moved;
     if !read_only {
-        let at = Rect::from_min_size(pos2(figures_left - field - 2.0, rect.center().y - 13.0), vec2(field - 4.0, 26.0));
+        let at = Rect::from_min_size(
+            pos2(figures_left - field - 2.0, rect.center().y - 13.0),
+            vec2(field - 4.0, 26.0),
+        );
         in_rect(ui, "field", at, |ui| {
             let said = format!("{name} threshold, typed");
-            let field = NumberField::new(&said, &mut threshold, 0.0..=1.0).decimals(3).speed(0.002).width(at.width());
+            let field = NumberField::new(&said, &mut threshold, 0.0..=1.0)
+                .decimals(3)
+                .speed(0.002)
+                .width(at.width());
             let response = ui.add(field);
             typing = response.has_focus();
             focused |= response.has_focus() || response.dragged();
@@ -378,7 +435,13 @@ fn row_ui(
     if threshold != before {
         desk.memory.evaluate.thresholds.set(run, label, threshold);
     }
-    prf_ui(ui, Rect::from_min_max(pos2(figures_left, rect.top()), rect.max), step, &name, curve.at(threshold));
+    prf_ui(
+        ui,
+        Rect::from_min_max(pos2(figures_left, rect.top()), rect.max),
+        step,
+        &name,
+        curve.at(threshold),
+    );
     typing
 }
 
@@ -395,7 +458,9 @@ fn histogram_ui(
     threshold: &mut f64,
     may_work: &mut bool,
 ) -> bool {
-    let Some(histogram) = figures.histogram(label) else { return false };
+    let Some(histogram) = figures.histogram(label) else {
+        return false;
+    };
     let (_, objective) = desk.memory.evaluate.thresholds.objective();
     let band = figures.known_band(label, objective);
     if band.is_none() {
@@ -468,7 +533,10 @@ fn notes(desk: &Desk, project: &Project, run: &Run, figures: &Figures) -> Vec<(S
     let objective = desk.memory.evaluate.thresholds.objective().1;
     let banded = (0..figures.n_labels()).any(|label| figures.known_band(label, objective).flatten().is_some());
     if banded {
-        notes.push(("The shaded band is where the best threshold falls in 90 % of resamples.".to_owned(), false));
+        notes.push((
+            "The shaded band is where the best threshold falls in 90 % of resamples.".to_owned(),
+            false,
+        ));
     }
     let few = TuneOptions::default().few_positives;
     let rare: Vec<(usize, usize)> = (evaluation.curves.iter().map(|curve| curve.n_positives()).enumerate())
@@ -476,16 +544,29 @@ fn notes(desk: &Desk, project: &Project, run: &Run, figures: &Figures) -> Vec<(S
         .collect();
     for (label, n) in rare.iter().take(2) {
         let name = figures.look(desk, *label).name;
-        notes.push((format!("{name} has {n} positives: tuning pulls its threshold towards the common one."), true));
+        notes.push((
+            format!("{name} has {n} positives: tuning pulls its threshold towards the common one."),
+            true,
+        ));
     }
     if rare.len() > 2 {
         notes.push((format!("So it is with {} more labels.", rare.len() - 2), true));
     }
-    if let Some(tuning) = project.tuning.as_ref().filter(|t| t.run == run.id && t.thresholds == run.thresholds) {
-        let missed = tuning.labels.iter().filter(|row| row.remarks.iter().any(|remark| remark.contains("condition")));
+    if let Some(tuning) = project
+        .tuning
+        .as_ref()
+        .filter(|t| t.run == run.id && t.thresholds == run.thresholds)
+    {
+        let missed = tuning
+            .labels
+            .iter()
+            .filter(|row| row.remarks.iter().any(|remark| remark.contains("condition")));
         let names: Vec<&str> = missed.map(|row| row.label.as_str()).take(4).collect();
         if !names.is_empty() {
-            notes.push((format!("No threshold reaches the condition for {}.", names.join(", ")), true));
+            notes.push((
+                format!("No threshold reaches the condition for {}.", names.join(", ")),
+                true,
+            ));
         }
     }
     notes
@@ -494,12 +575,20 @@ fn notes(desk: &Desk, project: &Project, run: &Run, figures: &Figures) -> Vec<(S
 fn notes_height(ui: &Ui, notes: &[(String, bool)], width: f32) -> f32 {
     let high = |text: &String| {
         let face = font(size::SMALL, Weight::Regular);
-        ui.painter().layout(text.clone(), face, egui::Color32::WHITE, width).size().y + 4.0
+        ui.painter()
+            .layout(text.clone(), face, egui::Color32::WHITE, width)
+            .size()
+            .y
+            + 4.0
     };
     notes.iter().map(|(text, _)| high(text)).sum::<f32>() + 20.0
 }
 
 /// A threshold as titles write it: `.50`.
 pub(super) fn written(threshold: f64) -> String {
-    if threshold == 0.0 { "0".to_owned() } else { prob_short(Some(threshold)) }
+    if threshold == 0.0 {
+        "0".to_owned()
+    } else {
+        prob_short(Some(threshold))
+    }
 }

@@ -42,11 +42,36 @@ pub struct Memory {
 }
 
 const COLUMNS: [Column; 5] = [
-    Column { title: "Model", width: Width::Rest(1.0, 130.0), align: crate::ui::widgets::Align::Left, sortable: false },
-    Column { title: "Size", width: Width::Points(84.0), align: crate::ui::widgets::Align::Right, sortable: false },
-    Column { title: "Dimensions", width: Width::Points(96.0), align: crate::ui::widgets::Align::Right, sortable: false },
-    Column { title: "Checked", width: Width::Points(110.0), align: crate::ui::widgets::Align::Left, sortable: false },
-    Column { title: "Folder", width: Width::Rest(2.2, 120.0), align: crate::ui::widgets::Align::Left, sortable: false },
+    Column {
+        title: "Model",
+        width: Width::Rest(1.0, 130.0),
+        align: crate::ui::widgets::Align::Left,
+        sortable: false,
+    },
+    Column {
+        title: "Size",
+        width: Width::Points(84.0),
+        align: crate::ui::widgets::Align::Right,
+        sortable: false,
+    },
+    Column {
+        title: "Dimensions",
+        width: Width::Points(96.0),
+        align: crate::ui::widgets::Align::Right,
+        sortable: false,
+    },
+    Column {
+        title: "Checked",
+        width: Width::Points(110.0),
+        align: crate::ui::widgets::Align::Left,
+        sortable: false,
+    },
+    Column {
+        title: "Folder",
+        width: Width::Rest(2.2, 120.0),
+        align: crate::ui::widgets::Align::Left,
+        sortable: false,
+    },
 ];
 
 fn ui(ui: &mut Ui, desk: &mut Desk) {
@@ -108,8 +133,13 @@ fn row_ui(ui: &mut Ui, row: &TableRow, entry: &ModelEntry, usual: &str) {
     let checked = if entry.verified { "checked" } else { "not checked" };
     let spoken = format!("{}, {}, {checked}", entry.name, megabytes(entry.bytes));
     let help = match entry.verified {
-        true => format!("From {}. Every file was hashed when it came and has its size.\n{path}", entry.source),
-        false => format!("Its files differ from what came, or were never recorded. `handful models verify` says more.\n{path}"),
+        true => format!(
+            "From {}. Every file was hashed when it came and has its size.\n{path}",
+            entry.source
+        ),
+        false => format!(
+            "Its files differ from what came, or were never recorded. `handful models verify` says more.\n{path}"
+        ),
     };
     row.begin(ui, &spoken, false).on_hover_text(help);
     let name = match entry.name == usual {
@@ -125,7 +155,13 @@ fn row_ui(ui: &mut Ui, row: &TableRow, entry: &ModelEntry, usual: &str) {
         false => (icons::WARNING, tokens.warning),
     };
     let cell = row.cell(3);
-    icon_at(ui.painter(), cell.left_center() + egui::vec2(7.0, 0.0), icon, 13.0, color);
+    icon_at(
+        ui.painter(),
+        cell.left_center() + egui::vec2(7.0, 0.0),
+        icon,
+        13.0,
+        color,
+    );
     let text = crate::ui::widgets::galley(ui, checked, base(Weight::Regular), tokens.text2);
     crate::ui::widgets::paint_left(ui.painter(), cell.left_center() + egui::vec2(20.0, 0.0), text);
     row.text(ui, 4, &path, theme::mono(size::SMALL), tokens.text3);
@@ -164,7 +200,12 @@ fn known_ui(ui: &mut Ui, desk: &mut Desk, model: &KnownModel, busy: bool) {
     }
     row.with_layout(Layout::top_down(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
-        say(ui, model.name, font(crate::ui::theme::size::BASE, Weight::SemiBold), tokens.text);
+        say(
+            ui,
+            model.name,
+            font(crate::ui::theme::size::BASE, Weight::SemiBold),
+            tokens.text,
+        );
         let facts = format!(
             "{} · {} dimensions · {} · {}",
             megabytes(model.bytes()),
@@ -172,7 +213,12 @@ fn known_ui(ui: &mut Ui, desk: &mut Desk, model: &KnownModel, busy: bool) {
             model.licence,
             model.repo
         );
-        cut(ui, facts, font(crate::ui::theme::size::SMALL, Weight::Regular), tokens.text3);
+        cut(
+            ui,
+            facts,
+            font(crate::ui::theme::size::SMALL, Weight::Regular),
+            tokens.text3,
+        );
     });
 }
 

@@ -55,7 +55,8 @@ impl Advice {
 
     /// What keeps this method from training.
     pub(super) fn missing(&self, method: &str) -> Option<&str> {
-        const ALONE: &str = "No two texts share a label yet. Label at least two texts of one label, or train the quick probe.";
+        const ALONE: &str =
+            "No two texts share a label yet. Label at least two texts of one label, or train the quick probe.";
         match &self.missing {
             Some(reason) => Some(reason),
             None if method == "setfit" && self.most < 2 => Some(ALONE),
@@ -67,7 +68,10 @@ impl Advice {
 /// The method for labels with these numbers of texts, ascending, and why.
 fn recommend(counts: &[usize]) -> (&'static str, String) {
     let (Some(least), Some(most)) = (counts.first(), counts.last()) else {
-        return ("setfit", "Label about eight texts of each class to begin with.".to_owned());
+        return (
+            "setfit",
+            "Label about eight texts of each class to begin with.".to_owned(),
+        );
     };
     let middling = counts[counts.len() / 2];
     let range = match least == most {
@@ -115,7 +119,11 @@ mod tests {
             (&[1, 3, 9], "probe", "You have 1 to 9 texts per label"),
             (&[2, 8, 88], "setfit", "2 to 88 texts per label: SetFit does best"),
             (&[8, 8], "setfit", "You have 8 texts per label"),
-            (&[100, 2000], "setfit", "100 to 2,000 texts per label: SetFit still gains"),
+            (
+                &[100, 2000],
+                "setfit",
+                "100 to 2,000 texts per label: SetFit still gains",
+            ),
         ] {
             let (chosen, why) = recommend(counts);
             assert_eq!(chosen, method, "{counts:?}");

@@ -75,7 +75,10 @@ fn progress_words(training: &TrainingProgress, scoring: Option<&Progress>) -> (S
     }
     let (step, n_steps) = (training.step, training.n_steps);
     if step == 0 || step >= n_steps {
-        return (training.phase.clone(), (n_steps > 0).then_some(step as f32 / n_steps.max(1) as f32));
+        return (
+            training.phase.clone(),
+            (n_steps > 0).then_some(step as f32 / n_steps.max(1) as f32),
+        );
     }
     let mut words = format!("step {} of {}", thousands(step), thousands(n_steps));
     words += &format!(" · {:.0} texts/s", training.texts_per_sec);
@@ -97,7 +100,11 @@ fn stop_ui(ui: &mut Ui, desk: &mut Desk, job: JobId) {
 
 fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
     let method = METHODS.iter().find(|method| method.id == run.method);
-    let mut words = format!("{} on {} labels", method.map_or(&*run.method, |m| m.title), thousands(run.n_train));
+    let mut words = format!(
+        "{} on {} labels",
+        method.map_or(&*run.method, |m| m.title),
+        thousands(run.n_train)
+    );
     words += &format!(" · seed {}", run.seed);
     if is_usable(run) {
         words += &format!(" · {}", seconds(run.train_secs));
@@ -114,7 +121,10 @@ fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
         (RunStatus::Failed, _) => failed_ui(ui, run),
         (_, true) => {
             figures_ui(ui, run);
-            middle_ui(ui, "No curve: the encoder stayed as it was, and the head was fitted in one go.");
+            middle_ui(
+                ui,
+                "No curve: the encoder stayed as it was, and the head was fitted in one go.",
+            );
         }
         (_, false) => {
             figures_ui(ui, run);
@@ -153,7 +163,12 @@ fn figures_ui(ui: &mut Ui, run: &Run) {
             crate::core::ScoreKind::Validation => run.n_validation,
             crate::core::ScoreKind::Test => run.n_test,
         };
-        stat(ui, "Measured on", scored_on.name(), &format!("{} texts", thousands(n_texts)));
+        stat(
+            ui,
+            "Measured on",
+            scored_on.name(),
+            &format!("{} texts", thousands(n_texts)),
+        );
     });
 }
 
@@ -162,8 +177,16 @@ fn chart_ui(ui: &mut Ui, name: &str, history: &[LossPoint], x_end: Option<f64>) 
     let raw: Vec<[f64; 2]> = history.iter().map(|point| [point.step as f64, point.loss]).collect();
     let smooth = smoothed(&raw);
     let series = [
-        Series { name: "loss of a batch", color: theme::mix(tokens.panel, tokens.accent, 0.35), points: &raw },
-        Series { name: "smoothed", color: tokens.accent, points: &smooth },
+        Series {
+            name: "loss of a batch",
+            color: theme::mix(tokens.panel, tokens.accent, 0.35),
+            points: &raw,
+        },
+        Series {
+            name: "smoothed",
+            color: tokens.accent,
+            points: &smooth,
+        },
     ];
     let chart = LineChart {
         name: &format!("Loss of {name}"),
@@ -183,7 +206,11 @@ fn smoothed(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
         weight = weight * (1.0 - SMOOTHING) + SMOOTHING;
         [x, sum / weight]
     };
-    points.iter().filter(|point| point[1].is_finite()).map(&mut mean).collect()
+    points
+        .iter()
+        .filter(|point| point[1].is_finite())
+        .map(&mut mean)
+        .collect()
 }
 
 /// A name, what there is to say about it, and buttons at the right.

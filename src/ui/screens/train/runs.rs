@@ -65,7 +65,9 @@ pub(super) fn runs_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
             .map(|(shows, column, _)| (shows, column))
             .unzip();
         Table::new("runs", &columns, n_runs).show(ui, |ui, row| {
-            let Some(run) = project.state.runs.get(n_runs - 1 - row.index) else { return };
+            let Some(run) = project.state.runs.get(n_runs - 1 - row.index) else {
+                return;
+            };
             let response = row.begin(ui, &spoken(run), chosen == Some(run.id));
             if response.clicked() {
                 desk.memory.train.run = Some(run.id);
@@ -146,7 +148,10 @@ fn status(run: &Run, tokens: &Tokens) -> (&'static str, Color32) {
 
 /// The row for a screen reader.
 fn spoken(run: &Run) -> String {
-    let score = run.metrics.get("macro_f1").map_or_else(String::new, |f1| format!(", macro F1 {f1:.3}"));
+    let score = run
+        .metrics
+        .get("macro_f1")
+        .map_or_else(String::new, |f1| format!(", macro F1 {f1:.3}"));
     let (status, _) = status(run, &theme::DARK);
     format!("{}, {} labels{score}, {status}", run.name, run.n_train)
 }

@@ -10,9 +10,7 @@ use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
     theme::{self, Weight, font, size, space},
-    widgets::{
-        Button, Card, Dropdown, NumberField, choice_card, galley_cut, in_rect, paint_left, thousands, wrapped,
-    },
+    widgets::{Button, Card, Dropdown, NumberField, choice_card, galley_cut, in_rect, paint_left, thousands, wrapped},
 };
 
 /// The seed that the command line starts with too.
@@ -41,10 +39,12 @@ pub(super) fn setup_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
 
 /// Keeps the frames of cards clear of the column's edge, where they would be cut.
 fn inset(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(2, 1)).show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 10.0;
-        add(ui);
-    });
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(2, 1))
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 10.0;
+            add(ui);
+        });
 }
 
 /// The chosen method, else the recommended one.
@@ -67,7 +67,12 @@ fn methods_ui(ui: &mut Ui, desk: &mut Desk, advice: &Advice, chosen: &Method) {
     let tokens = theme::of(ui);
     ui.horizontal(|ui| {
         ui.add_space(2.0);
-        wrapped(ui, advice.why.as_str(), font(size::SMALL, Weight::Regular), tokens.text2);
+        wrapped(
+            ui,
+            advice.why.as_str(),
+            font(size::SMALL, Weight::Regular),
+            tokens.text2,
+        );
     });
 }
 
@@ -257,7 +262,9 @@ fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, me
 pub(super) fn train(desk: &mut Desk, advice: &Advice) {
     let method = chosen(desk, advice);
     let running = desk.app.running(JobKind::Train).is_some();
-    let (Some(encoder), None, false) = (encoder(desk), advice.missing(method.id), running) else { return };
+    let (Some(encoder), None, false) = (encoder(desk), advice.missing(method.id), running) else {
+        return;
+    };
     let memory = &mut desk.memory.train;
     let options = method.options.iter().filter_map(|spec| {
         let value = memory.values.get(&(method.id, spec.id))?;
