@@ -81,7 +81,7 @@ impl ZeroShot {
     }
 
     /// Texts with an id, label names, and whether a text may have several.
-    fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<(String, String)>, Vec<String>, bool)> {
+    fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<Named>, Vec<String>, bool)> {
         let Some(path) = &self.project else {
             let texts = self
                 .text
@@ -117,6 +117,9 @@ impl ZeroShot {
         Ok((texts, labels, self.multi || project.is_multi()))
     }
 }
+
+/// A text with the id it is shown by.
+type Named = (String, String);
 
 /// The start of a text on one line.
 pub fn shortened(text: &str, n_chars: usize) -> String {
