@@ -1,4 +1,5 @@
 //! SetFit on the default encoder.
+#![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
