@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
@@ -46,8 +47,13 @@ pub struct TrainingProgress {
     pub started: Instant,
 }
 
+/// Counts the projects opened by this process.
+static OPENINGS: AtomicU64 = AtomicU64::new(1);
+
 /// The open project.
 pub struct Project {
+    /// Tells one opening of a project from the next.
+    pub opening: u64,
     /// The file.
     pub store: Store,
     /// What it holds, with every edit already in it.
@@ -81,6 +87,7 @@ impl Project {
     /// Around a store that was just opened.
     pub fn new(store: Store, state: ProjectState, history: History, suggester: Option<Suggester>) -> Self {
         let mut project = Project {
+            opening: OPENINGS.fetch_add(1, Ordering::Relaxed),
             store,
             state,
             annotating: Annotating::default(),

@@ -29,6 +29,8 @@ pub struct Window {
     dialogs: sheets::Dialogs,
     looks: LabelLooks,
     looks_of: Option<(u64, bool, usize)>,
+    /// The opening whose screens are remembered.
+    opening: Option<u64>,
 }
 
 impl Window {
@@ -41,6 +43,7 @@ impl Window {
             dialogs: sheets::Dialogs::default(),
             looks: LabelLooks::default(),
             looks_of: None,
+            opening: None,
         }
     }
 
@@ -62,6 +65,7 @@ impl Window {
         let mut acts = sheets::dropped_files(&ctx, &self.app);
         acts.extend(self.global_keys(&ctx));
         settle(acts, &mut self.app, &mut self.view, &mut self.palette, &ctx);
+        self.forget_other_projects();
         self.start_import();
         self.with_desk(&ctx, |desk, screen| (screen.on_keys)(&ctx, desk));
         self.with_desk(&ctx, |desk, screen| {
@@ -94,6 +98,18 @@ impl Window {
         }
         shell::toasts(&ctx, &mut self.app);
         sheets::drop_hint(&ctx);
+    }
+
+    /// What the screens remember belongs to one opening of one project; only the list of models outlives it.
+    fn forget_other_projects(&mut self) {
+        let opening = self.app.project.as_ref().map(|project| project.opening);
+        if opening.is_some() && opening != self.opening {
+            let known = std::mem::take(&mut self.view.memory);
+            self.view.memory.models = known.models;
+            self.view.memory.import_next = known.import_next;
+            self.opening = opening;
+            self.looks_of = None;
+        }
     }
 
     /// The screen on show.

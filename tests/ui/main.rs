@@ -5,6 +5,7 @@
 mod evaluate;
 mod import;
 mod keyboard;
+mod preview_export;
 mod screens;
 mod support;
 mod train;

@@ -58,11 +58,10 @@ pub(super) fn results_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Pro
         .texts()
         .filter(|text| scores.scores(text.id).is_some())
         .collect();
-    let aside = if scores.request.labels == wording.labels && scores.request.template == wording.template {
-        ""
-    } else {
-        "an earlier wording"
-    };
+    let request = &scores.request;
+    let current =
+        request.labels == wording.labels && request.template == wording.template && request.multi == wording.multi;
+    let aside = if current { "" } else { "an earlier wording" };
     Card::titled(&head).aside(aside).flush().show_in(ui, rect, |ui| {
         let columns = [Column::left("", Width::Rest(1.0, 200.0))];
         let mut table = Table::new("zero-shot", &columns, texts.len());
