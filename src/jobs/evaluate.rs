@@ -249,11 +249,15 @@ pub fn tune(
 ) -> anyhow::Result<Outcome> {
     ensure!(kind != ScoreKind::Test, "thresholds are never chosen on the test split");
     let evaluation = evaluation(job, store, state, run, kind)?;
+    let options = TuneOptions {
+        untuned: metrics::default_threshold(run.task),
+        ..TuneOptions::default()
+    };
     let tuned = choose(
         &candidates(run.task, &evaluation.matrix),
         &evaluation.truth,
         objective,
-        &TuneOptions::default(),
+        &options,
     )?;
     let before: Vec<Counts> = evaluation
         .curves

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::app::{App, Settings};
 
-/// Frames until a screen has settled: sizes are known after the first, scroll areas after the second.
-const FRAMES: usize = 4;
+/// Frames until a screen has settled: sizes are known after the first, scroll areas after the second, and the bands of a dozen
+/// thresholds, one a frame, after the rest.
+const FRAMES: usize = 16;
 
 /// Longest wait for jobs before a picture is taken as things stand.
 const PATIENCE: Duration = Duration::from_secs(60);
