@@ -274,7 +274,8 @@ fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyh
     Ok(rows)
 }
 
-fn write_lines(file: &Path, lines: impl Iterator<Item = serde_json::Value>) -> anyhow::Result<()> {
+/// Writes JSON lines to a temporary file that takes its name once it is complete.
+pub fn write_lines(file: &Path, lines: impl Iterator<Item = serde_json::Value>) -> anyhow::Result<()> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

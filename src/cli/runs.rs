@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, models::megabytes, progress, project};
+use super::{Output, classify::write_lines, models::megabytes, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
 use crate::core::report::figure;
@@ -187,31 +186,15 @@ pub fn evaluate(
 }
 
 fn write_scores(app: &App, evaluation: &Evaluation, file: &Path) -> anyhow::Result<()> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut out =
-        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
     let state = &app.project()?.state;
-    {
-        let mut writer = std::io::BufWriter::new(&mut out);
-        for (row, id) in evaluation.ids.iter().enumerate() {
-            let external = state.text(*id).and_then(|text| text.external_id.clone());
-            let scores: BTreeMap<&str, f32> = evaluation
-                .label_names
-                .iter()
-                .map(String::as_str)
-                .zip(evaluation.scores(row).iter().copied())
-                .collect();
-            let truth: Vec<&str> = evaluation.truth_names(row);
-            let line = json!({ "id": external.unwrap_or_else(|| format!("#{id}")), "labels": truth, "scores": scores });
-            writeln!(writer, "{line}")?;
-        }
-        writer.flush()?;
-    }
-    out.as_file().sync_all()?;
-    crate::jobs::export::persist(out, file)
+    let lines = evaluation.ids.iter().enumerate().map(|(row, id)| {
+        let external = state.text(*id).and_then(|text| text.external_id.clone());
+        let names = evaluation.label_names.iter().map(String::as_str);
+        let scores: BTreeMap<&str, f32> = names.zip(evaluation.scores(row).iter().copied()).collect();
+        let truth = evaluation.truth_names(row);
+        json!({ "id": external.unwrap_or_else(|| format!("#{id}")), "labels": truth, "scores": scores })
+    });
+    write_lines(file, lines)
 }
 
 #[derive(Debug, Args)]

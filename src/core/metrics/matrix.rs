@@ -1,7 +1,6 @@
 //! Scores of texts by label, as one flat table.
 
 use super::MetricsError;
-use crate::core::TextId;
 
 /// Scores in 0..=1, one row a text and one column a label, row-major.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,12 +43,6 @@ impl ScoreMatrix {
             n_rows += 1;
         }
         Ok(ScoreMatrix { n_rows, n_labels, data })
-    }
-
-    /// From stored scores; the ids come back in the order of the rows.
-    pub fn from_scored(n_labels: usize, scored: &[(TextId, Vec<f32>)]) -> Result<(Vec<TextId>, Self), MetricsError> {
-        let matrix = Self::from_rows(n_labels, scored.iter().map(|(_, row)| row))?;
-        Ok((scored.iter().map(|(id, _)| *id).collect(), matrix))
     }
 
     /// How many texts.

@@ -13,7 +13,6 @@ mod confusion;
 mod counts;
 mod decide;
 mod evaluate;
-mod gather;
 mod matrix;
 #[cfg(test)]
 mod parity;
@@ -27,7 +26,6 @@ pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_ou
 pub use counts::{Counts, count_per_label};
 pub use decide::{DEFAULT_THRESHOLD, candidates, decide, decide_all, default_threshold};
 pub use evaluate::{Evaluation, LabelReport, Report};
-pub use gather::Scored;
 pub use matrix::ScoreMatrix;
 pub(crate) use matrix::truth_column;
 pub use ranking::{average_precision, binary_log_loss, log_loss, roc_auc};
