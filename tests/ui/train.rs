@@ -1,4 +1,4 @@
-//! The Train screen: what stands in the way is said, a key trains, and the run appears with its figures.
+//! The Train screen: nothing trains without labels, a key trains with them, and the run appears with its figures.
 
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
@@ -11,7 +11,7 @@ use crate::support::project;
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
 #[test]
-fn without_labels_the_screen_says_what_is_missing_and_no_key_trains() {
+fn without_labels_no_key_trains() {
     let mut desk = project(
         TaskKind::SingleLabel,
         &["warm", "cold"],
