@@ -34,8 +34,11 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Lays the texts end to end. An id of `vocab_size` or more, an empty text or one longer than `max_tokens` is an error.
+    /// Lays the texts end to end. No text at all, an id of `vocab_size` or more, an empty text or one longer than `max_tokens` is an error.
     pub fn new(batch: &[&Tokens], vocab_size: usize, max_tokens: usize) -> Result<Packed> {
+        if batch.is_empty() {
+            return Err(ModelError::Input("there is no text to encode".into()));
+        }
         let n_rows = batch.iter().map(|tokens| tokens.len()).sum();
         let mut packed = Packed {
             ids: Vec::with_capacity(n_rows),

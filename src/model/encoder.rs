@@ -1,24 +1,22 @@
 //! An encoder: tokenizer, transformer, pooling and normalisation, as one folder describes them.
 
-use super::architecture::{self, Architecture, Sizes};
+use super::architecture::{self, Sizes, Source};
 use super::batch::{Packed, Tokens};
 use super::error::{ModelError, Result};
-use super::ops::Ops;
+use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
-use super::ops::plain::Plain;
-use super::ops::tape::Tape;
-use super::parameters::{Gradients, Parameters};
+use super::parameters::{Loader, Parameters};
 use super::pooling::Pooling;
 use super::sentence_transformer::{Layout, read_bounded, read_json};
 use super::tokenize::TextTokenizer;
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Shape, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use memmap2::Mmap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Files of the source folder that are written again as they were.
 const KEPT_FILES: [&str; 8] = [
@@ -41,17 +39,13 @@ const DEFAULT_MAX_TOKENS: usize = 512;
 /// All computing on the CPU uses the current rayon pool (`ThreadPool::install`), and gives the same bits with any number of threads.
 pub struct Encoder {
     name: String,
-    device: Device,
-    architecture: Box<dyn Architecture>,
-    parameters: Arc<Parameters>,
+    network: Network,
     pub(super) pooling: Pooling,
     pub(super) normalize: bool,
     pub(super) lower_case: bool,
     pub(super) tokenizer: TextTokenizer,
     pub(super) config: Value,
     pub(super) kept_files: BTreeMap<String, Vec<u8>>,
-    anchor: Var,
-    gradients: Arc<Mutex<Gradients>>,
 }
 
 impl Encoder {
@@ -67,9 +61,13 @@ impl Encoder {
         })?;
         let weights_path = folder.join("model.safetensors");
         let weights = map_weights(folder, &weights_path)?;
-        let (architecture, parameters) = architecture::load(&config, &config_path, &weights, &weights_path, device)?;
-
-        let max_tokens = max_tokens(&layout, architecture.sizes())?;
+        let loaded = architecture::load(Source {
+            config: &config,
+            config_path: &config_path,
+            loader: Loader::new(&weights, &weights_path, device)?,
+            head: false,
+        })?;
+        let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
         let tokenizer = TextTokenizer::load(folder, max_tokens, layout.lower_case)?;
         let mut kept_files = BTreeMap::new();
         for name in KEPT_FILES {
@@ -77,22 +75,17 @@ impl Encoder {
                 kept_files.insert(name.to_string(), bytes);
             }
         }
-        let gradients = Arc::new(Mutex::new(Gradients::none(&parameters)));
         Ok(Encoder {
             name: dir
                 .file_name()
                 .map_or_else(|| "encoder".into(), |name| name.to_string_lossy().into_owned()),
-            device: device.clone(),
-            architecture,
-            parameters: Arc::new(parameters),
+            network: Network::new(loaded, device)?,
             pooling: layout.pooling,
             normalize: layout.normalize,
             lower_case: layout.lower_case,
             tokenizer,
             config,
             kept_files,
-            anchor: Var::zeros(1, DType::F32, device)?,
-            gradients,
         })
     }
 
@@ -109,7 +102,7 @@ impl Encoder {
 
     /// The number of columns of an embedding.
     pub fn dim(&self) -> usize {
-        self.architecture.sizes().dim
+        self.network.sizes().dim
     }
 
     /// The longest text in tokens, special tokens included; longer ones are cut.
@@ -119,16 +112,16 @@ impl Encoder {
 
     /// Where the weights are.
     pub fn device(&self) -> &Device {
-        &self.device
+        self.network.device()
     }
 
     /// Every trainable parameter by its name in the checkpoint, sorted by name.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        self.parameters.vars()
+        self.network.parameters().vars()
     }
 
     pub(super) fn parameters(&self) -> &Arc<Parameters> {
-        &self.parameters
+        self.network.parameters()
     }
 
     /// The tokens of every text, in order; runs on the current rayon pool. Empty texts are fine: they have special tokens only.
@@ -141,21 +134,12 @@ impl Encoder {
     /// With `dropout` the probabilities of the model's configuration apply, and the stream moves on by one step. Memory grows with the
     /// number of tokens in the batch: about 60 kB per token for a model of 6 layers and 384 columns.
     pub fn forward(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
-        let packed = self.pack(batch)?;
-        if !self.device.is_cpu() {
-            return self.forward_plain(&packed, dropout, false);
-        }
-        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout);
-        let states = self.architecture.encode_fused(&mut tape, &packed)?;
-        let rows = self.finish(&mut tape, &packed, &states)?;
-        let shape = (packed.n_texts(), self.dim());
-        let pass = Pass {
-            rows: Mutex::new(Some(rows.data().to_vec())),
-            shape: shape.into(),
-            tape: Mutex::new(Some(tape)),
-            gradients: self.gradients.clone(),
-        };
-        Ok(self.anchor.as_tensor().apply_op1(pass)?)
+        self.network.forward(&self.pack(batch)?, self.finish(), dropout)
+    }
+
+    /// The last layer's state of every token, `(tokens of all texts, dim)` f32, text after text. Differentiable like [`Encoder::forward`].
+    pub fn states(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
+        self.network.forward(&self.pack(batch)?, Finish::States, dropout)
     }
 
     /// The gradients of a loss made from [`Encoder::forward`]: a [`GradStore`] with an entry for every parameter of the encoder that
@@ -164,51 +148,30 @@ impl Encoder {
     /// Use this and not `loss.backward()`: the forward pass is one node of candle's graph, and `loss.backward()` alone does not know the
     /// encoder's parameters. Gradients of several forward passes in one loss add up. A pass can be gone back through once.
     pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
-        *lock(&self.gradients) = Gradients::none(&self.parameters);
-        let mut store = loss.backward()?;
-        for (var, grad) in lock(&self.gradients).take(&self.parameters)? {
-            store.insert(var.as_tensor(), grad);
-        }
-        Ok(store)
+        self.network.backward(loss)
     }
 
     /// [`Encoder::forward`] without a graph: row-major numbers.
     pub(super) fn infer(&self, batch: &[&Tokens]) -> Result<Vec<f32>> {
-        let packed = self.pack(batch)?;
-        if !self.device.is_cpu() {
-            return Ok(self.forward_plain(&packed, None, true)?.flatten_all()?.to_vec1()?);
-        }
-        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts);
-        let states = self.architecture.encode_fused(&mut tape, &packed)?;
-        Ok(self.finish(&mut tape, &packed, &states)?.data().to_vec())
+        self.network.infer(&self.pack(batch)?, self.finish())
     }
 
-    /// The forward pass in candle's own operations, on any device.
-    pub(super) fn forward_plain(
-        &self,
-        packed: &Packed,
-        dropout: Option<&mut Dropout>,
-        detached: bool,
-    ) -> Result<Tensor> {
-        let mut ops = Plain::new(self.parameters.clone(), &packed.starts, dropout, detached, &self.device);
-        let states = self.architecture.encode_plain(&mut ops, packed)?;
-        self.finish(&mut ops, packed, &states)
+    /// [`Encoder::forward`] in candle's own operations, whatever the device.
+    #[cfg(test)]
+    pub(super) fn forward_plain(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
+        self.network
+            .forward_plain(&self.pack(batch)?, self.finish(), dropout, false)
     }
 
-    pub(super) fn pack(&self, batch: &[&Tokens]) -> Result<Packed> {
-        if batch.is_empty() {
-            return Err(ModelError::Input("there is no text to encode".into()));
+    fn finish(&self) -> Finish {
+        Finish::Pooled {
+            pooling: self.pooling,
+            normalize: self.normalize,
         }
-        Packed::new(batch, self.architecture.sizes().vocab_size, self.max_tokens())
     }
 
-    fn finish<O: Ops>(&self, ops: &mut O, packed: &Packed, states: &O::Value) -> Result<O::Value> {
-        let pooled = ops.pool(states, &self.pooling.weights(&packed.starts))?;
-        if self.normalize {
-            ops.normalize(&pooled)
-        } else {
-            Ok(pooled)
-        }
+    fn pack(&self, batch: &[&Tokens]) -> Result<Packed> {
+        Packed::new(batch, self.network.sizes().vocab_size, self.max_tokens())
     }
 }
 
@@ -260,40 +223,4 @@ fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
         ));
     }
     Ok(max_tokens)
-}
-
-/// One forward pass as a node of candle's graph. Its input is a variable that stands for all parameters.
-struct Pass {
-    rows: Mutex<Option<Vec<f32>>>,
-    shape: Shape,
-    tape: Mutex<Option<Tape>>,
-    gradients: Arc<Mutex<Gradients>>,
-}
-
-impl CustomOp1 for Pass {
-    fn name(&self) -> &'static str {
-        "encoder"
-    }
-
-    fn cpu_fwd(&self, _: &CpuStorage, _: &candle_core::Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let rows = lock(&self.rows)
-            .take()
-            .ok_or_else(|| candle_core::Error::Msg("an encoder pass is applied once".into()))?;
-        Ok((CpuStorage::F32(rows), self.shape.clone()))
-    }
-
-    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let tape = lock(&self.tape).take().ok_or_else(|| {
-            candle_core::Error::Msg("this forward pass was gone back through before; run it again".into())
-        })?;
-        let grad = grad.flatten_all()?.to_vec1()?;
-        tape.backward(grad, &mut lock(&self.gradients))
-            .map_err(candle_core::Error::wrap)?;
-        Ok(None)
-    }
-}
-
-/// What a lock protects here stays valid when a thread panics: it is replaced as a whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

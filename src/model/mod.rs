@@ -8,7 +8,6 @@
 
 pub mod architecture;
 pub mod batch;
-pub mod bert;
 pub mod bundle;
 pub mod catalog;
 pub mod embed;
@@ -20,6 +19,7 @@ pub mod error;
 pub mod head;
 #[cfg(test)]
 mod malformed_tests;
+mod network;
 pub mod ops;
 pub mod parameters;
 pub mod pooling;

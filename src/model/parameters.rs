@@ -1,6 +1,7 @@
 //! The weights of a model: variables by their name in the checkpoint, how they are read, and their gradients.
 
 use super::error::{ModelError, Result};
+use super::ops::{gather, linear};
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, Var};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
@@ -136,7 +137,15 @@ pub(crate) struct Gradients {
 #[derive(Default)]
 struct Slot {
     n_elements: usize,
-    grad: Option<Vec<f32>>,
+    grad: Grad,
+}
+
+#[derive(Default)]
+enum Grad {
+    #[default]
+    None,
+    Dense(Vec<f32>),
+    Rows(RowGrads),
 }
 
 impl Gradients {
@@ -148,7 +157,7 @@ impl Gradients {
                 .iter()
                 .map(|entry| Slot {
                     n_elements: entry.var.elem_count(),
-                    grad: None,
+                    grad: Grad::None,
                 })
                 .collect(),
         }
@@ -156,23 +165,89 @@ impl Gradients {
 
     /// The gradient of one parameter, and whether it holds one to add to. A new one is all zeros.
     pub(crate) fn slot(&mut self, parameter: Param) -> (&mut [f32], bool) {
-        let slot = &mut self.slots[parameter.0];
-        let known = slot.grad.is_some();
-        (slot.grad.get_or_insert_with(|| vec![0f32; slot.n_elements]), known)
+        let Slot { n_elements, grad } = &mut self.slots[parameter.0];
+        let known = !matches!(grad, Grad::None);
+        match grad {
+            Grad::Dense(_) => {}
+            Grad::None => *grad = Grad::Dense(vec![0f32; *n_elements]),
+            Grad::Rows(rows) => *grad = Grad::Dense(rows.to_dense(*n_elements)),
+        }
+        match grad {
+            Grad::Dense(grad) => (grad, known),
+            _ => unreachable!("it was made dense above"),
+        }
+    }
+
+    /// Adds row `i` of `dy`, `(index.len(), width)`, to row `index[i]` of a table's gradient, in the order of the rows.
+    pub(crate) fn add_rows(&mut self, table: Param, index: &[u32], width: usize, dy: &[f32]) {
+        let Slot { n_elements, grad } = &mut self.slots[table.0];
+        if let Grad::None = grad {
+            *grad = Grad::Rows(RowGrads::new(*n_elements / width.max(1), width));
+        }
+        match grad {
+            Grad::Rows(rows) => rows.add(index, dy),
+            Grad::Dense(grad) => gather::backward(dy, index, width, grad),
+            Grad::None => {}
+        }
     }
 
     /// Takes the gradients out: pairs of a variable and its gradient, for those that have one.
     pub(crate) fn take(&mut self, parameters: &Parameters) -> Result<Vec<(Var, Tensor)>> {
         let mut taken = Vec::new();
         for (slot, entry) in self.slots.iter_mut().zip(&parameters.entries) {
-            if let Some(grad) = slot.grad.take() {
-                taken.push((
-                    entry.var.clone(),
-                    Tensor::from_vec(grad, entry.var.shape(), &Device::Cpu)?,
-                ));
-            }
+            let grad = match std::mem::take(&mut slot.grad) {
+                Grad::None => continue,
+                Grad::Dense(grad) => grad,
+                Grad::Rows(rows) => rows.to_dense(slot.n_elements),
+            };
+            let grad = Tensor::from_vec(grad, entry.var.shape(), &Device::Cpu)?;
+            taken.push((entry.var.clone(), grad));
         }
         Ok(taken)
+    }
+}
+
+/// The gradient of a table of which few rows were looked up: those rows; the others are zero.
+struct RowGrads {
+    width: usize,
+    /// Where a row of the table stands in `rows`; `NOWHERE` for one that was not looked up.
+    place: Vec<u32>,
+    rows: Vec<u32>,
+    data: Vec<f32>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl RowGrads {
+    fn new(n_rows: usize, width: usize) -> RowGrads {
+        RowGrads {
+            width,
+            place: vec![NOWHERE; n_rows],
+            rows: Vec::new(),
+            data: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, index: &[u32], dy: &[f32]) {
+        for (dy, &row) in dy.chunks_exact(self.width).zip(index) {
+            let place = &mut self.place[row as usize];
+            if *place == NOWHERE {
+                *place = self.rows.len() as u32;
+                self.rows.push(row);
+                self.data.extend_from_slice(dy);
+            } else {
+                let at = *place as usize * self.width;
+                linear::add(dy, &mut self.data[at..at + self.width]);
+            }
+        }
+    }
+
+    fn to_dense(&self, n_elements: usize) -> Vec<f32> {
+        let mut dense = vec![0f32; n_elements];
+        for (data, &row) in self.data.chunks_exact(self.width).zip(&self.rows) {
+            dense[row as usize * self.width..][..self.width].copy_from_slice(data);
+        }
+        dense
     }
 }
 
@@ -213,7 +288,26 @@ impl<'a> Loader<'a> {
 
     /// The tensor `name`, as a trainable parameter of `shape`.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        let in_file = self.name_in_file(name);
+        self.take_as(name, self.name_in_file(name), shape)
+    }
+
+    /// The tensor `name` of the file whatever the prefix is: for the heads that stand beside an encoder.
+    pub fn take_top(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        self.take_as(name, name.to_string(), shape)
+    }
+
+    /// The shape of the tensor `name` whatever the prefix is.
+    pub fn top_shape(&self, name: &str) -> Result<Vec<usize>> {
+        match self.tensors.tensor(name) {
+            Ok(view) => Ok(view.shape().to_vec()),
+            Err(_) => Err(self.complaint(
+                name,
+                "is missing: this model has no classification head; choose one that was trained to classify".into(),
+            )),
+        }
+    }
+
+    fn take_as(&mut self, name: &str, in_file: String, shape: &[usize]) -> Result<Param> {
         let view = self
             .tensors
             .tensor(&in_file)

@@ -3,7 +3,7 @@
 use super::dropout::Dropout;
 use super::plain::Plain;
 use super::tape::Tape;
-use super::{LayerNorm, Linear, Ops};
+use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation};
 use crate::model::error::Result;
 use crate::model::parameters::{Gradients, Param, Parameters};
 use crate::model::testing::random;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 const STARTS: [usize; 4] = [0, 1, 20, 25];
 const N_ROWS: usize = 25;
 const WIDTH: usize = 24;
+const LONGEST: usize = 19;
 
 /// One operation on `x = p[0]`, with the weights it needs in `p[1..]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,29 +23,60 @@ enum Case {
     Gather,
     Linear,
     LinearSideBySide,
+    LinearWithoutBias,
     Attention,
-    Gelu,
+    AttentionInWindow,
+    AttentionWithBias,
+    ContentToPosition,
+    PositionToContent,
+    Disentangled,
+    Rotary,
+    Activation(Activation),
+    Gated(Activation),
     Norm,
+    NormWithoutBias,
     AddNorm,
+    Add,
     Dropout,
     Pool,
     Normalize,
     Reused,
 }
 
-const CASES: [Case; 11] = [
-    Case::Gather,
-    Case::Linear,
-    Case::LinearSideBySide,
-    Case::Attention,
-    Case::Gelu,
-    Case::Norm,
-    Case::AddNorm,
-    Case::Dropout,
-    Case::Pool,
-    Case::Normalize,
-    Case::Reused,
+const FUNCTIONS: [Activation; 5] = [
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::Relu,
+    Activation::Silu,
+    Activation::Tanh,
 ];
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::Gather,
+        Case::Linear,
+        Case::LinearSideBySide,
+        Case::LinearWithoutBias,
+        Case::Attention,
+        Case::AttentionInWindow,
+        Case::AttentionWithBias,
+        Case::ContentToPosition,
+        Case::PositionToContent,
+        Case::Disentangled,
+        Case::Rotary,
+        Case::Norm,
+        Case::NormWithoutBias,
+        Case::AddNorm,
+        Case::Add,
+        Case::Dropout,
+        Case::Pool,
+        Case::Normalize,
+        Case::Reused,
+    ];
+    cases.extend(FUNCTIONS.map(Case::Activation));
+    cases.extend(FUNCTIONS.map(Case::Gated));
+    cases
+}
 
 impl Case {
     fn run<O: Ops>(self, ops: &mut O, p: &[Param]) -> Result<O::Value> {
@@ -52,15 +84,15 @@ impl Case {
         let x = ops.gather(&[(p[0], &rows)])?;
         let first = Linear {
             weight: p[1],
-            bias: p[2],
+            bias: Some(p[2]),
         };
         let second = Linear {
             weight: p[3],
-            bias: p[4],
+            bias: Some(p[4]),
         };
         let norm = LayerNorm {
             weight: p[4],
-            bias: p[2],
+            bias: Some(p[2]),
             eps: 1e-12,
         };
         let weights: Vec<f32> = (0..N_ROWS).map(|i| 0.1 * i as f32).collect();
@@ -71,9 +103,28 @@ impl Case {
             }
             Case::Linear => ops.linear(&x, &[first]),
             Case::LinearSideBySide => ops.linear(&x, &[first, second]),
-            Case::Attention => ops.attention(&x, 2, 0.25),
-            Case::Gelu => ops.gelu(&x),
+            Case::LinearWithoutBias => {
+                ops.linear(&x, &[Linear { bias: None, ..first }, Linear { bias: None, ..second }])
+            }
+            Case::Attention
+            | Case::AttentionInWindow
+            | Case::AttentionWithBias
+            | Case::ContentToPosition
+            | Case::PositionToContent
+            | Case::Disentangled => self.attend(ops, &x, p),
+            Case::Rotary => {
+                let turned = ops.rotary(&x, 2, &Rotation::new(100.0, WIDTH / 6, LONGEST))?;
+                ops.attention(&turned, &attention(Position::None))
+            }
+            Case::Activation(function) => ops.activation(&x, function),
+            Case::Gated(function) => ops.gated(&x, function),
             Case::Norm => ops.add_norm(&x, None, 0.0, norm),
+            Case::NormWithoutBias => ops.add_norm(&x, None, 0.0, LayerNorm { bias: None, ..norm }),
+            Case::Add => {
+                let y = ops.linear(&x, &[second])?;
+                let z = ops.add(&y, &x, 0.25)?;
+                ops.add(&z, &y, 0.0)
+            }
             Case::AddNorm => {
                 let y = ops.linear(&x, &[second])?;
                 ops.add_norm(&y, Some(&x), 0.25, norm)
@@ -82,12 +133,51 @@ impl Case {
             Case::Pool => ops.pool(&x, &weights),
             Case::Normalize => ops.normalize(&x),
             Case::Reused => {
-                let y = ops.gelu(&x)?;
+                let y = ops.activation(&x, Activation::Gelu)?;
                 let z = ops.linear(&y, &[second])?;
                 let z = ops.add_norm(&z, Some(&y), 0.0, norm)?;
                 ops.add_norm(&z, Some(&y), 0.0, norm)
             }
         }
+    }
+}
+
+impl Case {
+    fn attend<O: Ops>(self, ops: &mut O, x: &O::Value, p: &[Param]) -> Result<O::Value> {
+        let distances: Vec<u32> = (0..2 * LONGEST as u32 - 1).collect();
+        // several distances share a row of the table, as far ones do
+        let shared: Vec<u32> = distances.iter().map(|distance| distance / 2).collect();
+        let tables = [ops.gather(&[(p[5], &distances)])?, ops.gather(&[(p[5], &shared)])?];
+        let bias = ops.gather(&[(p[6], &shared)])?;
+        let position = match self {
+            Case::AttentionWithBias => Position::Bias(&bias),
+            Case::ContentToPosition => disentangled(Some(&tables[0]), None),
+            Case::PositionToContent => disentangled(None, Some(&tables[0])),
+            Case::Disentangled => disentangled(Some(&tables[0]), Some(&tables[1])),
+            _ => Position::None,
+        };
+        let window = (self == Case::AttentionInWindow).then_some(2);
+        ops.attention(
+            x,
+            &Attention {
+                window,
+                ..attention(position)
+            },
+        )
+    }
+}
+
+fn disentangled<'a, V>(keys: Option<&'a V>, queries: Option<&'a V>) -> Position<'a, V> {
+    Position::Disentangled { keys, queries }
+}
+
+fn attention<V>(position: Position<'_, V>) -> Attention<'_, V> {
+    Attention {
+        n_heads: 2,
+        scale: 0.5,
+        prob: 0.25,
+        window: None,
+        position,
     }
 }
 
@@ -102,6 +192,8 @@ fn parameters(seed: u64) -> (Parameters, Vec<Param>) {
         ("b", tensor(&[WIDTH], 0.5)),
         ("v", tensor(&[WIDTH, WIDTH], 0.4)),
         ("c", tensor(&[WIDTH], 0.5)),
+        ("positions", tensor(&[2 * LONGEST - 1, WIDTH / 3], 0.8)),
+        ("bias", tensor(&[LONGEST, 2], 0.8)),
     ])
 }
 
@@ -134,7 +226,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn fused_operations_equal_the_plain_ones() {
     let direction = direction();
-    for (case, dropout) in CASES.into_iter().flat_map(|case| [(case, false), (case, true)]) {
+    for (case, dropout) in cases().into_iter().flat_map(|case| [(case, false), (case, true)]) {
         let (parameters, p) = parameters(3);
         let parameters = Arc::new(parameters);
         let (out, mut gradients) = fused(case, &parameters, &p, dropout, &direction);
@@ -162,7 +254,7 @@ fn fused_operations_equal_the_plain_ones() {
             difference < 1e-5,
             "{case:?}, dropout {dropout}: outputs differ by {difference}"
         );
-        for (param, name) in p.iter().zip(["x", "w", "b", "v", "c"]) {
+        for (param, name) in p.iter().zip(["x", "w", "b", "v", "c", "positions", "bias"]) {
             let Some(expected) = store.get(parameters.var(*param).as_tensor()) else {
                 continue;
             };
@@ -180,7 +272,7 @@ fn fused_operations_equal_the_plain_ones() {
 fn gradients_equal_finite_differences() {
     let direction = direction();
     let objective = |out: &[f32]| -> f64 { out.iter().zip(&direction).map(|(&o, &d)| o as f64 * d as f64).sum() };
-    for case in CASES {
+    for case in cases() {
         let (parameters, p) = parameters(4);
         let parameters = Arc::new(parameters);
         let (_, mut gradients) = fused(case, &parameters, &p, true, &direction);
@@ -216,7 +308,7 @@ fn one_thread_and_many_give_the_same_bits() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             let mut all = Vec::new();
-            for case in CASES {
+            for case in cases() {
                 let (parameters, p) = parameters(6);
                 let parameters = Arc::new(parameters);
                 let (out, mut gradients) = fused(case, &parameters, &p, true, &direction);

@@ -9,23 +9,32 @@ pub(crate) const BLOCK: usize = 64;
 
 /// Writes `x Wᵀ + b` into columns `first..first + n_out` of `out`, whose rows are `stride` wide.
 ///
-/// `x` is `(rows, n_in)`, `weight` `(n_out, n_in)`, `bias` `(n_out)`.
-pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32], stride: usize, first: usize) {
-    let n_out = bias.len();
-    let n_in = weight.len() / n_out;
+/// `x` is `(rows, n_in)`, `weight` `(n_out, n_in)`, `bias` `(n_out)` where there is one.
+pub(crate) fn forward(
+    x: &[f32],
+    weight: &[f32],
+    n_in: usize,
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+    stride: usize,
+    first: usize,
+) {
+    let n_out = weight.len() / n_in;
     let rows = out.len() / stride;
-    out.par_chunks_mut(stride * BLOCK).for_each(|rows| {
-        for row in rows.chunks_exact_mut(stride) {
-            row[first..first + n_out].copy_from_slice(bias);
-        }
-    });
+    if let Some(bias) = bias {
+        out.par_chunks_mut(stride * BLOCK).for_each(|rows| {
+            for row in rows.chunks_exact_mut(stride) {
+                row[first..first + n_out].copy_from_slice(bias);
+            }
+        });
+    }
     product(
         &mut out[first..],
         stride,
         View::new(x, rows, n_in, n_in),
         View::new(weight, n_out, n_in, n_in).t(),
         1.0,
-        true,
+        bias.is_some(),
         Threads::Pool,
     );
 }

@@ -5,31 +5,37 @@
 //!
 //! Not here: which operations make up a model, and where its weights come from.
 
+pub(crate) mod activation;
 pub(crate) mod attention;
 pub mod dropout;
 pub(crate) mod gather;
-pub(crate) mod gelu;
 pub(crate) mod linear;
 pub(crate) mod matmul;
 pub(crate) mod norm;
 pub mod plain;
 pub(crate) mod pool;
+pub(crate) mod position;
+pub(crate) mod rotary;
 pub(crate) mod simd;
 pub mod tape;
 
 #[cfg(test)]
 mod gradient_tests;
 
+pub use activation::Activation;
+pub use position::Position;
+pub use rotary::Rotation;
+
 use super::error::Result;
 use super::parameters::Param;
 
-/// A linear layer: weight `(n_out, n_in)` and bias `(n_out)`.
+/// A linear layer: weight `(n_out, n_in)` and, where the layer has one, bias `(n_out)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Linear {
     /// The weight.
     pub weight: Param,
     /// The bias.
-    pub bias: Param,
+    pub bias: Option<Param>,
 }
 
 /// A LayerNorm over rows.
@@ -37,10 +43,25 @@ pub struct Linear {
 pub struct LayerNorm {
     /// What the normalised row is multiplied by.
     pub weight: Param,
-    /// What is added to it.
-    pub bias: Param,
+    /// What is added to it, where the layer has it.
+    pub bias: Option<Param>,
     /// Added to the variance.
     pub eps: f64,
+}
+
+/// How the tokens of a text attend to each other.
+#[derive(Debug)]
+pub struct Attention<'a, V> {
+    /// Heads that share the width.
+    pub n_heads: usize,
+    /// What products of queries and keys are multiplied by: `1/√d` for heads of `d` columns, less where positions add terms.
+    pub scale: f64,
+    /// Dropout on the probabilities.
+    pub prob: f64,
+    /// A token sees those at most this many places away; all of its text where `None`.
+    pub window: Option<usize>,
+    /// What the distance between two tokens adds to their score.
+    pub position: Position<'a, V>,
 }
 
 /// The operations of one forward pass over packed rows. Probabilities of dropout count only in a pass that was given a
@@ -49,17 +70,23 @@ pub trait Ops {
     /// Rows of numbers, `(rows, width)`, cheap to clone.
     type Value: Clone;
 
-    /// The sum of one row of each table; `index` has one entry per output row. An index beyond its table is an error.
+    /// The sum of one row of each table; every index has one entry per output row. An index beyond its table is an error.
     fn gather(&mut self, tables: &[(Param, &[u32])]) -> Result<Self::Value>;
 
     /// `x Wᵀ + b` for each layer, side by side.
     fn linear(&mut self, x: &Self::Value, layers: &[Linear]) -> Result<Self::Value>;
 
-    /// Self-attention within each text over `(rows, 3 · width)` queries, keys and values; dropout with `prob` on the probabilities.
-    fn attention(&mut self, qkv: &Self::Value, n_heads: usize, prob: f64) -> Result<Self::Value>;
+    /// Self-attention within each text over `(rows, 3 · width)` queries, keys and values side by side.
+    fn attention(&mut self, qkv: &Self::Value, how: &Attention<'_, Self::Value>) -> Result<Self::Value>;
 
-    /// GELU with the exact error function.
-    fn gelu(&mut self, x: &Self::Value) -> Result<Self::Value>;
+    /// Turns the queries and keys of `(rows, 3 · width)` by an angle that grows with their place in the text.
+    fn rotary(&mut self, qkv: &Self::Value, n_heads: usize, rotation: &Rotation) -> Result<Self::Value>;
+
+    /// The function of every element.
+    fn activation(&mut self, x: &Self::Value, function: Activation) -> Result<Self::Value>;
+
+    /// The function of the first half of every row times its second half: `(rows, 2 · width)` to `(rows, width)`.
+    fn gated(&mut self, x: &Self::Value, function: Activation) -> Result<Self::Value>;
 
     /// `LayerNorm(residual + dropout(x))`; without residual, `LayerNorm(dropout(x))`.
     fn add_norm(
@@ -69,6 +96,9 @@ pub trait Ops {
         prob: f64,
         norm: LayerNorm,
     ) -> Result<Self::Value>;
+
+    /// `residual + dropout(x)`.
+    fn add(&mut self, x: &Self::Value, residual: &Self::Value, prob: f64) -> Result<Self::Value>;
 
     /// Dropout.
     fn dropout(&mut self, x: &Self::Value, prob: f64) -> Result<Self::Value>;

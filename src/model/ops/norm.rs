@@ -15,7 +15,7 @@ pub(crate) struct Normed {
 
 simd_fn! {
     /// One row: writes the normalised row into `unit` and the result into `out`; returns one over the standard deviation.
-    fn forward_row(x: &[f32], residual: Option<&[f32]>, mask: Option<&Mask>, first: u32, weight: &[f32], bias: &[f32], eps: f32, unit: &mut [f32], out: &mut [f32]) -> f32 {
+    fn forward_row(x: &[f32], residual: Option<&[f32]>, mask: Option<&Mask>, first: u32, weight: &[f32], bias: Option<&[f32]>, eps: f32, unit: &mut [f32], out: &mut [f32]) -> f32 {
         match mask {
             Some(mask) => for (i, (unit, &x)) in unit.iter_mut().zip(x).enumerate() {
                 *unit = x * mask.factor(first.wrapping_add(i as u32));
@@ -31,9 +31,14 @@ simd_fn! {
         let mean = sum_by(unit, unit, |x, _| x) / n;
         let variance = sum_by(unit, unit, |x, _| (x - mean) * (x - mean)) / n;
         let inverse = 1.0 / (variance + eps).sqrt();
-        for (((unit, out), &weight), &bias) in unit.iter_mut().zip(out).zip(weight).zip(bias) {
+        for ((unit, out), &weight) in unit.iter_mut().zip(out.iter_mut()).zip(weight) {
             *unit = (*unit - mean) * inverse;
-            *out = *unit * weight + bias;
+            *out = *unit * weight;
+        }
+        if let Some(bias) = bias {
+            for (out, &bias) in out.iter_mut().zip(bias) {
+                *out += bias;
+            }
         }
         inverse
     }
@@ -45,7 +50,7 @@ pub(crate) fn forward(
     residual: Option<&[f32]>,
     mask: Option<&Mask>,
     weight: &[f32],
-    bias: &[f32],
+    bias: Option<&[f32]>,
     eps: f32,
     out: &mut [f32],
 ) -> Normed {

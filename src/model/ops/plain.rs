@@ -2,7 +2,8 @@
 
 use super::dropout::{Dropout, Mask, Masks};
 use super::pool::SHORTEST;
-use super::{LayerNorm, Linear, Ops};
+use super::position::distances;
+use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation, rotary};
 use crate::model::error::Result;
 use crate::model::parameters::{Param, Parameters};
 use candle_core::{D, Device, Tensor};
@@ -93,6 +94,73 @@ impl Plain {
         Ok(padding)
     }
 
+    /// What positions add to the scores, broadcastable to `(n_texts, n_heads, longest, longest)`.
+    fn position_scores(
+        &self,
+        queries: &Tensor,
+        keys: &Tensor,
+        how: &Attention<'_, Tensor>,
+        longest: usize,
+    ) -> Result<Option<Tensor>> {
+        let by_head = |table: &Tensor| -> Result<Tensor> {
+            let (n_rows, width) = table.dims2()?;
+            let heads = table.reshape((n_rows, how.n_heads, width / how.n_heads))?;
+            Ok(heads.permute((1, 2, 0))?.contiguous()?.unsqueeze(0)?)
+        };
+        // Row of the table for every query and key.
+        let first = longest as i64 - 1;
+        let row = |query: i64, key: i64| (key - query + first) as u32;
+        let n = longest as i64;
+        match how.position {
+            Position::None => Ok(None),
+            Position::Bias(table) => {
+                debug_assert_eq!(table.dim(0)?, distances(longest).count());
+                let rows: Vec<u32> = (0..n).flat_map(|i| (0..n).map(move |j| row(i, j))).collect();
+                let rows = Tensor::new(rows, &self.device)?;
+                let bias = table.index_select(&rows, 0)?.reshape((longest, longest, how.n_heads))?;
+                Ok(Some(bias.permute((2, 0, 1))?.contiguous()?.unsqueeze(0)?))
+            }
+            Position::Disentangled {
+                keys: to_position,
+                queries: from_position,
+            } => {
+                let shape = queries.dims4()?;
+                let gathered = |content: &Tensor, table: &Tensor, of: &dyn Fn(i64, i64) -> u32| -> Result<Tensor> {
+                    let by_distance = content.broadcast_matmul(&by_head(table)?)?.contiguous()?;
+                    let rows: Vec<u32> = (0..n)
+                        .flat_map(|a| (0..n).map(move |b| (a, b)))
+                        .map(|(a, b)| of(a, b))
+                        .collect();
+                    let rows = Tensor::from_vec(rows, (1, 1, longest, longest), &self.device)?
+                        .broadcast_as((shape.0, shape.1, longest, longest))?
+                        .contiguous()?;
+                    Ok(by_distance.gather(&rows, D::Minus1)?)
+                };
+                let mut sum: Option<Tensor> = None;
+                if let Some(table) = to_position {
+                    sum = Some(gathered(queries, table, &|query, key| row(query, key))?);
+                }
+                if let Some(table) = from_position {
+                    // Rows are keys here, and turned round afterwards.
+                    let added = gathered(keys, table, &|key, query| row(query, key))?.transpose(2, 3)?;
+                    sum = Some(match sum {
+                        Some(sum) => (sum + added)?,
+                        None => added.contiguous()?,
+                    });
+                }
+                Ok(sum.map(|sum| sum * how.scale).transpose()?)
+            }
+        }
+    }
+
+    /// 0 for keys within `window` places of the query, a large negative number beyond; `(1, 1, longest, longest)`.
+    fn beyond(&self, window: usize, longest: usize) -> Result<Tensor> {
+        let bias: Vec<f32> = (0..longest)
+            .flat_map(|i| (0..longest).map(move |j| if i.abs_diff(j) <= window { 0.0 } else { -1e30 }))
+            .collect();
+        Ok(Tensor::from_vec(bias, (1, 1, longest, longest), &self.device)?)
+    }
+
     /// The mask of the probabilities, laid out as the fused attention numbers them.
     fn attention_mask(&self, mask: &Mask, n_heads: usize, longest: usize) -> Result<Tensor> {
         let mut factors = vec![0f32; self.n_texts() * n_heads * longest * longest];
@@ -141,25 +209,34 @@ impl Ops for Plain {
         let outs = layers
             .iter()
             .map(|layer| {
-                Ok(x.matmul(&self.parameter(layer.weight).t()?)?
-                    .broadcast_add(&self.parameter(layer.bias))?)
+                let y = x.matmul(&self.parameter(layer.weight).t()?)?;
+                Ok(match layer.bias {
+                    Some(bias) => y.broadcast_add(&self.parameter(bias))?,
+                    None => y,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Tensor::cat(&outs, 1)?)
     }
 
-    fn attention(&mut self, qkv: &Tensor, n_heads: usize, prob: f64) -> Result<Tensor> {
-        let mask = self.mask(prob);
+    fn attention(&mut self, qkv: &Tensor, how: &Attention<'_, Tensor>) -> Result<Tensor> {
+        let mask = self.mask(how.prob);
         let padding = self.padding()?;
-        let (n, longest, width) = (self.n_texts(), padding.longest, qkv.dim(1)? / 3);
+        let (n, longest, n_heads, width) = (self.n_texts(), padding.longest, how.n_heads, qkv.dim(1)? / 3);
         let padded = qkv
             .index_select(&padding.rows, 0)?
             .reshape((n, longest, 3, n_heads, width / n_heads))?;
         let part =
             |i: usize| -> Result<Tensor> { Ok(padded.narrow(2, i, 1)?.squeeze(2)?.transpose(1, 2)?.contiguous()?) };
         let (queries, keys, values) = (part(0)?, part(1)?, part(2)?);
-        let scores = (queries.matmul(&keys.t()?.contiguous()?)? / ((width / n_heads) as f64).sqrt())?
-            .broadcast_add(&padding.bias)?;
+        let mut scores = (queries.matmul(&keys.t()?.contiguous()?)? * how.scale)?;
+        if let Some(added) = self.position_scores(&queries, &keys, how, longest)? {
+            scores = scores.broadcast_add(&added)?;
+        }
+        scores = scores.broadcast_add(&padding.bias)?;
+        if let Some(window) = how.window {
+            scores = scores.broadcast_add(&self.beyond(window, longest)?)?;
+        }
         let mut probs = softmax(&scores)?;
         if let Some(mask) = mask {
             probs = (probs * self.attention_mask(&mask, n_heads, longest)?)?;
@@ -172,8 +249,36 @@ impl Ops for Plain {
         Ok(out.index_select(&padding.places, 0)?)
     }
 
-    fn gelu(&mut self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.gelu_erf()?)
+    fn rotary(&mut self, qkv: &Tensor, n_heads: usize, rotation: &Rotation) -> Result<Tensor> {
+        let (n_rows, half) = (qkv.dim(0)?, rotation.half);
+        let places = Tensor::new(rotary::places(&self.starts), &self.device)?;
+        let of_rows = |angles: &[f32]| -> Result<Tensor> {
+            Ok(Tensor::from_slice(angles, (angles.len() / half, half), &self.device)?
+                .index_select(&places, 0)?
+                .reshape((n_rows, 1, 1, half))?)
+        };
+        let (cos, sin) = (of_rows(&rotation.cos)?, of_rows(&rotation.sin)?);
+        let parts = qkv.reshape((n_rows, 3, n_heads, 2 * half))?;
+        let turned = parts.narrow(1, 0, 2)?;
+        let (low, high) = (turned.narrow(3, 0, half)?, turned.narrow(3, half, half)?);
+        let turned = Tensor::cat(
+            &[
+                (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?,
+                (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?,
+            ],
+            3,
+        )?;
+        Ok(Tensor::cat(&[turned, parts.narrow(1, 2, 1)?], 1)?.reshape((n_rows, 6 * n_heads * half))?)
+    }
+
+    fn activation(&mut self, x: &Tensor, function: Activation) -> Result<Tensor> {
+        Ok(function.composed(x)?)
+    }
+
+    fn gated(&mut self, x: &Tensor, function: Activation) -> Result<Tensor> {
+        let width = x.dim(1)? / 2;
+        let inner = x.narrow(1, 0, width)?.contiguous()?;
+        Ok((function.composed(&inner)? * x.narrow(1, width, width)?)?)
     }
 
     fn add_norm(&mut self, x: &Tensor, residual: Option<&Tensor>, prob: f64, norm: LayerNorm) -> Result<Tensor> {
@@ -185,9 +290,15 @@ impl Ops for Plain {
         let centred = sum.broadcast_sub(&sum.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
         let unit = centred.broadcast_div(&(variance + norm.eps)?.sqrt()?)?;
-        Ok(unit
-            .broadcast_mul(&self.parameter(norm.weight))?
-            .broadcast_add(&self.parameter(norm.bias))?)
+        let scaled = unit.broadcast_mul(&self.parameter(norm.weight))?;
+        Ok(match norm.bias {
+            Some(bias) => scaled.broadcast_add(&self.parameter(bias))?,
+            None => scaled,
+        })
+    }
+
+    fn add(&mut self, x: &Tensor, residual: &Tensor, prob: f64) -> Result<Tensor> {
+        Ok((self.dropout(x, prob)? + residual)?)
     }
 
     fn dropout(&mut self, x: &Tensor, prob: f64) -> Result<Tensor> {

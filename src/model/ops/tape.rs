@@ -4,10 +4,12 @@
 //! it on one thread, and a custom operation takes three inputs at most: together a third of a training step. So a whole forward pass
 //! is one node of candle's graph, and this tape is what that node knows.
 
-use super::attention::Heads;
-use super::dropout::{Dropout, Mask, Masks};
-use super::norm::Normed;
-use super::{LayerNorm, Linear, Ops, attention, dropout, gather, gelu, linear, norm, pool};
+use super::activation::{self, Activation};
+use super::attention::{self, Known, Shape};
+use super::dropout::{self, Dropout, Mask, Masks};
+use super::norm::{self, Normed};
+use super::rotary::{self, Rotation};
+use super::{Attention, LayerNorm, Linear, Ops, Position, gather, linear, pool};
 use crate::model::error::{ModelError, Result};
 use crate::model::parameters::{Gradients, Param, Parameters};
 use std::sync::Arc;
@@ -44,12 +46,23 @@ enum Step {
     },
     Attention {
         qkv: Rows,
-        heads: Heads,
+        shape: Shape,
+        position: Place,
         mask: Option<Mask>,
         log_sums: Vec<f32>,
     },
-    Gelu {
+    Rotary {
+        qkv: usize,
+        n_heads: usize,
+        rotation: Rotation,
+    },
+    Activation {
         x: Rows,
+        function: Activation,
+    },
+    Gated {
+        x: Rows,
+        function: Activation,
     },
     AddNorm {
         x: usize,
@@ -57,6 +70,11 @@ enum Step {
         mask: Option<Mask>,
         norm: LayerNorm,
         normed: Normed,
+    },
+    Add {
+        x: usize,
+        residual: usize,
+        mask: Option<Mask>,
     },
     Dropout {
         x: usize,
@@ -71,6 +89,53 @@ enum Step {
     Normalize {
         x: Rows,
     },
+}
+
+/// A [`Position`] that owns its tables.
+enum Place {
+    None,
+    Bias(Rows),
+    Disentangled { keys: Option<Rows>, queries: Option<Rows> },
+}
+
+impl Place {
+    fn of(position: Position<'_, Rows>) -> Place {
+        match position {
+            Position::None => Place::None,
+            Position::Bias(table) => Place::Bias(table.clone()),
+            Position::Disentangled { keys, queries } => Place::Disentangled {
+                keys: keys.cloned(),
+                queries: queries.cloned(),
+            },
+        }
+    }
+
+    fn tables(&self) -> attention::Tables<'_> {
+        let position = match self {
+            Place::None => Position::None,
+            Place::Bias(table) => Position::Bias(table),
+            Place::Disentangled { keys, queries } => Position::Disentangled {
+                keys: keys.as_ref(),
+                queries: queries.as_ref(),
+            },
+        };
+        position.map(Rows::data)
+    }
+
+    /// Hands the gradients of the tables to the values they are.
+    fn put(&self, grads: attention::TableGrads, values: &mut ValueGradients) {
+        match self {
+            Place::None => {}
+            Place::Bias(table) => values.put(table.id, grads.bias),
+            Place::Disentangled { keys, queries } => {
+                for (table, grads) in [(keys, grads.keys), (queries, grads.queries)] {
+                    if let Some(table) = table {
+                        values.put(table.id, grads);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// One forward pass on the CPU. Values that nothing needs any more are freed as the pass goes on, unless it is recorded.
@@ -105,8 +170,8 @@ impl Tape {
         }
     }
 
-    fn n_rows(&self) -> usize {
-        self.starts.last().copied().unwrap_or(0)
+    fn longest(&self) -> usize {
+        self.starts.windows(2).map(|rows| rows[1] - rows[0]).max().unwrap_or(0)
     }
 
     fn mask(&mut self, prob: f64) -> Option<Mask> {
@@ -158,6 +223,22 @@ impl ValueGradients {
         self.0.get_mut(id).and_then(Option::take)
     }
 
+    /// Hands on the gradient of `residual + x · mask`.
+    fn put_sum(&mut self, dy: Vec<f32>, x: usize, residual: Option<usize>, mask: Option<Mask>) {
+        match (mask, residual) {
+            (Some(mask), _) => {
+                let mut dx = vec![0f32; dy.len()];
+                dropout::apply(&mask, &dy, &mut dx);
+                self.put(x, dx);
+            }
+            (None, Some(_)) => self.put(x, dy.clone()),
+            (None, None) => return self.put(x, dy),
+        }
+        if let Some(residual) = residual {
+            self.put(residual, dy);
+        }
+    }
+
     /// Adds `grad` to the gradient of value `id`.
     fn put(&mut self, id: usize, grad: Vec<f32>) {
         match self.0.get_mut(id) {
@@ -180,7 +261,7 @@ impl Step {
         match self {
             Step::Gather { tables, width } => {
                 for (table, index) in &tables {
-                    gather::backward(&dy, index, width, gradients.slot(*table).0);
+                    gradients.add_rows(*table, index, width, &dy);
                 }
             }
             Step::Linear { x, layers, width } => {
@@ -193,23 +274,44 @@ impl Step {
                     linear::backward_input(&dy, width, *first, &weight, x.width, &mut dx, accumulate || i > 0);
                     let (d_weight, accumulate) = gradients.slot(layer.weight);
                     linear::backward_weight(&dy, width, *first, &x.data, x.width, d_weight, accumulate);
-                    linear::backward_bias(&dy, width, *first, gradients.slot(layer.bias).0);
+                    if let Some(bias) = layer.bias {
+                        linear::backward_bias(&dy, width, *first, gradients.slot(bias).0);
+                    }
                 }
                 values.put(x.id, dx);
             }
             Step::Attention {
                 qkv,
-                heads,
+                shape,
+                position,
                 mask,
                 log_sums,
             } => {
+                let known = Known {
+                    qkv: &qkv.data,
+                    starts,
+                    shape,
+                    tables: position.tables(),
+                    mask: mask.as_ref(),
+                    log_sums: &log_sums,
+                };
                 let mut d_qkv = vec![0f32; qkv.data.len()];
-                attention::backward(&qkv.data, starts, heads, mask.as_ref(), &log_sums, &dy, &mut d_qkv);
+                let d_tables = attention::backward(known, &dy, &mut d_qkv);
+                position.put(d_tables, values);
                 values.put(qkv.id, d_qkv);
             }
-            Step::Gelu { x } => {
-                gelu::backward(&x.data, &mut dy);
+            Step::Rotary { qkv, n_heads, rotation } => {
+                rotary::turn(&mut dy, &rotary::places(starts), n_heads, &rotation, -1.0);
+                values.put(qkv, dy);
+            }
+            Step::Activation { x, function } => {
+                activation::backward(function, &x.data, &mut dy);
                 values.put(x.id, dy);
+            }
+            Step::Gated { x, function } => {
+                let mut dx = vec![0f32; x.data.len()];
+                activation::gated_backward(function, &x.data, &dy, &mut dx, x.width / 2);
+                values.put(x.id, dx);
             }
             Step::AddNorm {
                 x,
@@ -222,26 +324,12 @@ impl Step {
                 let (mut d_weight, mut d_bias) = (vec![0f32; weight.len()], vec![0f32; weight.len()]);
                 norm::backward(&mut dy, &normed, &weight, &mut d_weight, &mut d_bias);
                 linear::add(&d_weight, gradients.slot(norm.weight).0);
-                linear::add(&d_bias, gradients.slot(norm.bias).0);
-                match (mask, residual) {
-                    (Some(mask), Some(residual)) => {
-                        let mut dx = vec![0f32; dy.len()];
-                        dropout::apply(&mask, &dy, &mut dx);
-                        values.put(x, dx);
-                        values.put(residual, dy);
-                    }
-                    (Some(mask), None) => {
-                        let mut dx = vec![0f32; dy.len()];
-                        dropout::apply(&mask, &dy, &mut dx);
-                        values.put(x, dx);
-                    }
-                    (None, Some(residual)) => {
-                        values.put(residual, dy.clone());
-                        values.put(x, dy);
-                    }
-                    (None, None) => values.put(x, dy),
+                if let Some(bias) = norm.bias {
+                    linear::add(&d_bias, gradients.slot(bias).0);
                 }
+                values.put_sum(dy, x, residual, mask);
             }
+            Step::Add { x, residual, mask } => values.put_sum(dy, x, Some(residual), mask),
             Step::Dropout { x, mask } => {
                 let mut dx = vec![0f32; dy.len()];
                 dropout::apply(&mask, &dy, &mut dx);
@@ -272,7 +360,8 @@ impl Ops for Tape {
     fn gather(&mut self, tables: &[(Param, &[u32])]) -> Result<Rows> {
         let parameters = self.parameters.clone();
         let width = tables.first().map_or(0, |(table, _)| parameters.width(*table));
-        let mut out = vec![0f32; self.n_rows() * width];
+        let n_rows = tables.first().map_or(0, |(_, index)| index.len());
+        let mut out = vec![0f32; n_rows * width];
         let guards = tables
             .iter()
             .map(|(table, _)| parameters.read(*table))
@@ -280,10 +369,7 @@ impl Ops for Tape {
         let mut slices: Vec<(&[f32], &[u32])> = Vec::with_capacity(tables.len());
         for (guard, (table, index)) in guards.iter().zip(tables) {
             let n = guard.len() / width.max(1);
-            if parameters.width(*table) != width
-                || index.len() != self.n_rows()
-                || index.iter().any(|&at| at as usize >= n)
-            {
+            if parameters.width(*table) != width || index.len() != n_rows || index.iter().any(|&at| at as usize >= n) {
                 return Err(ModelError::Input(format!(
                     "a token does not fit table {} of {n} rows",
                     parameters.name(*table)
@@ -304,12 +390,13 @@ impl Ops for Tape {
         let mut placed = Vec::with_capacity(layers.len());
         for layer in layers {
             placed.push((*layer, width));
-            width += parameters.n_elements(layer.bias);
+            width += parameters.n_elements(layer.weight) / x.width.max(1);
         }
-        let mut out = vec![0f32; x.data.len() / x.width * width];
+        let mut out = vec![0f32; x.data.len() / x.width.max(1) * width];
         for (layer, first) in &placed {
-            let (weight, bias) = (parameters.read(layer.weight)?, parameters.read(layer.bias)?);
-            linear::forward(&x.data, &weight, &bias, &mut out, width, *first);
+            let weight = parameters.read(layer.weight)?;
+            let bias = layer.bias.map(|bias| parameters.read(bias)).transpose()?;
+            linear::forward(&x.data, &weight, x.width, bias.as_deref(), &mut out, width, *first);
         }
         Ok(self.push(width, out, || Step::Linear {
             x: x.clone(),
@@ -318,32 +405,58 @@ impl Ops for Tape {
         }))
     }
 
-    fn attention(&mut self, qkv: &Rows, n_heads: usize, prob: f64) -> Result<Rows> {
-        let mask = self.mask(prob);
-        let heads = Heads {
+    fn attention(&mut self, qkv: &Rows, how: &Attention<'_, Rows>) -> Result<Rows> {
+        let mask = self.mask(how.prob);
+        let shape = Shape {
             width: qkv.width / 3,
-            n_heads,
+            n_heads: how.n_heads,
+            scale: how.scale as f32,
+            window: how.window,
+            longest: self.longest(),
         };
+        let tables = how.position.map(Rows::data);
+        if !tables.fits(shape.longest, shape.width, shape.n_heads) {
+            return Err(ModelError::Input("a table of positions does not fit its batch".into()));
+        }
         let mut out = vec![0f32; qkv.data.len() / 3];
-        let log_sums = attention::forward(&qkv.data, &self.starts, heads, mask.as_ref(), &mut out);
-        Ok(self.push(heads.width, out, || Step::Attention {
+        let log_sums = attention::forward(&qkv.data, &self.starts, shape, tables, mask.as_ref(), &mut out);
+        Ok(self.push(shape.width, out, || Step::Attention {
             qkv: qkv.clone(),
-            heads,
+            shape,
+            position: Place::of(how.position),
             mask,
             log_sums,
         }))
     }
 
-    fn gelu(&mut self, x: &Rows) -> Result<Rows> {
+    fn rotary(&mut self, qkv: &Rows, n_heads: usize, rotation: &Rotation) -> Result<Rows> {
+        let mut out = qkv.data.to_vec();
+        rotary::turn(&mut out, &rotary::places(&self.starts), n_heads, rotation, 1.0);
+        Ok(self.push(qkv.width, out, || Step::Rotary {
+            qkv: qkv.id,
+            n_heads,
+            rotation: rotation.clone(),
+        }))
+    }
+
+    fn activation(&mut self, x: &Rows, function: Activation) -> Result<Rows> {
         let mut out = vec![0f32; x.data.len()];
-        gelu::forward(&x.data, &mut out);
-        Ok(self.push(x.width, out, || Step::Gelu { x: x.clone() }))
+        activation::forward(function, &x.data, &mut out);
+        Ok(self.push(x.width, out, || Step::Activation { x: x.clone(), function }))
+    }
+
+    fn gated(&mut self, x: &Rows, function: Activation) -> Result<Rows> {
+        let width = x.width / 2;
+        let mut out = vec![0f32; x.data.len() / 2];
+        activation::gated(function, &x.data, &mut out, width);
+        Ok(self.push(width, out, || Step::Gated { x: x.clone(), function }))
     }
 
     fn add_norm(&mut self, x: &Rows, residual: Option<&Rows>, prob: f64, norm: LayerNorm) -> Result<Rows> {
         let mask = self.mask(prob);
         let parameters = self.parameters.clone();
-        let (weight, bias) = (parameters.read(norm.weight)?, parameters.read(norm.bias)?);
+        let weight = parameters.read(norm.weight)?;
+        let bias = norm.bias.map(|bias| parameters.read(bias)).transpose()?;
         let mut out = vec![0f32; x.data.len()];
         let residual_data = residual.map(|residual| residual.data.as_slice());
         let normed = norm::forward(
@@ -351,7 +464,7 @@ impl Ops for Tape {
             residual_data,
             mask.as_ref(),
             &weight,
-            &bias,
+            bias.as_deref(),
             norm.eps as f32,
             &mut out,
         );
@@ -361,6 +474,21 @@ impl Ops for Tape {
             mask,
             norm,
             normed,
+        }))
+    }
+
+    fn add(&mut self, x: &Rows, residual: &Rows, prob: f64) -> Result<Rows> {
+        let mask = self.mask(prob);
+        let mut out = vec![0f32; x.data.len()];
+        match &mask {
+            Some(mask) => dropout::apply(mask, &x.data, &mut out),
+            None => out.copy_from_slice(&x.data),
+        }
+        linear::add_all(&residual.data, &mut out);
+        Ok(self.push(x.width, out, || Step::Add {
+            x: x.id,
+            residual: residual.id,
+            mask,
         }))
     }
 
@@ -376,10 +504,9 @@ impl Ops for Tape {
     fn pool(&mut self, x: &Rows, weights: &[f32]) -> Result<Rows> {
         let mut out = vec![0f32; (self.starts.len() - 1) * x.width];
         pool::forward(&x.data, &self.starts, weights, x.width, &mut out);
-        let n_rows = self.n_rows();
         Ok(self.push(x.width, out, || Step::Pool {
             x: x.id,
-            n_rows,
+            n_rows: x.data.len() / x.width.max(1),
             weights: weights.to_vec(),
             width: x.width,
         }))

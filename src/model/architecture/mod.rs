@@ -1,13 +1,30 @@
 //! The kinds of transformer Handful can read: one line each in [`ARCHITECTURES`].
+//!
+//! Not here: where the files of a model are, and how its states become one vector.
+
+mod bert;
+mod check;
+mod deberta;
+mod distilbert;
+mod head;
+mod layers;
+mod modernbert;
+mod mpnet;
+
+pub use head::Head;
 
 use super::batch::Packed;
-use super::bert::Bert;
 use super::error::{ModelError, Result};
 use super::ops::Ops;
 use super::ops::plain::Plain;
 use super::ops::tape::{Rows, Tape};
 use super::parameters::{Loader, Parameters};
-use candle_core::{Device, Tensor};
+use bert::Bert;
+use candle_core::Tensor;
+use deberta::Deberta;
+use distilbert::DistilBert;
+use modernbert::ModernBert;
+use mpnet::MpNet;
 use serde_json::Value;
 use std::path::Path;
 
@@ -19,6 +36,18 @@ pub struct Source<'a> {
     pub config_path: &'a Path,
     /// The weights.
     pub loader: Loader<'a>,
+    /// Whether the classification head is wanted too; without one in the file that is an error.
+    pub head: bool,
+}
+
+/// What a constructor makes of it.
+pub struct Loaded<E> {
+    /// The transformer.
+    pub model: E,
+    /// Its classification head, where it was asked for.
+    pub head: Option<Head>,
+    /// The weights of both.
+    pub parameters: Parameters,
 }
 
 /// The sizes a caller needs.
@@ -67,39 +96,44 @@ impl<E: Encode> Architecture for E {
     }
 }
 
-type Constructor = fn(Source<'_>) -> Result<(Box<dyn Architecture>, Parameters)>;
+type Constructor = fn(Source<'_>) -> Result<Loaded<Box<dyn Architecture>>>;
 
 /// `model_type` in `config.json` → constructor.
-pub static ARCHITECTURES: &[(&str, Constructor)] = &[("bert", |source| Bert::load(source).map(boxed))];
+pub static ARCHITECTURES: &[(&str, Constructor)] = &[
+    ("bert", |source| Bert::load(source).map(boxed)),
+    ("roberta", |source| Bert::load_roberta(source).map(boxed)),
+    ("xlm-roberta", |source| Bert::load_roberta(source).map(boxed)),
+    ("camembert", |source| Bert::load_roberta(source).map(boxed)),
+    ("distilbert", |source| DistilBert::load(source).map(boxed)),
+    ("mpnet", |source| MpNet::load(source).map(boxed)),
+    ("deberta-v2", |source| Deberta::load(source).map(boxed)),
+    ("modernbert", |source| ModernBert::load(source).map(boxed)),
+];
 
-fn boxed<E: Encode + 'static>((model, parameters): (E, Parameters)) -> (Box<dyn Architecture>, Parameters) {
-    (Box::new(model), parameters)
+fn boxed<E: Encode + 'static>(loaded: Loaded<E>) -> Loaded<Box<dyn Architecture>> {
+    Loaded {
+        model: Box::new(loaded.model),
+        head: loaded.head,
+        parameters: loaded.parameters,
+    }
 }
 
-/// Builds the model that `config` describes from the bytes of its weights file.
-pub fn load(
-    config: &Value,
-    config_path: &Path,
-    weights: &[u8],
-    weights_path: &Path,
-    device: &Device,
-) -> Result<(Box<dyn Architecture>, Parameters)> {
-    let model_type = config
+/// Builds the model that `source` describes.
+pub fn load(source: Source<'_>) -> Result<Loaded<Box<dyn Architecture>>> {
+    let path = source.config_path;
+    let model_type = source
+        .config
         .get("model_type")
         .and_then(Value::as_str)
-        .ok_or_else(|| ModelError::config(config_path, "model_type is missing, so the kind of model is unknown"))?;
+        .ok_or_else(|| ModelError::config(path, "model_type is missing, so the kind of model is unknown"))?;
     let Some((_, constructor)) = ARCHITECTURES.iter().find(|(known, _)| *known == model_type) else {
         let known: Vec<&str> = ARCHITECTURES.iter().map(|(known, _)| *known).collect();
         let shown: String = model_type.chars().take(60).collect();
         return Err(ModelError::Unsupported {
             what: format!("model_type \"{shown}\""),
             supported: format!("known are {}", known.join(", ")),
-            path: config_path.to_path_buf(),
+            path: path.to_path_buf(),
         });
     };
-    constructor(Source {
-        config,
-        config_path,
-        loader: Loader::new(weights, weights_path, device)?,
-    })
+    constructor(source)
 }

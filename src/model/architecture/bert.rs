@@ -1,0 +1,225 @@
+//! BERT (Devlin et al., 2018), and RoBERTa (Liu et al., 2019) with its relatives XLM-RoBERTa and CamemBERT, which differ in where
+//! positions start and in the classification head.
+
+use super::check::{self, Check};
+use super::head::{Dense, Head, HeadNames};
+use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
+use super::{Encode, Loaded, Sizes, Source};
+use crate::model::batch::Packed;
+use crate::model::error::Result;
+use crate::model::ops::{Activation, LayerNorm, Ops};
+use crate::model::parameters::Param;
+use serde::Deserialize;
+
+const NAMES: Names = Names {
+    layer: "encoder.layer",
+    qkv: ["attention.self.query", "attention.self.key", "attention.self.value"],
+    attention_out: "attention.output.dense",
+    attention_norm: "attention.output.LayerNorm",
+    inner: "intermediate.dense",
+    output: "output.dense",
+    output_norm: "output.LayerNorm",
+};
+
+/// The part of `config.json` that shapes the model; missing keys have the values `transformers` gives them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    max_position_embeddings: usize,
+    type_vocab_size: usize,
+    layer_norm_eps: f64,
+    hidden_dropout_prob: f64,
+    attention_probs_dropout_prob: f64,
+    classifier_dropout: Option<f64>,
+    hidden_act: String,
+    position_embedding_type: Option<String>,
+    is_decoder: bool,
+    pad_token_id: Option<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            vocab_size: 30_522,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            layer_norm_eps: 1e-12,
+            hidden_dropout_prob: 0.1,
+            attention_probs_dropout_prob: 0.1,
+            classifier_dropout: None,
+            hidden_act: "gelu".into(),
+            position_embedding_type: None,
+            is_decoder: false,
+            pad_token_id: None,
+        }
+    }
+}
+
+impl Config {
+    fn check(&self, check: Check<'_>) -> Result<Activation> {
+        check.sizes(&[
+            ("vocab_size", self.vocab_size, check::VOCAB),
+            ("hidden_size", self.hidden_size, check::HIDDEN),
+            ("num_hidden_layers", self.num_hidden_layers, check::LAYERS),
+            ("num_attention_heads", self.num_attention_heads, check::HEADS),
+            ("intermediate_size", self.intermediate_size, check::INNER),
+            (
+                "max_position_embeddings",
+                self.max_position_embeddings,
+                check::POSITIONS,
+            ),
+            ("type_vocab_size", self.type_vocab_size, 1..=1024),
+        ])?;
+        check.heads(
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.num_attention_heads),
+        )?;
+        check.probs(&[
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+            ("classifier_dropout", self.classifier_dropout.unwrap_or(0.0)),
+        ])?;
+        check.eps("layer_norm_eps", self.layer_norm_eps)?;
+        check.absolute_positions(self.position_embedding_type.as_deref())?;
+        if self.is_decoder {
+            return Err(check.unsupported("a decoder", "encoders are"));
+        }
+        check.activation("hidden_act", &self.hidden_act)
+    }
+}
+
+/// The encoder, without its pooler.
+pub struct Bert {
+    config: Config,
+    /// RoBERTa's padding id: places count from the one after it.
+    padding: Option<u32>,
+    word: Param,
+    position: Param,
+    token_type: Param,
+    norm: LayerNorm,
+    stack: Stack,
+}
+
+impl Bert {
+    /// Reads a BERT. The names in the file may start with `bert.`; a pooler is carried along untrained where no head is asked for.
+    pub(super) fn load(source: Source<'_>) -> Result<Loaded<Bert>> {
+        Self::read(source, "bert.", false)
+    }
+
+    /// Reads a RoBERTa, XLM-RoBERTa or CamemBERT; names may start with `roberta.`.
+    pub(super) fn load_roberta(source: Source<'_>) -> Result<Loaded<Bert>> {
+        Self::read(source, "roberta.", true)
+    }
+
+    fn read(source: Source<'_>, prefix: &str, roberta: bool) -> Result<Loaded<Bert>> {
+        let check = Check {
+            path: source.config_path,
+        };
+        let config: Config = check.parse(source.config)?;
+        let activation = config.check(check)?;
+        let mut loader = source.loader.with_optional_prefix(prefix);
+        let hidden = config.hidden_size;
+        let mut table =
+            |part: &str, n: usize| loader.take(&format!("embeddings.{part}_embeddings.weight"), &[n, hidden]);
+        let word = table("word", config.vocab_size)?;
+        let position = table("position", config.max_position_embeddings)?;
+        let token_type = table("token_type", config.type_vocab_size)?;
+        let norm = layer_norm(&mut loader, "embeddings.LayerNorm", hidden, config.layer_norm_eps, true)?;
+        let shape = Shape {
+            hidden,
+            inner: config.intermediate_size,
+            n_heads: config.num_attention_heads,
+            n_layers: config.num_hidden_layers,
+            eps: config.layer_norm_eps,
+            activation,
+            attention_prob: config.attention_probs_dropout_prob,
+            attention_out_prob: config.hidden_dropout_prob,
+            output_prob: config.hidden_dropout_prob,
+            scale: 1.0 / ((hidden / config.num_attention_heads) as f64).sqrt(),
+        };
+        let stack = Stack::load(&mut loader, &NAMES, shape, no_projections)?;
+        let prob = config.classifier_dropout.unwrap_or(config.hidden_dropout_prob);
+        let names = if roberta {
+            HeadNames {
+                dense: Dense::Top("classifier.dense"),
+                out: "classifier.out_proj",
+                prob_before: prob,
+                ..HeadNames::new(Activation::Tanh, prob)
+            }
+        } else {
+            HeadNames {
+                dense: Dense::Body("pooler.dense"),
+                ..HeadNames::new(Activation::Tanh, prob)
+            }
+        };
+        let head = source
+            .head
+            .then(|| Head::load(&mut loader, &names, hidden))
+            .transpose()?;
+        let padding = roberta.then_some(config.pad_token_id.unwrap_or(1));
+        let model = Bert {
+            config,
+            padding,
+            word,
+            position,
+            token_type,
+            norm,
+            stack,
+        };
+        Ok(Loaded {
+            model,
+            head,
+            parameters: loader.finish(&["pooler."])?,
+        })
+    }
+}
+
+/// Places as `transformers` counts them for RoBERTa and MPNet: from `padding + 1`, padding tokens themselves staying at `padding`.
+pub(super) fn places_after_padding(batch: &Packed, padding: u32) -> Vec<u32> {
+    let mut places = Vec::with_capacity(batch.n_rows());
+    for text in batch.starts.windows(2) {
+        let mut place = padding;
+        for &id in &batch.ids[text[0]..text[1]] {
+            if id == padding {
+                places.push(padding);
+            } else {
+                place += 1;
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
+impl Encode for Bert {
+    fn sizes(&self) -> Sizes {
+        let reserved = self.padding.map_or(0, |padding| padding as usize + 1);
+        Sizes {
+            dim: self.config.hidden_size,
+            vocab_size: self.config.vocab_size,
+            max_tokens: self.config.max_position_embeddings.saturating_sub(reserved),
+        }
+    }
+
+    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+        let types = vec![0u32; batch.n_rows()];
+        let places = self.padding.map(|padding| places_after_padding(batch, padding));
+        let embedded = ops.gather(&[
+            (self.word, &batch.ids),
+            (self.position, places.as_deref().unwrap_or(&batch.positions)),
+            (self.token_type, &types),
+        ])?;
+        let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
+        let x = ops.dropout(&normed, self.config.hidden_dropout_prob)?;
+        self.stack.run(ops, x, &Distance::None)
+    }
+}

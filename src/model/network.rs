@@ -1,0 +1,178 @@
+//! A transformer with its weights: forward passes and their gradients.
+//!
+//! Not here: texts, tokenizers, folders.
+
+use super::architecture::{Architecture, Head, Loaded, Sizes};
+use super::batch::Packed;
+use super::error::{ModelError, Result};
+use super::ops::Ops;
+use super::ops::dropout::Dropout;
+use super::ops::plain::Plain;
+use super::ops::tape::Tape;
+use super::parameters::{Gradients, Parameters};
+use super::pooling::Pooling;
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Shape, Tensor, Var};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a forward pass ends with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Finish {
+    /// The state of every token, `(rows, dim)`.
+    States,
+    /// One row per text, `(n_texts, dim)`.
+    Pooled {
+        /// How states become a row.
+        pooling: Pooling,
+        /// Whether rows are scaled to length one.
+        normalize: bool,
+    },
+    /// The classification head's logits, `(n_texts, n_classes)`.
+    Logits,
+}
+
+/// A transformer, perhaps with a classification head, on one device.
+pub(super) struct Network {
+    architecture: Box<dyn Architecture>,
+    head: Option<Head>,
+    parameters: Arc<Parameters>,
+    device: Device,
+    anchor: Var,
+    gradients: Arc<Mutex<Gradients>>,
+}
+
+impl Network {
+    pub(super) fn new(loaded: Loaded<Box<dyn Architecture>>, device: &Device) -> Result<Network> {
+        let gradients = Gradients::none(&loaded.parameters);
+        Ok(Network {
+            architecture: loaded.model,
+            head: loaded.head,
+            parameters: Arc::new(loaded.parameters),
+            device: device.clone(),
+            anchor: Var::zeros(1, DType::F32, device)?,
+            gradients: Arc::new(Mutex::new(gradients)),
+        })
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        self.architecture.sizes()
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    pub(super) fn parameters(&self) -> &Arc<Parameters> {
+        &self.parameters
+    }
+
+    /// A pass that can be gone back through with [`Network::backward`].
+    pub(super) fn forward(&self, packed: &Packed, finish: Finish, dropout: Option<&mut Dropout>) -> Result<Tensor> {
+        if !self.device.is_cpu() {
+            return self.forward_plain(packed, finish, dropout, false);
+        }
+        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout);
+        let states = self.architecture.encode_fused(&mut tape, packed)?;
+        let rows = self.finish(&mut tape, packed, &states, finish)?;
+        let shape = (rows.data().len() / rows.width().max(1), rows.width());
+        let pass = Pass {
+            rows: Mutex::new(Some(rows.data().to_vec())),
+            shape: shape.into(),
+            tape: Mutex::new(Some(tape)),
+            gradients: self.gradients.clone(),
+        };
+        Ok(self.anchor.as_tensor().apply_op1(pass)?)
+    }
+
+    /// The gradients of a loss made from [`Network::forward`], of every parameter and every other variable it depends on.
+    pub(super) fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+        *lock(&self.gradients) = Gradients::none(&self.parameters);
+        let mut store = loss.backward()?;
+        for (var, grad) in lock(&self.gradients).take(&self.parameters)? {
+            store.insert(var.as_tensor(), grad);
+        }
+        Ok(store)
+    }
+
+    /// A pass for its result only, row-major.
+    pub(super) fn infer(&self, packed: &Packed, finish: Finish) -> Result<Vec<f32>> {
+        if !self.device.is_cpu() {
+            return Ok(self
+                .forward_plain(packed, finish, None, true)?
+                .flatten_all()?
+                .to_vec1()?);
+        }
+        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts);
+        let states = self.architecture.encode_fused(&mut tape, packed)?;
+        Ok(self.finish(&mut tape, packed, &states, finish)?.data().to_vec())
+    }
+
+    /// The forward pass in candle's own operations, on any device.
+    pub(super) fn forward_plain(
+        &self,
+        packed: &Packed,
+        finish: Finish,
+        dropout: Option<&mut Dropout>,
+        detached: bool,
+    ) -> Result<Tensor> {
+        let mut ops = Plain::new(self.parameters.clone(), &packed.starts, dropout, detached, &self.device);
+        let states = self.architecture.encode_plain(&mut ops, packed)?;
+        self.finish(&mut ops, packed, &states, finish)
+    }
+
+    fn finish<O: Ops>(&self, ops: &mut O, packed: &Packed, states: &O::Value, finish: Finish) -> Result<O::Value> {
+        match finish {
+            Finish::States => Ok(states.clone()),
+            Finish::Pooled { pooling, normalize } => {
+                let pooled = ops.pool(states, &pooling.weights(&packed.starts))?;
+                if normalize { ops.normalize(&pooled) } else { Ok(pooled) }
+            }
+            Finish::Logits => match &self.head {
+                Some(head) => head.logits(ops, states, &packed.starts),
+                None => Err(ModelError::Input(
+                    "this model was loaded without its classification head".into(),
+                )),
+            },
+        }
+    }
+}
+
+/// One forward pass as a node of candle's graph. Its input is a variable that stands for all parameters.
+struct Pass {
+    rows: Mutex<Option<Vec<f32>>>,
+    shape: Shape,
+    tape: Mutex<Option<Tape>>,
+    gradients: Arc<Mutex<Gradients>>,
+}
+
+impl CustomOp1 for Pass {
+    fn name(&self) -> &'static str {
+        "encoder"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &candle_core::Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let rows = lock(&self.rows)
+            .take()
+            .ok_or_else(|| candle_core::Error::Msg("an encoder pass is applied once".into()))?;
+        Ok((CpuStorage::F32(rows), self.shape.clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let tape = lock(&self.tape).take().ok_or_else(|| {
+            candle_core::Error::Msg("this forward pass was gone back through before; run it again".into())
+        })?;
+        let grad = grad.flatten_all()?.to_vec1()?;
+        tape.backward(grad, &mut lock(&self.gradients))
+            .map_err(candle_core::Error::wrap)?;
+        Ok(None)
+    }
+}
+
+/// What a lock protects here stays valid when a thread panics: it is replaced as a whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
