@@ -176,7 +176,7 @@ impl Encoder {
 }
 
 /// The weights file, mapped. Only for the time of loading, which copies every tensor out.
-fn map_weights(folder: &Path, path: &Path) -> Result<Mmap> {
+pub(super) fn map_weights(folder: &Path, path: &Path) -> Result<Mmap> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_weights(folder)),
@@ -208,7 +208,7 @@ fn no_weights(folder: &Path) -> ModelError {
     }
 }
 
-fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
+pub(super) fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
     let path = layout.transformer.join("tokenizer_config.json");
     let by_tokenizer = read_json(&path)?.and_then(|config| config.get("model_max_length").and_then(Value::as_f64));
     let wanted = layout.max_seq_length.unwrap_or(match by_tokenizer {

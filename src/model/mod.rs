@@ -25,6 +25,7 @@ pub mod parameters;
 pub mod pooling;
 pub mod save;
 pub mod sentence_transformer;
+pub mod sequence_classifier;
 #[cfg(test)]
 pub mod testing;
 pub mod tokenize;
@@ -37,3 +38,4 @@ pub use encoder::Encoder;
 pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
 pub use ops::dropout::Dropout;
+pub use sequence_classifier::SequenceClassifier;

@@ -58,8 +58,9 @@ impl Network {
         self.architecture.sizes()
     }
 
-    pub(super) fn head(&self) -> Option<&Head> {
-        self.head.as_ref()
+    /// Logits of a pass that ends with them; 0 without a head.
+    pub(super) fn n_classes(&self) -> usize {
+        self.head.as_ref().map_or(0, Head::n_classes)
     }
 
     pub(super) fn device(&self) -> &Device {

@@ -1,0 +1,111 @@
+//! A transformer with the classification head it was saved with, as transformers' `…ForSequenceClassification`: texts, or pairs of
+//! texts, to one logit per class.
+//!
+//! Not here: what the classes mean for a person's labels.
+
+use super::architecture::{self, Source};
+use super::batch::{Packed, Tokens};
+use super::encoder::{map_weights, max_tokens};
+use super::error::{ModelError, Result};
+use super::network::{Finish, Network};
+use super::ops::dropout::Dropout;
+use super::parameters::Loader;
+use super::sentence_transformer::{Layout, read_json};
+use super::tokenize::TextTokenizer;
+use candle_core::backprop::GradStore;
+use candle_core::{Device, Tensor, Var};
+use serde_json::Value;
+use std::path::Path;
+
+/// An encoder with its classification head; every weight can be trained.
+pub struct SequenceClassifier {
+    network: Network,
+    tokenizer: TextTokenizer,
+    class_names: Vec<String>,
+}
+
+impl SequenceClassifier {
+    /// Reads a Hugging Face folder. A folder without a head (an encoder) is an error that says so.
+    pub fn load(dir: &Path, device: &Device) -> Result<SequenceClassifier> {
+        let layout = Layout::read(dir)?;
+        let folder = layout.transformer.as_path();
+        let config_path = folder.join("config.json");
+        let config = read_json(&config_path)?.ok_or(ModelError::Missing {
+            file: "config.json",
+            path: folder.to_path_buf(),
+        })?;
+        let weights_path = folder.join("model.safetensors");
+        let weights = map_weights(folder, &weights_path)?;
+        let loaded = architecture::load(Source {
+            config: &config,
+            config_path: &config_path,
+            loader: Loader::new(&weights, &weights_path, device)?,
+            head: true,
+        })?;
+        let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
+        let tokenizer = TextTokenizer::load(folder, max_tokens, layout.lower_case)?;
+        let network = Network::new(loaded, device)?;
+        let n_classes = network.n_classes();
+        Ok(SequenceClassifier {
+            class_names: class_names(&config, &config_path, n_classes)?,
+            network,
+            tokenizer,
+        })
+    }
+
+    /// What `id2label` calls the classes, in the order of the logits; `LABEL_0` and so on where it has no word about them.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The longest input in tokens.
+    pub fn max_tokens(&self) -> usize {
+        self.tokenizer.max_tokens()
+    }
+
+    /// Every trainable parameter by its name, sorted; names of the head stand beside those of the encoder.
+    pub fn vars(&self) -> Vec<(String, Var)> {
+        self.network.parameters().vars()
+    }
+
+    /// The tokens of every text, in order.
+    pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
+        self.tokenizer.tokenize(texts)
+    }
+
+    /// Logits, `(n_texts, n_classes)` f32. Differentiable: see [`SequenceClassifier::backward`].
+    pub fn logits(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
+        self.network.forward(&self.pack(batch)?, Finish::Logits, dropout)
+    }
+
+    /// [`SequenceClassifier::logits`] without a graph, row-major.
+    pub fn infer(&self, batch: &[&Tokens]) -> Result<Vec<f32>> {
+        self.network.infer(&self.pack(batch)?, Finish::Logits)
+    }
+
+    /// The gradients of a loss made from [`SequenceClassifier::logits`]; see [`super::Encoder::backward`].
+    pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+        self.network.backward(loss)
+    }
+
+    fn pack(&self, batch: &[&Tokens]) -> Result<Packed> {
+        Packed::new(batch, self.network.sizes().vocab_size, self.max_tokens())
+    }
+}
+
+fn class_names(config: &Value, path: &Path, n_classes: usize) -> Result<Vec<String>> {
+    let Some(names) = config.get("id2label").and_then(Value::as_object) else {
+        return Ok((0..n_classes).map(|class| format!("LABEL_{class}")).collect());
+    };
+    (0..n_classes)
+        .map(|class| {
+            let name = names.get(&class.to_string()).and_then(Value::as_str);
+            name.map(str::to_string).ok_or_else(|| {
+                ModelError::config(
+                    path,
+                    format!("id2label has no name for class {class}, but the head has {n_classes} classes"),
+                )
+            })
+        })
+        .collect()
+}
