@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::models::DEFAULT_ENCODER;
+use crate::model::DeviceChoice;
 
 /// Projects remembered on the welcome screen.
 const MAX_RECENT: usize = 12;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// The encoder of new runs and of suggestions.
     pub encoder: String,
+    /// Where to compute.
+    pub device: DeviceChoice,
     #[serde(skip)]
     file: Option<PathBuf>,
 }
@@ -51,6 +54,7 @@ impl Default for Settings {
             zoom: 1.0,
             recent: vec![],
             encoder: DEFAULT_ENCODER.to_owned(),
+            device: DeviceChoice::Auto,
             file: None,
         }
     }
@@ -113,6 +117,7 @@ mod tests {
         let file = folder.path().join("deep/settings.json");
         let mut settings = Settings::load_from(&file);
         settings.zoom = 1.5;
+        settings.device = DeviceChoice::Cuda(1);
         settings.remember(folder.path());
         assert_eq!(Settings::load_from(&file), settings);
         fs::write(&file, "{\"zoom\": \"wide\"")?;

@@ -42,6 +42,8 @@ const DEFAULT_MAX_TOKENS: usize = 512;
 pub struct Encoder {
     name: String,
     device: Device,
+    /// Whether candle's operations compute, and not the fused ones.
+    plain: bool,
     architecture: Box<dyn Architecture>,
     parameters: Arc<Parameters>,
     pub(super) pooling: Pooling,
@@ -83,6 +85,7 @@ impl Encoder {
                 .file_name()
                 .map_or_else(|| "encoder".into(), |name| name.to_string_lossy().into_owned()),
             device: device.clone(),
+            plain: !device.is_cpu(),
             architecture,
             parameters: Arc::new(parameters),
             pooling: layout.pooling,
@@ -99,6 +102,12 @@ impl Encoder {
     /// The same encoder under another name, for models that do not live in a folder named after them.
     pub fn with_name(mut self, name: impl Into<String>) -> Encoder {
         self.name = name.into();
+        self
+    }
+
+    /// The same encoder, computing with candle's operations even on the CPU, as it does on every other device: slower, for comparing.
+    pub fn with_plain_operations(mut self) -> Encoder {
+        self.plain = true;
         self
     }
 
@@ -142,7 +151,7 @@ impl Encoder {
     /// number of tokens in the batch: about 60 kB per token for a model of 6 layers and 384 columns.
     pub fn forward(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
         let packed = self.pack(batch)?;
-        if !self.device.is_cpu() {
+        if self.plain {
             return self.forward_plain(&packed, dropout, false);
         }
         let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout);
@@ -175,7 +184,7 @@ impl Encoder {
     /// [`Encoder::forward`] without a graph: row-major numbers.
     pub(super) fn infer(&self, batch: &[&Tokens]) -> Result<Vec<f32>> {
         let packed = self.pack(batch)?;
-        if !self.device.is_cpu() {
+        if self.plain {
             return Ok(self.forward_plain(&packed, None, true)?.flatten_all()?.to_vec1()?);
         }
         let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts);

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod bert;
 pub mod bundle;
 pub mod catalog;
+pub mod device;
 pub mod embed;
 pub mod embeddings;
 pub mod encoder;
@@ -27,11 +28,13 @@ pub mod save;
 pub mod sentence_transformer;
 #[cfg(test)]
 pub mod testing;
+pub mod tiny;
 pub mod tokenize;
 pub mod zero_shot;
 
 pub use batch::Tokens;
 pub use bundle::Classifier;
+pub use device::{DeviceChoice, DeviceError, DeviceInfo};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
