@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::jobs::models::DEFAULT_ENCODER;
 use crate::model::DeviceChoice;
@@ -36,10 +36,15 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// The encoder of new runs and of suggestions.
     pub encoder: String,
-    /// Where to compute.
+    /// Where to compute. A device that this version does not know is `auto`.
+    #[serde(deserialize_with = "device")]
     pub device: DeviceChoice,
     #[serde(skip)]
     file: Option<PathBuf>,
+}
+
+fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceChoice, D::Error> {
+    Ok(String::deserialize(deserializer)?.parse().unwrap_or_default())
 }
 
 impl Default for Settings {
@@ -120,6 +125,9 @@ mod tests {
         settings.device = DeviceChoice::Cuda(1);
         settings.remember(folder.path());
         assert_eq!(Settings::load_from(&file), settings);
+        fs::write(&file, r#"{"zoom": 1.5, "device": "abacus"}"#)?;
+        let newer = Settings::load_from(&file);
+        assert_eq!((newer.zoom, newer.device), (1.5, DeviceChoice::Auto));
         fs::write(&file, "{\"zoom\": \"wide\"")?;
         assert_eq!(Settings::load_from(&file).zoom, 1.0);
         Ok(())
