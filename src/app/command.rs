@@ -153,6 +153,7 @@ impl App {
             Suggester::start(
                 self.catalog.clone(),
                 encoder,
+                self.device,
                 store.files_dir(),
                 self.n_threads,
                 self.jobs.wake(),
@@ -208,9 +209,11 @@ impl App {
             options: method.parse(options)?,
             seed,
             encoder: encoder.unwrap_or_else(|| self.settings.encoder.clone()),
+            device: self.device,
             n_threads: self.n_threads,
         };
         self.catalog.path(&request.encoder)?;
+        request.device.resolve()?;
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
@@ -233,8 +236,9 @@ impl App {
         let run = self.run(run)?;
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
+        let device = self.device;
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::run(job, &store, &state, &run, kind)
+            jobs::evaluate::run(job, &store, &state, &run, kind, device)
         }))
     }
 
@@ -243,8 +247,9 @@ impl App {
         let kind = Project::tuning_kind(&run);
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
+        let device = self.device;
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::tune(job, &store, &state, &run, kind, objective)
+            jobs::evaluate::tune(job, &store, &state, &run, kind, objective, device)
         }))
     }
 

@@ -25,6 +25,7 @@ pub use settings::{Settings, ThemeChoice};
 use crate::io::import::Preview;
 use crate::jobs::{JobEvent, JobId, JobKind, Jobs, Message, Outcome, Progress};
 use crate::model::catalog::Catalog;
+use crate::model::device::{self, DeviceChoice, DeviceInfo};
 
 /// Everything the window shows and the command line prints.
 pub struct App {
@@ -46,6 +47,10 @@ pub struct App {
     pub last_model: Option<String>,
     /// The last import.
     pub last_import: Option<crate::jobs::ImportReport>,
+    /// Where jobs compute: the remembered device, unless this start was told otherwise.
+    pub device: DeviceChoice,
+    /// The devices of this build and this machine, the one `auto` takes first; empty until [`App::find_devices`].
+    pub devices: Vec<DeviceInfo>,
     /// Threads a job may use.
     pub n_threads: usize,
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
@@ -59,6 +64,8 @@ impl App {
     /// With settings as they were left, and the models of this machine.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Ok(App {
+            device: settings.device,
+            devices: Vec::new(),
             settings,
             catalog: Arc::new(Catalog::open(None)?),
             notices: Vec::new(),
@@ -81,6 +88,25 @@ impl App {
         self.suggests = true;
         self.jobs.set_wake(wake);
         self
+    }
+
+    /// Looks for devices, for a window that offers them. Up to half a second where a graphics driver wakes up.
+    pub fn find_devices(&mut self) {
+        self.devices = device::available();
+    }
+
+    /// Computes elsewhere from now on, and remembers it. What runs goes on where it is; the quick model starts again there.
+    pub fn compute_on(&mut self, device: DeviceChoice) {
+        self.device = device;
+        self.settings.device = device;
+        self.settings.save();
+        let suggester = self
+            .project
+            .as_ref()
+            .and_then(|project| self.start_suggester(&project.store));
+        if let Some(project) = &mut self.project {
+            project.restart_suggester(suggester);
+        }
     }
 
     /// The open project, or the error a verb shows where there is none.

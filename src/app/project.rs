@@ -318,6 +318,12 @@ impl Project {
         self.texts_changed();
     }
 
+    /// Hands everything to another thread of the quick model.
+    pub(super) fn restart_suggester(&mut self, suggester: Option<Suggester>) {
+        self.suggester = suggester;
+        self.texts_changed();
+    }
+
     /// After texts or labels came from elsewhere than an edit.
     pub(super) fn texts_changed(&mut self) {
         self.revision += 1;

@@ -17,6 +17,19 @@ pub const FILE: &str = "support-tickets.handful";
 
 const TICKETS: &str = include_str!("../../sample_data/tickets.jsonl");
 
+/// The bodies of the sample tickets.
+///
+/// # Errors
+/// When the compiled-in file cannot be read, which a test rules out.
+pub fn texts() -> anyhow::Result<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Ticket {
+        text: String,
+    }
+    let body = |line: &str| Ok(serde_json::from_str::<Ticket>(line)?.text);
+    TICKETS.lines().map(body).collect()
+}
+
 /// Opens the sample project in `folder`, making it first where it is missing.
 pub fn open(folder: &Path, who: &str) -> anyhow::Result<Store> {
     let path = folder.join(FILE);

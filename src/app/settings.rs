@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::jobs::models::DEFAULT_ENCODER;
+use crate::model::DeviceChoice;
 
 /// Projects remembered on the welcome screen.
 const MAX_RECENT: usize = 12;
@@ -35,8 +36,15 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// The encoder of new runs and of suggestions.
     pub encoder: String,
+    /// Where to compute. A device that this version does not know is `auto`.
+    #[serde(deserialize_with = "device")]
+    pub device: DeviceChoice,
     #[serde(skip)]
     file: Option<PathBuf>,
+}
+
+fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceChoice, D::Error> {
+    Ok(String::deserialize(deserializer)?.parse().unwrap_or_default())
 }
 
 impl Default for Settings {
@@ -51,6 +59,7 @@ impl Default for Settings {
             zoom: 1.0,
             recent: vec![],
             encoder: DEFAULT_ENCODER.to_owned(),
+            device: DeviceChoice::Auto,
             file: None,
         }
     }
@@ -113,8 +122,12 @@ mod tests {
         let file = folder.path().join("deep/settings.json");
         let mut settings = Settings::load_from(&file);
         settings.zoom = 1.5;
+        settings.device = DeviceChoice::Cuda(1);
         settings.remember(folder.path());
         assert_eq!(Settings::load_from(&file), settings);
+        fs::write(&file, r#"{"zoom": 1.5, "device": "abacus"}"#)?;
+        let newer = Settings::load_from(&file);
+        assert_eq!((newer.zoom, newer.device), (1.5, DeviceChoice::Auto));
         fs::write(&file, "{\"zoom\": \"wide\"")?;
         assert_eq!(Settings::load_from(&file).zoom, 1.0);
         Ok(())

@@ -36,7 +36,7 @@ impl Demo {
             )?;
             let path = app.project()?.store.path().to_path_buf();
             app.execute(Command::Close)?;
-            return super::open_window(Some(path));
+            return super::open_window(Some(path), Some(app.device));
         }
         let folder = match &self.out {
             Some(folder) => folder.clone(),

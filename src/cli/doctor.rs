@@ -5,19 +5,25 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::Output;
+use super::{Output, check_device};
 use crate::app::{App, n_cores};
 use crate::jobs::models::DEFAULT_ENCODER;
+use crate::model::DeviceChoice;
+use crate::model::device::{self, OPERATIONS};
 
 #[derive(Debug, Args)]
-pub struct Doctor {}
+pub struct Doctor {
+    /// Train a tiny encoder on the CPU and on this device (otherwise the one that --device names) and compare the losses
+    #[arg(long, value_name = "DEVICE", num_args = 0..=1)]
+    check_device: Option<Option<DeviceChoice>>,
+}
 
 #[derive(Debug, Serialize)]
 struct Report {
     version: &'static str,
     system: String,
     window: bool,
-    devices: Vec<&'static str>,
+    devices: Vec<Device>,
     n_cores: usize,
     cache: PathBuf,
     models: Vec<String>,
@@ -25,11 +31,23 @@ struct Report {
     missing: Vec<String>,
 }
 
+/// A device, and which operations it has kernels of ours for.
+#[derive(Debug, Serialize)]
+struct Device {
+    id: DeviceChoice,
+    name: String,
+    fused: &'static [&'static str],
+    plain: &'static [&'static str],
+}
+
 impl Doctor {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
+        if let Some(device) = self.check_device {
+            return check_device::run(device.unwrap_or(app.device), output);
+        }
         let report = examine(app)?;
         let mut text = format!(
-            "Handful {} on {}, {} cores\nwindow    {}\ndevices   {}\ncache     {}\nmodels    {}\n",
+            "Handful {} on {}, {} cores\nwindow    {}\n{}cache     {}\nmodels    {}\n",
             report.version,
             report.system,
             report.n_cores,
@@ -38,7 +56,7 @@ impl Doctor {
             } else {
                 "not in this build"
             },
-            report.devices.join(", "),
+            devices_text(&report.devices),
             report.cache.display(),
             if report.models.is_empty() {
                 "none".to_owned()
@@ -83,15 +101,34 @@ fn examine(app: &App) -> anyhow::Result<Report> {
     })
 }
 
-fn devices() -> Vec<&'static str> {
-    let mut devices = vec!["cpu"];
-    if cfg!(feature = "cuda") && candle_core::utils::cuda_is_available() {
-        devices.push("cuda");
+fn devices() -> Vec<Device> {
+    let report = |info: device::DeviceInfo| {
+        let (fused, plain): (&[&str], &[&str]) = match info.id {
+            DeviceChoice::Cpu => (&OPERATIONS, &[]),
+            _ => (&[], &OPERATIONS),
+        };
+        Device {
+            id: info.id,
+            name: info.name,
+            fused,
+            plain,
+        }
+    };
+    device::available().into_iter().map(report).collect()
+}
+
+fn devices_text(devices: &[Device]) -> String {
+    let mut text = String::new();
+    for (at, device) in devices.iter().enumerate() {
+        let head = if at == 0 { "devices" } else { "" };
+        let kernels = match device.plain {
+            [] => "every operation has a fused kernel".to_owned(),
+            plain => format!("no fused kernels, candle's own operations for {}", plain.join(", ")),
+        };
+        let id = device.id.to_string();
+        text += &format!("{head:<9} {id:<7} {}: {kernels}\n", device.name);
     }
-    if cfg!(feature = "metal") && candle_core::utils::metal_is_available() {
-        devices.push("metal");
-    }
-    devices
+    text
 }
 
 /// Libraries the window opens while it runs, by the name of their file, with the Debian package that holds them.
@@ -119,6 +156,12 @@ fn missing_libraries() -> Vec<String> {
         })
         .map(|(file, package)| format!("{file}: on Debian and Ubuntu, `apt-get install {package}`"))
         .collect()
+}
+
+/// Lets [`peak_memory_mb`] begin anew, where the system can.
+pub fn forget_peak_memory() {
+    // Linux: "5" resets the high-water mark of this process.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 /// The most memory this process has held, in MB; `None` where the system does not say.

@@ -2,6 +2,8 @@
 //!
 //! Not here: logic of its own. A verb reads arguments, issues a command, waits, prints.
 
+mod bench;
+mod check_device;
 mod classify;
 mod demo;
 mod doctor;
@@ -19,6 +21,7 @@ use clap::{Parser, Subcommand};
 use output::Output;
 
 use crate::app::{App, Settings};
+use crate::model::DeviceChoice;
 
 const ABOUT: &str = "Label a handful of texts, train a classifier, tune it, export it. All on this machine.";
 
@@ -43,6 +46,10 @@ pub struct Arguments {
     /// One JSON object on standard output, for machines; no progress bars
     #[arg(long, global = true)]
     json: bool,
+    /// Where to compute: auto (CUDA, else Metal, else the CPU), cpu, cuda, cuda:N or metal; otherwise as chosen in the window, auto at
+    /// first. `handful doctor` lists the devices
+    #[arg(long, global = true)]
+    device: Option<DeviceChoice>,
     /// A project to open in the window
     #[arg(value_parser = project_file)]
     project: Option<PathBuf>,
@@ -88,8 +95,10 @@ enum Verb {
     Models(models::Models),
     /// The whole journey on the sample tickets: import, train, tune, report, export, pictures
     Demo(demo::Demo),
-    /// Versions, device, caches, and what is missing
+    /// Versions, devices, caches, and what is missing
     Doctor(doctor::Doctor),
+    /// How fast this machine trains and encodes
+    Bench(bench::Bench),
 }
 
 /// Runs the program; the window where no verb is given.
@@ -97,8 +106,8 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(arguments.json);
     let result = match arguments.verb {
-        Some(verb) => run(verb, &output),
-        None => open_window(arguments.project),
+        Some(verb) => run(verb, arguments.device, &output),
+        None => open_window(arguments.project, arguments.device),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,8 +118,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb, output: &Output) -> anyhow::Result<()> {
+/// The app with its settings, computing on `device` where one was asked for.
+fn app(device: Option<DeviceChoice>) -> anyhow::Result<App> {
     let mut app = App::new(Settings::load())?;
+    app.device = device.unwrap_or(app.device);
+    Ok(app)
+}
+
+fn run(verb: Verb, device: Option<DeviceChoice>, output: &Output) -> anyhow::Result<()> {
+    let mut app = app(device)?;
     match verb {
         Verb::New(verb) => verb.run(&mut app, output),
         Verb::Import(verb) => verb.run(&mut app, output),
@@ -120,17 +136,18 @@ fn run(verb: Verb, output: &Output) -> anyhow::Result<()> {
         Verb::Tune(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),
         Verb::Export(verb) => verb.run(&mut app, output),
-        Verb::Predict(verb) => verb.run(output),
+        Verb::Predict(verb) => verb.run(&app, output),
         Verb::Embed(verb) => verb.run(&app, output),
         Verb::Models(verb) => verb.run(&mut app, output),
         Verb::Demo(verb) => verb.run(&mut app, output),
         Verb::Doctor(verb) => verb.run(&app, output),
+        Verb::Bench(verb) => verb.run(&app, output),
     }
 }
 
 #[cfg(feature = "gui")]
-fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
-    let mut app = App::new(Settings::load())?;
+fn open_window(project: Option<PathBuf>, device: Option<DeviceChoice>) -> anyhow::Result<()> {
+    let mut app = app(device)?;
     if let Some(path) = project {
         app.execute(crate::app::Command::Open(path))?;
     }
@@ -138,6 +155,6 @@ fn open_window(project: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 #[cfg(not(feature = "gui"))]
-fn open_window(_: Option<PathBuf>) -> anyhow::Result<()> {
+fn open_window(_: Option<PathBuf>, _: Option<DeviceChoice>) -> anyhow::Result<()> {
     anyhow::bail!("this build has no window; `handful --help` lists what it can do in a terminal")
 }

@@ -1,5 +1,6 @@
 //! Standard output for people or for machines, never both.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
@@ -7,12 +8,16 @@ use serde::Serialize;
 /// Where results go.
 pub struct Output {
     json: bool,
+    told: Cell<bool>,
 }
 
 impl Output {
     /// `json`: one JSON object on standard output instead of text.
     pub fn new(json: bool) -> Self {
-        Output { json }
+        Output {
+            json,
+            told: Cell::new(false),
+        }
     }
 
     /// Whether machines read this.
@@ -35,15 +40,16 @@ impl Output {
     /// The result: `text` for people, `value` for machines. A reader that has gone away is no error.
     pub fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         if self.json {
+            self.told.set(true);
             self.print(&serde_json::to_string(value)?)
         } else {
             self.print(text.trim_end())
         }
     }
 
-    /// What went wrong, on standard error; for machines also as JSON on standard output.
+    /// What went wrong, on standard error; for machines also as JSON on standard output, unless the result is there already.
     pub fn error(&self, error: &anyhow::Error) {
-        if self.json {
+        if self.json && !self.told.get() {
             let _ = self.print(&serde_json::json!({ "error": format!("{error:#}") }).to_string());
         }
         eprintln!("handful: {error:#}");

@@ -3,11 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
-
 use super::worker::{JobContext, Outcome};
-use crate::model::Encoder;
 use crate::model::catalog::{Catalog, Progress};
+use crate::model::{DeviceChoice, Encoder};
 
 /// The encoder used where none is named.
 pub const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
@@ -17,9 +15,9 @@ pub fn encoder_dir(catalog: &Catalog, name_or_dir: &str) -> anyhow::Result<PathB
     Ok(catalog.path(name_or_dir)?)
 }
 
-/// Loads an encoder for the CPU.
-pub fn load_encoder(catalog: &Catalog, name_or_dir: &str) -> anyhow::Result<Encoder> {
-    Ok(Encoder::load(&encoder_dir(catalog, name_or_dir)?, &Device::Cpu)?)
+/// Loads an encoder onto a device, which is opened for it: call it on the thread that will compute.
+pub fn load_encoder(catalog: &Catalog, name_or_dir: &str, device: DeviceChoice) -> anyhow::Result<Encoder> {
+    Ok(Encoder::load(&encoder_dir(catalog, name_or_dir)?, &device.open()?)?)
 }
 
 /// Fetches a known model into the catalog.

@@ -10,8 +10,8 @@ use super::worker::{JobContext, JobEvent, Outcome};
 use crate::core::metrics::default_threshold;
 use crate::core::run::LossPoint;
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
-use crate::model::Classifier;
 use crate::model::catalog::Catalog;
+use crate::model::{Classifier, DeviceChoice};
 use crate::store::Store;
 use crate::train::{self, Method, Options, TrainEvent, Trained, TrainingSet};
 
@@ -26,6 +26,8 @@ pub struct TrainRequest {
     pub seed: u64,
     /// Name in the catalog, or a folder.
     pub encoder: String,
+    /// Where to compute.
+    pub device: DeviceChoice,
     /// Threads to train on; the window keeps one core for itself.
     pub n_threads: usize,
 }
@@ -94,7 +96,7 @@ fn train_and_score(
     request: &TrainRequest,
     run: &mut Run,
 ) -> anyhow::Result<()> {
-    let encoder = load_encoder(catalog, &request.encoder)?;
+    let encoder = load_encoder(catalog, &request.encoder, request.device)?;
     let set = TrainingSet {
         texts: snapshot.train.bodies.clone(),
         targets: snapshot.train.targets(snapshot.task),

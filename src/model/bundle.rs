@@ -70,11 +70,11 @@ impl Classifier {
         write(&dir.join(HEAD), &self.head)
     }
 
-    /// Opens a folder that [`Classifier::save`] has written.
+    /// Opens a folder that [`Classifier::save`] has written, on `device`.
     ///
     /// # Errors
     /// A file that is missing, too large, damaged, of another version, or does not fit the others; the message names it.
-    pub fn load(dir: &Path) -> Result<Classifier> {
+    pub fn load(dir: &Path, device: &Device) -> Result<Classifier> {
         if !dir.join(SETTINGS).is_file() {
             return Err(ModelError::Config {
                 reason: format!("there is no model here: {SETTINGS} is missing; `handful export` makes such a folder"),
@@ -83,7 +83,7 @@ impl Classifier {
         }
         let settings: Settings = read(&dir.join(SETTINGS))?;
         let head: LogisticHead = read(&dir.join(HEAD))?;
-        let encoder = Encoder::load(dir, &Device::Cpu)?;
+        let encoder = Encoder::load(dir, device)?;
         check(&settings, &head, &encoder).map_err(|reason| ModelError::Config {
             reason,
             path: dir.join(SETTINGS),

@@ -95,6 +95,12 @@ impl Encoder {
         self
     }
 
+    /// The same encoder, computing with candle's operations even on the CPU, as it does on every other device: slower, for comparing.
+    pub fn with_plain_operations(mut self) -> Encoder {
+        self.network.use_plain_operations();
+        self
+    }
+
     /// What the encoder is called: its folder's name, unless told otherwise.
     pub fn name(&self) -> &str {
         &self.name

@@ -10,6 +10,7 @@ pub mod architecture;
 pub mod batch;
 pub mod bundle;
 pub mod catalog;
+pub mod device;
 pub mod embed;
 pub mod embeddings;
 pub mod encoder;
@@ -28,11 +29,13 @@ pub mod sentence_transformer;
 pub mod sequence_classifier;
 #[cfg(test)]
 pub mod testing;
+pub mod tiny;
 pub mod tokenize;
 pub mod zero_shot;
 
 pub use batch::Tokens;
 pub use bundle::Classifier;
+pub use device::{DeviceChoice, DeviceError, DeviceInfo};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;

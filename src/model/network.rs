@@ -37,6 +37,8 @@ pub(super) struct Network {
     head: Option<Head>,
     parameters: Arc<Parameters>,
     device: Device,
+    /// Whether candle's operations compute, and not the fused ones.
+    plain: bool,
     anchor: Var,
     gradients: Arc<Mutex<Gradients>>,
 }
@@ -49,9 +51,15 @@ impl Network {
             head: loaded.head,
             parameters: Arc::new(loaded.parameters),
             device: device.clone(),
+            plain: !device.is_cpu(),
             anchor: Var::zeros(1, DType::F32, device)?,
             gradients: Arc::new(Mutex::new(gradients)),
         })
+    }
+
+    /// Computes with candle's operations from now on, even on the CPU.
+    pub(super) fn use_plain_operations(&mut self) {
+        self.plain = true;
     }
 
     pub(super) fn sizes(&self) -> Sizes {
@@ -73,7 +81,7 @@ impl Network {
 
     /// A pass that can be gone back through with [`Network::backward`].
     pub(super) fn forward(&self, packed: &Packed, finish: Finish, dropout: Option<&mut Dropout>) -> Result<Tensor> {
-        if !self.device.is_cpu() {
+        if self.plain {
             return self.forward_plain(packed, finish, dropout, false);
         }
         let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout);
@@ -101,7 +109,7 @@ impl Network {
 
     /// A pass for its result only, row-major.
     pub(super) fn infer(&self, packed: &Packed, finish: Finish) -> Result<Vec<f32>> {
-        if !self.device.is_cpu() {
+        if self.plain {
             return Ok(self
                 .forward_plain(packed, finish, None, true)?
                 .flatten_all()?

@@ -1,4 +1,5 @@
-//! AdamW, in place: one pass over parameter, gradient and moments per step, on all cores.
+//! AdamW, in place: one pass over parameter, gradient and moments per step, on all cores. On other devices, and as the reference in
+//! tests, the same from candle's operations, with the moments staying on the device.
 //!
 //! Loshchilov & Hutter, *Decoupled Weight Decay Regularization* (2019), as `torch.optim.AdamW` computes it. Biases and
 //! normalisation weights, which are the parameters with a single dimension, do not decay.
@@ -56,20 +57,40 @@ pub struct AdamWState {
 pub struct AdamW {
     settings: AdamWSettings,
     vars: Vec<Var>,
-    state: AdamWState,
+    step: i32,
+    kept: Vec<Kept>,
+}
+
+/// The moments of one parameter where its updates are computed.
+enum Kept {
+    /// For the update in place.
+    Host(Moments),
+    /// For the update from candle's operations, on the variable's device; `None` until the first gradient.
+    Tensors(Option<(Tensor, Tensor)>),
 }
 
 impl AdamW {
     /// An optimiser that has taken no step.
     pub fn new(vars: Vec<Var>, settings: AdamWSettings) -> Self {
-        let state = AdamWState {
+        let kept = vars.iter().map(|var| Kept::nothing(var.device().is_cpu())).collect();
+        AdamW {
+            settings,
+            vars,
             step: 0,
-            moments: vec![Moments::default(); vars.len()],
-        };
-        AdamW { settings, vars, state }
+            kept,
+        }
     }
 
-    /// Goes on from a saved state of the same variables.
+    /// The same from candle's operations even on the CPU, as on every other device: slower, for comparing.
+    pub fn plain(vars: Vec<Var>, settings: AdamWSettings) -> Self {
+        let kept = vars.iter().map(|_| Kept::nothing(false)).collect();
+        AdamW {
+            kept,
+            ..AdamW::new(vars, settings)
+        }
+    }
+
+    /// Goes on from a saved state of the same variables, on whatever device they are now.
     ///
     /// # Errors
     /// When the state belongs to other variables.
@@ -79,7 +100,17 @@ impl AdamW {
         if state.moments.len() != vars.len() || !vars.iter().zip(&state.moments).all(|(var, m)| fits(var, m)) {
             bail!("the optimiser's state belongs to another encoder; start the training afresh");
         }
-        Ok(AdamW { settings, vars, state })
+        let kept = vars
+            .iter()
+            .zip(state.moments)
+            .map(|(var, moments)| Kept::load(var, moments));
+        let kept = kept.collect::<Result<_>>()?;
+        Ok(AdamW {
+            settings,
+            vars,
+            step: state.step,
+            kept,
+        })
     }
 
     /// The variables, in the order in which gradients are expected.
@@ -87,25 +118,28 @@ impl AdamW {
         &self.vars
     }
 
-    /// What [`AdamW::resume`] takes.
-    pub fn state(&self) -> &AdamWState {
-        &self.state
+    /// What [`AdamW::resume`] takes: a copy of all moments, fetched from the device where they are on one.
+    pub fn state(&self) -> Result<AdamWState> {
+        Ok(AdamWState {
+            step: self.step,
+            moments: self.kept.iter().map(Kept::save).collect::<Result<_>>()?,
+        })
     }
 
     /// Moves every variable that has a gradient; gradients are first multiplied by `grad_factor` (see [`super::clip`]).
     ///
     /// `gradients` are in the order of the variables.
     pub fn step(&mut self, gradients: &[Option<Tensor>], learning_rate: f64, grad_factor: f64) -> Result<()> {
-        self.state.step += 1;
+        self.step += 1;
         let AdamWSettings {
             beta1,
             beta2,
             eps,
             weight_decay,
         } = self.settings;
-        let correction1 = 1.0 - beta1.powi(self.state.step);
-        let correction2 = 1.0 - beta2.powi(self.state.step);
-        for ((var, gradient), moments) in self.vars.iter().zip(gradients).zip(&mut self.state.moments) {
+        let correction1 = 1.0 - beta1.powi(self.step);
+        let correction2 = 1.0 - beta2.powi(self.step);
+        for ((var, gradient), kept) in self.vars.iter().zip(gradients).zip(&mut self.kept) {
             let Some(gradient) = gradient else { continue };
             let decay = if var.rank() > 1 { weight_decay } else { 0.0 };
             let update = Update {
@@ -120,19 +154,47 @@ impl AdamW {
                 root_correction2: correction2.sqrt() as f32,
                 eps: eps as f32,
             };
-            moments.mean.resize(var.elem_count(), 0.0);
-            moments.square.resize(var.elem_count(), 0.0);
-            if var.device().is_cpu() {
-                let update = InPlace {
-                    update,
-                    moments: Mutex::new(moments),
-                };
-                var.inplace_op2(&gradient.contiguous()?, &update)?;
-            } else {
-                update.composed(var, gradient, moments)?;
+            match kept {
+                Kept::Host(moments) => update.in_place(var, gradient, moments)?,
+                Kept::Tensors(moments) => *moments = Some(update.composed(var, gradient, moments.take())?),
             }
         }
         Ok(())
+    }
+}
+
+impl Kept {
+    fn nothing(on_host: bool) -> Kept {
+        if on_host {
+            Kept::Host(Moments::default())
+        } else {
+            Kept::Tensors(None)
+        }
+    }
+
+    fn load(var: &Var, moments: Moments) -> Result<Kept> {
+        if var.device().is_cpu() {
+            return Ok(Kept::Host(moments));
+        }
+        if moments.mean.is_empty() {
+            return Ok(Kept::Tensors(None));
+        }
+        let to_device = |data: Vec<f32>| Tensor::from_vec(data, var.shape(), var.device());
+        Ok(Kept::Tensors(Some((
+            to_device(moments.mean)?,
+            to_device(moments.square)?,
+        ))))
+    }
+
+    fn save(&self) -> Result<Moments> {
+        match self {
+            Kept::Host(moments) => Ok(moments.clone()),
+            Kept::Tensors(None) => Ok(Moments::default()),
+            Kept::Tensors(Some((mean, square))) => Ok(Moments {
+                mean: mean.flatten_all()?.to_vec1()?,
+                square: square.flatten_all()?.to_vec1()?,
+            }),
+        }
     }
 }
 
@@ -160,19 +222,32 @@ impl Update {
         }
     }
 
-    /// The same from tensor operations, for devices without a kernel of ours; moments travel to the device and back.
-    fn composed(self, var: &Var, gradient: &Tensor, moments: &mut Moments) -> Result<()> {
-        let to_device = |data: &[f32]| Tensor::from_slice(data, var.shape(), var.device());
-        let (beta1, beta2) = (f64::from(self.beta1), f64::from(self.beta2));
-        let g = (gradient * f64::from(self.grad_factor))?;
-        let mean = ((to_device(&moments.mean)? * beta1)? + (&g * f64::from(self.rest1))?)?;
-        let square = ((to_device(&moments.square)? * beta2)? + (g.sqr()? * f64::from(self.rest2))?)?;
-        let denominator = ((square.sqrt()? / f64::from(self.root_correction2))? + f64::from(self.eps))?;
-        let moved = ((mean.div(&denominator)?) * f64::from(self.rate))?;
-        var.set(&((var.as_tensor() * f64::from(self.keep))? - moved)?)?;
-        moments.mean = mean.flatten_all()?.to_vec1()?;
-        moments.square = square.flatten_all()?.to_vec1()?;
-        Ok(())
+    fn in_place(self, var: &Var, gradient: &Tensor, moments: &mut Moments) -> Result<()> {
+        moments.mean.resize(var.elem_count(), 0.0);
+        moments.square.resize(var.elem_count(), 0.0);
+        let update = InPlace {
+            update: self,
+            moments: Mutex::new(moments),
+        };
+        var.inplace_op2(&gradient.contiguous()?, &update)
+    }
+
+    /// The same from candle's operations; nothing leaves the device. Takes the moments so far and returns the new ones.
+    fn composed(self, var: &Var, gradient: &Tensor, moments: Option<(Tensor, Tensor)>) -> Result<(Tensor, Tensor)> {
+        let scaled = |tensor: &Tensor, factor: f32| tensor.affine(f64::from(factor), 0.0);
+        let gradient = scaled(gradient, self.grad_factor)?;
+        let mut mean = scaled(&gradient, self.rest1)?;
+        let mut square = scaled(&gradient.sqr()?, self.rest2)?;
+        if let Some((old_mean, old_square)) = &moments {
+            mean = (mean + scaled(old_mean, self.beta1)?)?;
+            square = (square + scaled(old_square, self.beta2)?)?;
+        }
+        let denominator = square
+            .sqrt()?
+            .affine(1.0 / f64::from(self.root_correction2), f64::from(self.eps))?;
+        let moved = scaled(&mean.div(&denominator)?, self.rate)?;
+        var.set(&(scaled(&var.as_detached_tensor(), self.keep)? - moved)?)?;
+        Ok((mean, square))
     }
 }
 
@@ -275,41 +350,37 @@ mod tests {
 
     #[test]
     fn a_saved_state_goes_on_as_if_nothing_had_happened() {
-        let vars = start();
-        let mut optimiser = AdamW::new(vars.clone(), SETTINGS);
-        optimiser.step(&gradients(1, 1.0), 0.05, 1.0).unwrap();
-        let saved = serde_json::to_string(optimiser.state()).unwrap();
-        let mut resumed = AdamW::resume(vars.clone(), SETTINGS, serde_json::from_str(&saved).unwrap()).unwrap();
-        resumed.step(&gradients(2, 1.0), 0.05, 1.0).unwrap();
-        assert_close(&vars[0], &W[1]);
-        assert!(AdamW::resume(vars[..1].to_vec(), SETTINGS, optimiser.state().clone()).is_err());
+        for new in [AdamW::new, AdamW::plain] {
+            let vars = start();
+            let mut optimiser = new(vars.clone(), SETTINGS);
+            optimiser.step(&gradients(1, 1.0), 0.05, 1.0).unwrap();
+            let saved = serde_json::to_string(&optimiser.state().unwrap()).unwrap();
+            let mut resumed = AdamW::resume(vars.clone(), SETTINGS, serde_json::from_str(&saved).unwrap()).unwrap();
+            resumed.step(&gradients(2, 1.0), 0.05, 1.0).unwrap();
+            assert_close(&vars[0], &W[1]);
+            assert_close(&vars[1], &B[1]);
+            assert!(AdamW::resume(vars[..1].to_vec(), SETTINGS, optimiser.state().unwrap()).is_err());
+        }
     }
 
     #[test]
-    fn tensor_operations_give_the_same_update() {
+    fn candles_operations_give_the_same_updates_and_moments() {
         let (fused, composed) = (start(), start());
-        let mut optimiser = AdamW::new(fused.clone(), SETTINGS);
-        let mut moments = Moments {
-            mean: vec![0.0; 4],
-            square: vec![0.0; 4],
-        };
+        let mut in_place = AdamW::new(fused.clone(), SETTINGS);
+        let mut plain = AdamW::plain(composed.clone(), SETTINGS);
         for step in 1..=3 {
-            optimiser.step(&gradients(step, 1.0), 0.05, 1.0).unwrap();
-            let update = Update {
-                grad_factor: 1.0,
-                beta1: 0.9,
-                beta2: 0.999,
-                rest1: 0.1,
-                rest2: 0.001,
-                keep: 1.0 - 0.05 * 0.1,
-                rate: (0.05 / (1.0 - 0.9f64.powi(step as i32))) as f32,
-                root_correction2: (1.0 - 0.999f64.powi(step as i32)).sqrt() as f32,
-                eps: 1e-8,
-            };
-            update
-                .composed(&composed[0], gradients(step, 1.0)[0].as_ref().unwrap(), &mut moments)
-                .unwrap();
-            assert_close(&composed[0], &fused[0].flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            in_place.step(&gradients(step, 4.0), 0.05, 0.25).unwrap();
+            plain.step(&gradients(step, 4.0), 0.05, 0.25).unwrap();
+            for (fused, composed) in fused.iter().zip(&composed) {
+                assert_close(composed, &fused.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+            }
+        }
+        let (a, b) = (in_place.state().unwrap(), plain.state().unwrap());
+        assert_eq!(a.step, b.step);
+        for (a, b) in a.moments.iter().zip(&b.moments) {
+            for (a, b) in a.mean.iter().chain(&a.square).zip(b.mean.iter().chain(&b.square)) {
+                assert!((a - b).abs() < 1e-7, "{a} {b}");
+            }
         }
     }
 

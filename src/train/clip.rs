@@ -1,15 +1,20 @@
 //! The norm of all gradients together, and how much to shorten them.
 
-use candle_core::{CpuStorage, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 /// Numbers summed per task: fixed, so that the sum does not depend on the number of threads.
 const PER_TASK: usize = 1 << 16;
 
-/// √(Σ g²) over all gradients, in the order given, added up in f64.
+/// √(Σ g²) over all gradients, in the order given: added up in f64 on the CPU, in f32 on another device, which hands over one number in
+/// all, since each one waits for everything before it.
 pub fn global_norm(gradients: &[Option<Tensor>]) -> Result<f64> {
-    let mut sum = 0.0;
-    for gradient in gradients.iter().flatten() {
+    let (here, elsewhere): (Vec<&Tensor>, Vec<&Tensor>) = gradients
+        .iter()
+        .flatten()
+        .partition(|gradient| gradient.device().is_cpu());
+    let mut sum = sum_on_device(&elsewhere)?;
+    for gradient in here {
         sum += sum_of_squares(gradient)?;
     }
     Ok(sum.sqrt())
@@ -23,16 +28,25 @@ pub fn factor(norm: f64, max_norm: f64) -> f64 {
 fn sum_of_squares(gradient: &Tensor) -> Result<f64> {
     let gradient = gradient.contiguous()?;
     let (storage, layout) = gradient.storage_and_layout();
-    if let (Storage::Cpu(CpuStorage::F32(data)), Some((from, to))) = (&*storage, layout.contiguous_offsets()) {
-        let square = |g: &f32| f64::from(*g) * f64::from(*g);
-        let sums: Vec<f64> = data[from..to]
-            .par_chunks(PER_TASK)
-            .map(|chunk| chunk.iter().map(square).sum::<f64>())
-            .collect();
-        return Ok(sums.iter().sum());
+    let (Storage::Cpu(CpuStorage::F32(data)), Some((from, to))) = (&*storage, layout.contiguous_offsets()) else {
+        bail!("gradients are 32-bit floating point");
+    };
+    let square = |g: &f32| f64::from(*g) * f64::from(*g);
+    let sums: Vec<f64> = data[from..to]
+        .par_chunks(PER_TASK)
+        .map(|chunk| chunk.iter().map(square).sum::<f64>())
+        .collect();
+    Ok(sums.iter().sum())
+}
+
+/// Σ g² over gradients on one device, fetched once.
+fn sum_on_device(gradients: &[&Tensor]) -> Result<f64> {
+    if gradients.is_empty() {
+        return Ok(0.0);
     }
-    drop(storage);
-    Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
+    let sums = gradients.iter().map(|gradient| gradient.sqr()?.sum_all());
+    let sums = Tensor::stack(&sums.collect::<Result<Vec<_>>>()?, 0)?;
+    Ok(f64::from(sums.sum_all()?.to_scalar::<f32>()?))
 }
 
 #[cfg(test)]
@@ -55,6 +69,19 @@ mod tests {
         let column = wide.narrow(1, 1, 1).unwrap();
         assert_eq!(global_norm(&[Some(column)]).unwrap(), 20f64.sqrt());
         assert_eq!(global_norm(&[Some(wide.t().unwrap())]).unwrap(), 5.0);
+    }
+
+    #[test]
+    fn a_device_adds_up_to_the_same() {
+        let gradients: Vec<Tensor> = (1..5)
+            .map(|n| {
+                let data: Vec<f32> = (0..100 * n).map(|i| ((i * 37 % 101) as f32 - 50.0) * 1e-3).collect();
+                Tensor::from_vec(data, (n, 100), &Device::Cpu).unwrap()
+            })
+            .collect();
+        let here: f64 = gradients.iter().map(|gradient| sum_of_squares(gradient).unwrap()).sum();
+        let there = sum_on_device(&gradients.iter().collect::<Vec<_>>()).unwrap();
+        assert!(here > 0.1 && (here - there).abs() < 1e-6 * here, "{here} {there}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod adamw;
 pub mod clip;
+pub mod device_check;
 pub mod losses;
 pub mod methods;
 pub mod options;
@@ -12,6 +13,7 @@ pub mod pairs;
 pub mod probe;
 pub mod schedule;
 pub mod setfit;
+pub mod speed;
 
 use std::fmt;
 use std::ops::ControlFlow;

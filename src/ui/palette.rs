@@ -10,10 +10,11 @@ use super::{
     icons,
     screens::SCREENS,
     sheets::{self, PathPurpose, SheetState},
+    shell,
     theme::{self, CARD_RADIUS, RADIUS, Weight, font, size, space},
     widgets::{TextField, galley_cut, key_cap_size, paint_key_cap, paint_left},
 };
-use crate::app::Command;
+use crate::app::{App, Command};
 
 /// A line of the palette.
 pub struct Entry {
@@ -240,6 +241,10 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
             "",
             Box::new(move || Act::Run(Command::Open(path.clone()))),
         );
+    }
+    for (device, title) in shell::device_choices(desk.app) {
+        let compute = move || Act::Change(Box::new(move |app: &mut App| app.compute_on(device)));
+        add(&format!("Device: {title}"), "", Box::new(compute));
     }
     add("Switch between dark and light", "", Box::new(|| Act::Theme));
     add("Larger text", "Ctrl +", Box::new(|| Act::Zoom(1.1)));

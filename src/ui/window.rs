@@ -35,7 +35,8 @@ pub struct Window {
 
 impl Window {
     /// A window over an app; [`install`](theme::install) the theme on its context first.
-    pub fn new(app: App) -> Self {
+    pub fn new(mut app: App) -> Self {
+        app.find_devices();
         Window {
             app,
             view: View::default(),

@@ -1,8 +1,11 @@
 //! Dropout whose masks are computed, not drawn: an element is dropped or not by a hash of (seed, step, place, element).
 //!
-//! Nothing random is stored for the backward pass, and the mask does not depend on the number of threads.
+//! Nothing random is stored for the backward pass, and the mask does not depend on the number of threads. A device other than the CPU
+//! draws its masks from its own generator instead, started anew with every pass.
 
 use super::simd::simd_fn;
+use crate::model::error::Result;
+use candle_core::{Device, Shape, Tensor};
 use rayon::prelude::*;
 
 /// The random stream of one training run. Every forward pass takes the next step of it.
@@ -28,6 +31,7 @@ impl Dropout {
         let masks = Masks {
             seed: mix(self.seed ^ mix(self.step.wrapping_add(0x9E37_79B9_7F4A_7C15))),
             n_places: 0,
+            begun: false,
         };
         self.step = self.step.wrapping_add(1);
         masks
@@ -39,13 +43,21 @@ impl Dropout {
 pub(crate) struct Masks {
     seed: u64,
     n_places: u64,
+    begun: bool,
 }
 
 impl Masks {
     /// The mask of the next place that drops with probability `prob`; `None` where nothing is dropped.
     pub(crate) fn next_place(&mut self, prob: f64) -> Option<Mask> {
         self.n_places += 1;
-        (prob > 0.0).then(|| Mask::new(mix(self.seed.wrapping_add(mix(self.n_places))), prob))
+        if prob <= 0.0 {
+            return None;
+        }
+        let begins = !std::mem::replace(&mut self.begun, true);
+        Some(Mask {
+            begins: begins.then_some(self.seed),
+            ..Mask::new(mix(self.seed.wrapping_add(mix(self.n_places))), prob)
+        })
     }
 }
 
@@ -53,16 +65,21 @@ impl Masks {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mask {
     key: u64,
+    prob: f64,
     threshold: u32,
     scale: f32,
+    /// The seed of the pass, in its first mask: where a device's generator starts anew.
+    begins: Option<u64>,
 }
 
 impl Mask {
     fn new(key: u64, prob: f64) -> Mask {
         Mask {
             key,
+            prob,
             threshold: (prob * 4_294_967_296.0) as u32,
             scale: (1.0 / (1.0 - prob)) as f32,
+            begins: None,
         }
     }
 
@@ -89,6 +106,28 @@ impl Mask {
     /// The factors of elements `0..n`.
     pub(crate) fn factors(&self, n: usize) -> Vec<f32> {
         (0..n as u32).map(|index| self.factor(index)).collect()
+    }
+
+    /// The factors of every element of `shape` as a tensor f32 on `device`: [`Mask::factors`] on the CPU, drawn there on any other, where
+    /// copying computed ones would take longer than the pass. Ask for the masks of a pass in their order, each once: then the same seed
+    /// draws the same masks.
+    pub(crate) fn tensor(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
+        let shape = shape.into();
+        if device.is_cpu() {
+            return Ok(Tensor::from_vec(self.factors(shape.elem_count()), shape, device)?);
+        }
+        if let Some(seed) = self.begins {
+            // Metal's seed is memory that queued draws still read. Once a pass: CUDA makes a new generator for it.
+            device.synchronize()?;
+            device.set_seed(seed)?;
+        }
+        self.drawn(&shape, device)
+    }
+
+    /// Factors from the device's generator.
+    fn drawn(&self, shape: &Shape, device: &Device) -> Result<Tensor> {
+        let kept = (Tensor::rand(0f32, 1f32, shape, device)? + (1.0 - self.prob))?.floor()?;
+        Ok((kept * f64::from(self.scale))?)
     }
 }
 
@@ -158,6 +197,35 @@ mod tests {
         // neighbours do not predict each other either
         let repeats = base.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64 / n as f64;
         assert!((repeats - 0.5).abs() < 0.02, "{repeats}");
+    }
+
+    #[test]
+    fn a_tensor_holds_the_computed_mask_on_the_cpu_and_the_asked_share_where_it_is_drawn() {
+        let mask = Dropout::new(3).next_pass().next_place(0.3).unwrap();
+        let tensor = mask.tensor((5, 7, 11), &Device::Cpu).unwrap();
+        assert_eq!(tensor.dims(), [5, 7, 11]);
+        assert_eq!(
+            tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+            mask.factors(5 * 7 * 11)
+        );
+
+        let drawn = mask.drawn(&Shape::from((200, 1000)), &Device::Cpu).unwrap();
+        let drawn = drawn.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(drawn.iter().all(|&factor| factor == 0.0 || factor == mask.scale));
+        let kept = drawn.iter().filter(|&&factor| factor > 0.0).count() as f64 / drawn.len() as f64;
+        assert!((kept - 0.7).abs() < 0.01, "{kept}");
+    }
+
+    #[test]
+    fn the_first_mask_of_a_pass_and_no_other_starts_a_device_anew() {
+        let mut dropout = Dropout::new(3);
+        let begins = |masks: &mut Masks| masks.next_place(0.1).unwrap().begins;
+        let (mut one, mut two) = (dropout.next_pass(), dropout.next_pass());
+        assert!(one.next_place(0.0).is_none());
+        let (first, second) = (begins(&mut one), begins(&mut two));
+        assert!(first.is_some() && second.is_some() && first != second);
+        assert_eq!((begins(&mut one), begins(&mut two)), (None, None));
+        assert_eq!(begins(&mut Dropout::at(3, 1).next_pass()), second);
     }
 
     #[test]

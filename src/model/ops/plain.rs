@@ -161,8 +161,11 @@ impl Plain {
         Ok(Tensor::from_vec(bias, (1, 1, longest, longest), &self.device)?)
     }
 
-    /// The mask of the probabilities, laid out as the fused attention numbers them.
+    /// The mask of the probabilities; on the CPU laid out as the fused attention numbers them.
     fn attention_mask(&self, mask: &Mask, n_heads: usize, longest: usize) -> Result<Tensor> {
+        if !self.device.is_cpu() {
+            return mask.tensor((self.n_texts(), n_heads, longest, longest), &self.device);
+        }
         let mut factors = vec![0f32; self.n_texts() * n_heads * longest * longest];
         for (block, square) in factors.chunks_exact_mut((longest * longest).max(1)).enumerate() {
             let text = block / n_heads;
@@ -303,7 +306,7 @@ impl Ops for Plain {
 
     fn dropout(&mut self, x: &Tensor, prob: f64) -> Result<Tensor> {
         match self.mask(prob) {
-            Some(mask) => Ok((x * Tensor::from_vec(mask.factors(x.elem_count()), x.shape(), &self.device)?)?),
+            Some(mask) => Ok((x * mask.tensor(x.shape(), &self.device)?)?),
             None => Ok(x.clone()),
         }
     }

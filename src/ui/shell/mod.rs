@@ -2,11 +2,13 @@
 //!
 //! Not here: anything that belongs to one screen.
 
+mod device_menu;
 mod rail;
 mod status_bar;
 mod toasts;
 mod top_bar;
 
+pub use device_menu::device_choices;
 pub use rail::rail;
 pub use status_bar::status_bar;
 pub(crate) use status_bar::time_left;

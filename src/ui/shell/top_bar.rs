@@ -2,7 +2,8 @@
 
 use egui::{Align, Frame, Layout, Margin, Panel, Popup, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
-use crate::app::{App, Command};
+use super::device_menu::device_ui;
+use crate::app::Command;
 use crate::ui::{
     desk::{Act, Desk},
     icons, logo,
@@ -37,7 +38,7 @@ pub fn top_bar(ui: &mut Ui, desk: &mut Desk) {
                     desk.act(Act::Theme);
                 }
                 if width > 800.0 {
-                    say(ui, device(desk.app), font(size::BASE, Weight::Regular), tokens.text2);
+                    device_ui(ui, desk);
                 }
                 commands_button(ui, desk, width > 560.0);
             });
@@ -46,12 +47,6 @@ pub fn top_bar(ui: &mut Ui, desk: &mut Desk) {
     let edge = shown.response.rect;
     ui.painter()
         .hline(edge.x_range(), edge.bottom() - 0.5, Stroke::new(1.0, tokens.line));
-}
-
-fn device(app: &App) -> String {
-    let cores = crate::app::n_cores();
-    let _ = app;
-    format!("CPU · {cores} {}", if cores == 1 { "core" } else { "cores" })
 }
 
 fn brand(ui: &mut Ui) {

@@ -1,0 +1,295 @@
+//! How fast this machine works: real steps of training and real encoding, timed one by one.
+//!
+//! Not here: whether what comes out is any good, and other programs.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use candle_core::{D, DType, Result as TensorResult, Tensor, Var};
+use serde::Serialize;
+
+use super::adamw::{AdamW, AdamWSettings};
+use super::{TrainError, TrainEvent, TrainingSet, clip, method, train};
+use crate::core::TaskKind;
+use crate::model::{Dropout, Encoder, ModelError, Targets, Tokens};
+
+/// Laps that are not counted: caches, clocks and device code are cold.
+const WARM_UP: usize = 2;
+
+/// The fewest laps a median is taken of.
+const MIN_LAPS: usize = 3;
+
+/// Labels of the training sets.
+const N_LABELS: usize = 4;
+
+/// Texts per label of the SetFit step, as in the method's own paper.
+const TEXTS_PER_LABEL: usize = 8;
+
+/// Pairs of a SetFit step.
+const PAIRS: usize = 16;
+
+/// Texts of a fine-tuning step.
+const BATCH_SIZE: usize = 32;
+
+/// Longer texts are cut to this for fine-tuning.
+const MAX_TOKENS: usize = 128;
+
+/// Texts encoded between two looks at the clock.
+const TEXTS_PER_LAP: usize = 256;
+
+/// What can be timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// A step of SetFit on 16 pairs of 32 texts, 8 of each of 4 labels.
+    SetfitStep,
+    /// Forward, backward and AdamW over the encoder and a softmax head, 32 texts of at most 128 tokens.
+    FineTuningStep,
+    /// Texts to embeddings.
+    Encoding,
+}
+
+impl Work {
+    /// All, in the order in which one encoder should go through them: the first leaves it as it is.
+    pub const ALL: [Work; 3] = [Work::Encoding, Work::SetfitStep, Work::FineTuningStep];
+
+    /// As it reads.
+    pub fn title(self) -> &'static str {
+        match self {
+            Work::SetfitStep => "SetFit step",
+            Work::FineTuningStep => "fine-tuning step",
+            Work::Encoding => "encoding",
+        }
+    }
+}
+
+/// How fast one kind of work went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Speed {
+    /// What was timed.
+    pub work: Work,
+    /// Steps, or batches encoded, that were timed; those to warm up left out.
+    pub n_laps: usize,
+    /// Seconds of the middle one.
+    pub median_secs: f64,
+    /// One over that.
+    pub steps_per_sec: f64,
+    /// Texts of a lap over that. A pair counts two texts, as in training.
+    pub texts_per_sec: f64,
+}
+
+/// Does the work for about `secs` seconds, at least a few times, and returns the encoder, whose weights training has moved.
+///
+/// # Errors
+/// Where there is no text, and whatever training reports.
+pub fn measure(work: Work, encoder: Encoder, texts: &[String], secs: f64) -> Result<(Speed, Encoder), TrainError> {
+    if texts.is_empty() {
+        return Err(TrainError::BadSet("there is no text to measure with".to_owned()));
+    }
+    let mut laps = Laps::new(secs);
+    let (n_texts, encoder) = match work {
+        Work::SetfitStep => (2 * PAIRS, setfit(encoder, texts, &mut laps)?),
+        Work::FineTuningStep => {
+            fine_tune(&encoder, texts, &mut laps)?;
+            (BATCH_SIZE, encoder)
+        }
+        Work::Encoding => (encode(&encoder, texts, &mut laps)?, encoder),
+    };
+    let median_secs = laps.median();
+    let speed = Speed {
+        work,
+        n_laps: laps.secs.len(),
+        median_secs,
+        steps_per_sec: 1.0 / median_secs,
+        texts_per_sec: n_texts as f64 / median_secs,
+    };
+    Ok((speed, encoder))
+}
+
+/// The times of laps, until there are enough.
+struct Laps {
+    wanted_secs: f64,
+    to_warm_up: usize,
+    last: Instant,
+    secs: Vec<f64>,
+}
+
+impl Laps {
+    fn new(wanted_secs: f64) -> Laps {
+        Laps {
+            wanted_secs,
+            to_warm_up: WARM_UP,
+            last: Instant::now(),
+            secs: Vec::new(),
+        }
+    }
+
+    /// A lap has ended; `Break` when it was the last one.
+    fn lap(&mut self) -> ControlFlow<()> {
+        let secs = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        self.record(secs)
+    }
+
+    fn record(&mut self, secs: f64) -> ControlFlow<()> {
+        if self.to_warm_up > 0 {
+            self.to_warm_up -= 1;
+            return ControlFlow::Continue(());
+        }
+        self.secs.push(secs);
+        if self.secs.len() >= MIN_LAPS && self.secs.iter().sum::<f64>() >= self.wanted_secs {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// The middle lap; of an even number the later one.
+    fn median(&self) -> f64 {
+        let mut sorted = self.secs.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// SetFit as `train` runs it; every step is a lap.
+fn setfit(encoder: Encoder, texts: &[String], laps: &mut Laps) -> Result<Encoder, TrainError> {
+    let n_texts = N_LABELS * TEXTS_PER_LABEL;
+    let set = TrainingSet {
+        texts: texts
+            .iter()
+            .cycle()
+            .take(n_texts)
+            .map(|text| text.as_str().into())
+            .collect(),
+        targets: Targets::Single((0..n_texts).map(|i| i % N_LABELS).collect()),
+        n_labels: N_LABELS,
+        task: TaskKind::SingleLabel,
+    };
+    let method = method("setfit")?;
+    let pairs = PAIRS.to_string();
+    // More steps than any machine takes in the time; the head at the end is fitted once.
+    let options = [
+        ("batch_size", pairs.as_str()),
+        ("num_iterations", "200"),
+        ("num_epochs", "20"),
+        ("folds", "0"),
+    ];
+    let trained = train(
+        method,
+        &set,
+        &method.parse(&options)?,
+        1,
+        encoder,
+        &mut |event| match event {
+            TrainEvent::Step { .. } => laps.lap(),
+            _ => ControlFlow::Continue(()),
+        },
+    )?;
+    Ok(trained.encoder)
+}
+
+/// Steps of fine-tuning: encoder and head together, softmax and cross entropy.
+fn fine_tune(encoder: &Encoder, texts: &[String], laps: &mut Laps) -> Result<(), TrainError> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut tokens = encoder.tokenize(&texts)?;
+    tokens.iter_mut().for_each(|tokens| tokens.ids.truncate(MAX_TOKENS));
+    let device = encoder.device();
+    let weight = Var::zeros((N_LABELS, encoder.dim()), DType::F32, device)?;
+    let bias = Var::zeros(N_LABELS, DType::F32, device)?;
+    let targets: Vec<u32> = (0..BATCH_SIZE).map(|i| (i % N_LABELS) as u32).collect();
+    let targets = Tensor::new(targets, device)?;
+
+    let vars = encoder.vars().into_iter().map(|(_, var)| var);
+    let mut optimiser = AdamW::new(
+        vars.chain([weight.clone(), bias.clone()]).collect(),
+        AdamWSettings::default(),
+    );
+    let mut dropout = Dropout::new(1);
+    let mut endless = tokens.iter().cycle();
+    loop {
+        let batch: Vec<&Tokens> = endless.by_ref().take(BATCH_SIZE).collect();
+        let embeddings = encoder.forward(&batch, Some(&mut dropout))?;
+        let logits = embeddings.matmul(&weight.t()?)?.broadcast_add(&bias)?;
+        let loss = cross_entropy(&logits, &targets)?;
+        let store = encoder.backward(&loss)?;
+        let gradients: Vec<Option<Tensor>> = optimiser.vars().iter().map(|var| store.get(var).cloned()).collect();
+        let norm = clip::global_norm(&gradients)?;
+        optimiser.step(&gradients, 2e-5, clip::factor(norm, 1.0))?;
+        loss.to_scalar::<f32>()?;
+        if laps.lap().is_break() {
+            return Ok(());
+        }
+    }
+}
+
+/// Mean of −ln softmax(logits)[target]: `(n, n_labels)` f32 and `(n)` u32 to a scalar.
+fn cross_entropy(logits: &Tensor, targets: &Tensor) -> TensorResult<Tensor> {
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    let chosen = shifted.gather(&targets.unsqueeze(1)?, 1)?;
+    (log_sum - chosen)?.mean_all()
+}
+
+/// Encodes the texts again and again, as [`Encoder::embed`] does; returns how many texts a lap has.
+fn encode(encoder: &Encoder, texts: &[String], laps: &mut Laps) -> Result<usize, ModelError> {
+    let texts: Vec<&str> = texts.iter().take(TEXTS_PER_LAP).map(String::as_str).collect();
+    loop {
+        encoder.embed(&texts, &mut |_| ControlFlow::Continue(()))?;
+        if laps.lap().is_break() {
+            return Ok(texts.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::model::tiny;
+
+    #[test]
+    fn every_kind_of_work_is_timed_and_training_moves_the_weights() {
+        let texts: Vec<String> = ["the cat sleeps", "a dog runs", "good price"]
+            .map(String::from)
+            .to_vec();
+        let mut encoder = tiny::encoder(1, &Device::Cpu).unwrap();
+        for work in Work::ALL {
+            let before = sum(&encoder);
+            let (speed, after) = measure(work, encoder, &texts, 0.01).unwrap();
+            assert_eq!(sum(&after) == before, work == Work::Encoding, "{work:?}");
+            encoder = after;
+            assert!(speed.n_laps >= MIN_LAPS && speed.median_secs > 0.0, "{speed:?}");
+            let n_texts = speed.texts_per_sec * speed.median_secs;
+            let expected = if work == Work::Encoding { 3.0 } else { 32.0 };
+            assert!((n_texts - expected).abs() < 1e-6, "{speed:?}");
+        }
+        assert!(measure(Work::Encoding, encoder, &[], 0.01).is_err());
+    }
+
+    fn sum(encoder: &Encoder) -> f64 {
+        let sum =
+            |(_, var): (String, Var)| f64::from(var.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
+        encoder.vars().into_iter().map(sum).sum()
+    }
+
+    #[test]
+    fn the_median_leaves_the_warm_up_out() {
+        let mut laps = Laps::new(1.0);
+        for secs in [9.0, 9.0, 0.2, 0.4] {
+            assert!(laps.record(secs).is_continue());
+        }
+        assert!(laps.record(0.3).is_continue(), "enough laps, too little time");
+        assert!(laps.record(0.3).is_break());
+        assert_eq!(laps.median(), 0.3);
+    }
+
+    #[test]
+    fn cross_entropy_equals_torchs() {
+        // torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 0.5], [-1., 0., 3.]]), torch.tensor([1, 0]))
+        let logits = Tensor::new(&[[1f32, 2.0, 0.5], [-1.0, 0.0, 3.0]], &Device::Cpu).unwrap();
+        let loss = cross_entropy(&logits, &Tensor::new(&[1u32, 0], &Device::Cpu).unwrap()).unwrap();
+        assert!((loss.to_scalar::<f32>().unwrap() - 2.265_126_5).abs() < 1e-6);
+    }
+}
