@@ -2,9 +2,9 @@
 //! The fixtures are written by `scripts/parity/encoders.py`.
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, Var};
 use handful::model::architecture::ARCHITECTURES;
+use handful::model::gradients::GradientMap;
 use handful::model::{Dropout, Encoder, SequenceClassifier, Tokens};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ fn is_key_bias(name: &str) -> bool {
 }
 
 /// Compares the gradient of every parameter that has one in the fixture; returns the largest relative difference.
-fn compare_gradients(case: &Case, loss: &str, vars: &[(String, Var)], grads: &GradStore) -> f32 {
+fn compare_gradients(case: &Case, loss: &str, vars: &[(String, Var)], grads: &GradientMap) -> f32 {
     let mut worst = 0f32;
     let of_all = case
         .expected
@@ -108,14 +108,14 @@ fn compare_gradients(case: &Case, loss: &str, vars: &[(String, Var)], grads: &Gr
             continue;
         };
         compared.insert(key.clone());
-        let (ours, expected) = (grads.get(var.as_tensor()), &case.expected[key]);
+        let (ours, expected) = (grads.dense(var).unwrap(), &case.expected[key]);
         let ours = ours.unwrap_or_else(|| panic!("{}: {name} has no gradient", case.name));
         let scale = if is_key_bias(name) {
             steepest
         } else {
             largest(&flat(expected))
         };
-        worst = worst.max(difference(ours, expected) / scale);
+        worst = worst.max(difference(&ours, expected) / scale);
     }
     let with_gradient =
         |key: &&String| key.starts_with(&format!("{loss}/")) && largest(&flat(&case.expected[*key])) > 0.0;
@@ -179,8 +179,8 @@ fn every_parameter_of_every_architecture_gets_a_finite_gradient_that_is_not_zero
             let logits = model.logits(&case.batch(), dropout.then_some(&mut stream)).unwrap();
             let grads = model.backward(&cross_entropy(&logits)).unwrap();
             for (name, var) in model.vars() {
-                let grad = grads.get(var.as_tensor());
-                let grad = flat(grad.unwrap_or_else(|| panic!("{}: {name} has no gradient", case.name)));
+                let grad = grads.dense(&var).unwrap();
+                let grad = flat(&grad.unwrap_or_else(|| panic!("{}: {name} has no gradient", case.name)));
                 assert!(grad.iter().all(|g| g.is_finite()), "{}: {name}", case.name);
                 assert!(
                     largest(&grad) > if is_key_bias(&name) { 0.0 } else { 1e-7 },

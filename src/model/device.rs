@@ -10,12 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// What training and encoding are made of. The CPU has a fused kernel of ours for each; on other devices all of them are made of candle's
 /// operations.
-pub const OPERATIONS: [&str; 9] = [
+pub const OPERATIONS: [&str; 12] = [
     "gather",
     "linear",
     "attention",
-    "gelu",
+    "rotary",
+    "activation",
+    "gated",
     "add_norm",
+    "add",
     "dropout",
     "pool",
     "normalize",

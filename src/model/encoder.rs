@@ -3,13 +3,13 @@
 use super::architecture::{self, Sizes, Source};
 use super::batch::{Packed, Tokens};
 use super::error::{ModelError, Result};
+use super::gradients::GradientMap;
 use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
 use super::parameters::{Loader, Parameters};
 use super::pooling::Pooling;
 use super::sentence_transformer::{Layout, read_bounded, read_json};
 use super::tokenize::TextTokenizer;
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use memmap2::Mmap;
 use serde_json::Value;
@@ -148,12 +148,12 @@ impl Encoder {
         self.network.forward(&self.pack(batch)?, Finish::States, dropout)
     }
 
-    /// The gradients of a loss made from [`Encoder::forward`]: a [`GradStore`] with an entry for every parameter of the encoder that
+    /// The gradients of a loss made from [`Encoder::forward`]: a [`GradientMap`] with an entry for every parameter of the encoder that
     /// the loss depends on, and for every other variable in the loss.
     ///
     /// Use this and not `loss.backward()`: the forward pass is one node of candle's graph, and `loss.backward()` alone does not know the
     /// encoder's parameters. Gradients of several forward passes in one loss add up. A pass can be gone back through once.
-    pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+    pub fn backward(&self, loss: &Tensor) -> Result<GradientMap> {
         self.network.backward(loss)
     }
 

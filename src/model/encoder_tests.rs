@@ -57,7 +57,9 @@ fn every_parameter_gets_a_finite_gradient_that_is_not_zero() {
         for (name, var) in vars {
             let grad = flat(
                 grads
-                    .get(var.as_tensor())
+                    .dense(&var)
+                    .unwrap()
+                    .as_ref()
                     .unwrap_or_else(|| panic!("{name} has no gradient")),
             );
             assert!(grad.iter().all(|g| g.is_finite()), "{name}");
@@ -88,7 +90,7 @@ fn fused_and_plain_passes_agree_in_outputs_and_gradients() {
         );
         for (name, var) in encoder.vars() {
             let (a, b) = (
-                flat(fused.get(var.as_tensor()).unwrap()),
+                flat(&fused.dense(&var).unwrap().unwrap()),
                 flat(plain.get(var.as_tensor()).unwrap()),
             );
             let scale = b.iter().fold(1f32, |largest, g| largest.max(g.abs()));
@@ -116,7 +118,7 @@ fn gradients_of_a_loss_equal_finite_differences() {
     };
     let grads = encoder.backward(&loss(&value().1)).unwrap();
     for (name, var) in encoder.vars() {
-        let grad = flat(grads.get(var.as_tensor()).unwrap());
+        let grad = flat(&grads.dense(&var).unwrap().unwrap());
         let values = flat(&var);
         // the entry with the largest gradient, and a fixed one
         let steepest = (0..grad.len())
@@ -159,8 +161,8 @@ fn gradients_of_several_passes_add_up_and_a_pass_goes_back_once() {
     let halves = encoder.backward(&loss).unwrap();
     for (name, var) in encoder.vars() {
         let (a, b) = (
-            flat(whole.get(var.as_tensor()).unwrap()),
-            flat(halves.get(var.as_tensor()).unwrap()),
+            flat(&whole.dense(&var).unwrap().unwrap()),
+            flat(&halves.dense(&var).unwrap().unwrap()),
         );
         assert!(largest_difference(&a, &b) < 1e-4, "{name}");
     }
@@ -205,7 +207,7 @@ fn dropout_is_seeded_and_does_not_depend_on_the_number_of_threads() {
             let grads: Vec<f32> = encoder
                 .vars()
                 .iter()
-                .flat_map(|(_, var)| flat(grads.get(var.as_tensor()).unwrap()))
+                .flat_map(|(_, var)| flat(&grads.dense(var).unwrap().unwrap()))
                 .collect();
             (flat(&first), flat(&second), grads)
         })

@@ -143,7 +143,7 @@ fn kinds_of_model_that_are_not_supported() {
         &["bloom", "known are bert", "config.json"],
     );
     says(&after_config("model_type", Value::Null), &["model_type is missing"]);
-    says(&after_config("hidden_act", json!("relu")), &["relu", "not supported"]);
+    says(&after_config("hidden_act", json!("mish")), &["mish", "not supported"]);
     says(
         &after_config("position_embedding_type", json!("relative_key")),
         &["relative_key", "not supported"],

@@ -17,6 +17,7 @@ pub mod encoder;
 #[cfg(test)]
 mod encoder_tests;
 pub mod error;
+pub mod gradients;
 pub mod head;
 #[cfg(test)]
 mod malformed_tests;

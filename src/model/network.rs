@@ -5,13 +5,13 @@
 use super::architecture::{Architecture, Head, Loaded, Sizes};
 use super::batch::Packed;
 use super::error::{ModelError, Result};
+use super::gradients::{GradientMap, Gradients};
 use super::ops::Ops;
 use super::ops::dropout::Dropout;
 use super::ops::plain::Plain;
 use super::ops::tape::Tape;
-use super::parameters::{Gradients, Parameters};
+use super::parameters::Parameters;
 use super::pooling::Pooling;
-use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Shape, Tensor, Var};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -98,13 +98,10 @@ impl Network {
     }
 
     /// The gradients of a loss made from [`Network::forward`], of every parameter and every other variable it depends on.
-    pub(super) fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+    pub(super) fn backward(&self, loss: &Tensor) -> Result<GradientMap> {
         *lock(&self.gradients) = Gradients::none(&self.parameters);
-        let mut store = loss.backward()?;
-        for (var, grad) in lock(&self.gradients).take(&self.parameters)? {
-            store.insert(var.as_tensor(), grad);
-        }
-        Ok(store)
+        let store = loss.backward()?;
+        GradientMap::new(store, &mut lock(&self.gradients), &self.parameters)
     }
 
     /// A pass for its result only, row-major.

@@ -1,7 +1,6 @@
-//! The weights of a model: variables by their name in the checkpoint, how they are read, and their gradients.
+//! The weights of a model: variables by their name in the checkpoint, and how they are read.
 
 use super::error::{ModelError, Result};
-use super::ops::{gather, linear};
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, Var};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
@@ -11,6 +10,13 @@ use std::path::{Path, PathBuf};
 /// One parameter of a model; only meaningful with the [`Parameters`] it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Param(usize);
+
+impl Param {
+    /// Its place in [`Parameters::in_order`].
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+}
 
 struct Entry {
     name: String,
@@ -54,6 +60,11 @@ impl Parameters {
             .into_iter()
             .map(|(name, var)| (name.to_string(), var.clone()))
             .collect()
+    }
+
+    /// All parameters in the order in which they were read.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Var> {
+        self.entries.iter().map(|entry| &entry.var)
     }
 
     /// Everything that belongs in the weights file.
@@ -125,129 +136,6 @@ impl Deref for Reading<'_> {
             Storage::Cpu(CpuStorage::F32(data)) => data.get(self.range.0..self.range.1).unwrap_or(&[]),
             _ => &[],
         }
-    }
-}
-
-/// Gradients of parameters on the CPU, added up over the forward passes of one step.
-#[derive(Default)]
-pub(crate) struct Gradients {
-    slots: Vec<Slot>,
-}
-
-#[derive(Default)]
-struct Slot {
-    n_elements: usize,
-    grad: Grad,
-}
-
-#[derive(Default)]
-enum Grad {
-    #[default]
-    None,
-    Dense(Vec<f32>),
-    Rows(RowGrads),
-}
-
-impl Gradients {
-    /// No gradients yet for the parameters of a model.
-    pub(crate) fn none(parameters: &Parameters) -> Gradients {
-        Gradients {
-            slots: parameters
-                .entries
-                .iter()
-                .map(|entry| Slot {
-                    n_elements: entry.var.elem_count(),
-                    grad: Grad::None,
-                })
-                .collect(),
-        }
-    }
-
-    /// The gradient of one parameter, and whether it holds one to add to. A new one is all zeros.
-    pub(crate) fn slot(&mut self, parameter: Param) -> (&mut [f32], bool) {
-        let Slot { n_elements, grad } = &mut self.slots[parameter.0];
-        let known = !matches!(grad, Grad::None);
-        match grad {
-            Grad::Dense(_) => {}
-            Grad::None => *grad = Grad::Dense(vec![0f32; *n_elements]),
-            Grad::Rows(rows) => *grad = Grad::Dense(rows.to_dense(*n_elements)),
-        }
-        match grad {
-            Grad::Dense(grad) => (grad, known),
-            _ => unreachable!("it was made dense above"),
-        }
-    }
-
-    /// Adds row `i` of `dy`, `(index.len(), width)`, to row `index[i]` of a table's gradient, in the order of the rows.
-    pub(crate) fn add_rows(&mut self, table: Param, index: &[u32], width: usize, dy: &[f32]) {
-        let Slot { n_elements, grad } = &mut self.slots[table.0];
-        if let Grad::None = grad {
-            *grad = Grad::Rows(RowGrads::new(*n_elements / width.max(1), width));
-        }
-        match grad {
-            Grad::Rows(rows) => rows.add(index, dy),
-            Grad::Dense(grad) => gather::backward(dy, index, width, grad),
-            Grad::None => {}
-        }
-    }
-
-    /// Takes the gradients out: pairs of a variable and its gradient, for those that have one.
-    pub(crate) fn take(&mut self, parameters: &Parameters) -> Result<Vec<(Var, Tensor)>> {
-        let mut taken = Vec::new();
-        for (slot, entry) in self.slots.iter_mut().zip(&parameters.entries) {
-            let grad = match std::mem::take(&mut slot.grad) {
-                Grad::None => continue,
-                Grad::Dense(grad) => grad,
-                Grad::Rows(rows) => rows.to_dense(slot.n_elements),
-            };
-            let grad = Tensor::from_vec(grad, entry.var.shape(), &Device::Cpu)?;
-            taken.push((entry.var.clone(), grad));
-        }
-        Ok(taken)
-    }
-}
-
-/// The gradient of a table of which few rows were looked up: those rows; the others are zero.
-struct RowGrads {
-    width: usize,
-    /// Where a row of the table stands in `rows`; `NOWHERE` for one that was not looked up.
-    place: Vec<u32>,
-    rows: Vec<u32>,
-    data: Vec<f32>,
-}
-
-const NOWHERE: u32 = u32::MAX;
-
-impl RowGrads {
-    fn new(n_rows: usize, width: usize) -> RowGrads {
-        RowGrads {
-            width,
-            place: vec![NOWHERE; n_rows],
-            rows: Vec::new(),
-            data: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, index: &[u32], dy: &[f32]) {
-        for (dy, &row) in dy.chunks_exact(self.width).zip(index) {
-            let place = &mut self.place[row as usize];
-            if *place == NOWHERE {
-                *place = self.rows.len() as u32;
-                self.rows.push(row);
-                self.data.extend_from_slice(dy);
-            } else {
-                let at = *place as usize * self.width;
-                linear::add(dy, &mut self.data[at..at + self.width]);
-            }
-        }
-    }
-
-    fn to_dense(&self, n_elements: usize) -> Vec<f32> {
-        let mut dense = vec![0f32; n_elements];
-        for (data, &row) in self.data.chunks_exact(self.width).zip(&self.rows) {
-            dense[row as usize * self.width..][..self.width].copy_from_slice(data);
-        }
-        dense
     }
 }
 

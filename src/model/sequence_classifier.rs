@@ -7,12 +7,12 @@ use super::architecture::{self, Source};
 use super::batch::{Packed, Tokens};
 use super::encoder::{map_weights, max_tokens};
 use super::error::{ModelError, Result};
+use super::gradients::GradientMap;
 use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
 use super::parameters::Loader;
 use super::sentence_transformer::{Layout, read_json};
 use super::tokenize::TextTokenizer;
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
 use std::path::Path;
@@ -84,7 +84,7 @@ impl SequenceClassifier {
     }
 
     /// The gradients of a loss made from [`SequenceClassifier::logits`]; see [`super::Encoder::backward`].
-    pub fn backward(&self, loss: &Tensor) -> Result<GradStore> {
+    pub fn backward(&self, loss: &Tensor) -> Result<GradientMap> {
         self.network.backward(loss)
     }
 

@@ -6,9 +6,13 @@
 
 use std::sync::Mutex;
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use super::touched_rows::TouchedRows;
+use crate::model::gradients::{Gradient, RowGradient};
+use crate::model::ops::simd::simd_fn;
 
 /// Numbers updated per task.
 const PER_TASK: usize = 1 << 15;
@@ -39,9 +43,30 @@ impl Default for AdamWSettings {
 
 /// Running means of one parameter's gradients and of their squares; empty until its first gradient.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Moments {
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    pub(super) mean: Vec<f32>,
+    pub(super) square: Vec<f32>,
+    /// Which rows of the parameter they are of, where only some have had a gradient; empty where they are of all.
+    pub(super) rows: Vec<u32>,
+}
+
+impl Moments {
+    /// Whether they can be of `var`.
+    fn fit(&self, var: &Var) -> bool {
+        let n_rows = var.dims().first().copied().unwrap_or(1);
+        let width = var.elem_count() / n_rows.max(1);
+        let expected = match self.rows.len() {
+            0 => [0, var.elem_count()],
+            n => [n * width; 2],
+        };
+        let mut rows = self.rows.clone();
+        rows.sort_unstable();
+        expected.contains(&self.mean.len())
+            && self.mean.len() == self.square.len()
+            && rows.windows(2).all(|pair| pair[0] < pair[1])
+            && rows.last().is_none_or(|&row| (row as usize) < n_rows)
+    }
 }
 
 /// Everything needed to go on where an optimiser was: plain data.
@@ -65,6 +90,8 @@ pub struct AdamW {
 enum Kept {
     /// For the update in place.
     Host(Moments),
+    /// For the update in place of a table whose gradient comes in rows.
+    Rows(TouchedRows),
     /// For the update from candle's operations, on the variable's device; `None` until the first gradient.
     Tensors(Option<(Tensor, Tensor)>),
 }
@@ -81,13 +108,10 @@ impl AdamW {
         }
     }
 
-    /// The same from candle's operations even on the CPU, as on every other device: slower, for comparing.
-    pub fn plain(vars: Vec<Var>, settings: AdamWSettings) -> Self {
-        let kept = vars.iter().map(|_| Kept::nothing(false)).collect();
-        AdamW {
-            kept,
-            ..AdamW::new(vars, settings)
-        }
+    /// The same from candle's operations even on the CPU, as on every other device: slower, for comparing. Only before the first step.
+    pub fn with_plain_operations(self) -> Self {
+        let kept = self.vars.iter().map(|_| Kept::nothing(false)).collect();
+        AdamW { kept, ..self }
     }
 
     /// Goes on from a saved state of the same variables, on whatever device they are now.
@@ -95,9 +119,7 @@ impl AdamW {
     /// # Errors
     /// When the state belongs to other variables.
     pub fn resume(vars: Vec<Var>, settings: AdamWSettings, state: AdamWState) -> Result<Self> {
-        let fits =
-            |var: &Var, m: &Moments| [0, var.elem_count()].contains(&m.mean.len()) && m.mean.len() == m.square.len();
-        if state.moments.len() != vars.len() || !vars.iter().zip(&state.moments).all(|(var, m)| fits(var, m)) {
+        if state.moments.len() != vars.len() || !vars.iter().zip(&state.moments).all(|(var, m)| m.fit(var)) {
             bail!("the optimiser's state belongs to another encoder; start the training afresh");
         }
         let kept = vars
@@ -118,8 +140,19 @@ impl AdamW {
         &self.vars
     }
 
+    /// Applies what has been put off: weights lag behind by up to a millionth of themselves until then (see [`super::touched_rows`]).
+    pub fn settle(&mut self) -> Result<()> {
+        for (var, kept) in self.vars.iter().zip(&mut self.kept) {
+            if let Kept::Rows(rows) = kept {
+                on_weights(var, |weights| rows.settle(weights))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What [`AdamW::resume`] takes: a copy of all moments, fetched from the device where they are on one.
-    pub fn state(&self) -> Result<AdamWState> {
+    pub fn state(&mut self) -> Result<AdamWState> {
+        self.settle()?;
         Ok(AdamWState {
             step: self.step,
             moments: self.kept.iter().map(Kept::save).collect::<Result<_>>()?,
@@ -129,7 +162,7 @@ impl AdamW {
     /// Moves every variable that has a gradient; gradients are first multiplied by `grad_factor` (see [`super::clip`]).
     ///
     /// `gradients` are in the order of the variables.
-    pub fn step(&mut self, gradients: &[Option<Tensor>], learning_rate: f64, grad_factor: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &[Option<Gradient>], learning_rate: f64, grad_factor: f64) -> Result<()> {
         self.step += 1;
         let AdamWSettings {
             beta1,
@@ -149,15 +182,12 @@ impl AdamW {
                 // Not 1 − β in f32: that is off by 5e-5 of itself for β = 0.999.
                 rest1: (1.0 - beta1) as f32,
                 rest2: (1.0 - beta2) as f32,
-                keep: (1.0 - learning_rate * decay) as f32,
+                keep: 1.0 - learning_rate * decay,
                 rate: (learning_rate / correction1) as f32,
                 root_correction2: correction2.sqrt() as f32,
                 eps: eps as f32,
             };
-            match kept {
-                Kept::Host(moments) => update.in_place(var, gradient, moments)?,
-                Kept::Tensors(moments) => *moments = Some(update.composed(var, gradient, moments.take())?),
-            }
+            kept.step(var, gradient, update)?;
         }
         Ok(())
     }
@@ -172,7 +202,38 @@ impl Kept {
         }
     }
 
+    fn step(&mut self, var: &Var, gradient: &Gradient, update: Update) -> Result<()> {
+        if let (Kept::Host(moments), Gradient::Rows(rows)) = (&*self, gradient)
+            && moments.mean.is_empty()
+        {
+            *self = Kept::Rows(TouchedRows::none(var.elem_count(), rows.width));
+        }
+        if let (Kept::Rows(rows), Gradient::Dense(_)) = (&mut *self, gradient) {
+            on_weights(var, |weights| rows.settle(weights))?;
+            let rows = std::mem::replace(rows, TouchedRows::none(0, 1));
+            *self = Kept::Host(rows.into_dense());
+        }
+        match (self, gradient) {
+            (Kept::Rows(touched), Gradient::Rows(rows)) => {
+                on_weights(var, |weights| touched.step(weights, rows, update))
+            }
+            (Kept::Host(moments), gradient) => update.in_place(var, &dense(var, gradient)?, moments),
+            (Kept::Tensors(moments), gradient) => {
+                *moments = Some(update.composed(var, &dense(var, gradient)?, moments.take())?);
+                Ok(())
+            }
+            (Kept::Rows(_), Gradient::Dense(_)) => unreachable!("such moments were made dense above"),
+        }
+    }
+
     fn load(var: &Var, moments: Moments) -> Result<Kept> {
+        if var.device().is_cpu() && !moments.rows.is_empty() {
+            return Ok(Kept::Rows(TouchedRows::load(var.elem_count(), moments)));
+        }
+        let moments = match moments.rows.is_empty() {
+            true => moments,
+            false => TouchedRows::load(var.elem_count(), moments).into_dense(),
+        };
         if var.device().is_cpu() {
             return Ok(Kept::Host(moments));
         }
@@ -189,37 +250,77 @@ impl Kept {
     fn save(&self) -> Result<Moments> {
         match self {
             Kept::Host(moments) => Ok(moments.clone()),
+            Kept::Rows(rows) => Ok(rows.save()),
             Kept::Tensors(None) => Ok(Moments::default()),
             Kept::Tensors(Some((mean, square))) => Ok(Moments {
                 mean: mean.flatten_all()?.to_vec1()?,
                 square: square.flatten_all()?.to_vec1()?,
+                rows: Vec::new(),
             }),
         }
     }
 }
 
+/// A gradient as large as its variable, on the variable's device.
+fn dense(var: &Var, gradient: &Gradient) -> Result<Tensor> {
+    match gradient {
+        Gradient::Dense(gradient) => gradient.contiguous(),
+        Gradient::Rows(rows) => whole(var, rows),
+    }
+}
+
+fn whole(var: &Var, rows: &RowGradient) -> Result<Tensor> {
+    Tensor::from_vec(rows.to_dense(var.elem_count()), var.shape(), var.device())
+}
+
+/// Calls `change` with the numbers of a variable on the CPU.
+fn on_weights(var: &Var, change: impl FnOnce(&mut [f32])) -> Result<()> {
+    struct Change<F>(Mutex<Option<F>>);
+
+    impl<F: FnOnce(&mut [f32])> InplaceOp1 for Change<F> {
+        fn name(&self) -> &'static str {
+            "adamw-rows"
+        }
+
+        fn cpu_fwd(&self, weights: &mut CpuStorage, layout: &Layout) -> Result<()> {
+            let (CpuStorage::F32(weights), Some((from, to))) = (weights, layout.contiguous_offsets()) else {
+                bail!("the optimiser moves 32-bit floating point weights without gaps only");
+            };
+            let change = self.0.lock().ok().and_then(|mut change| change.take());
+            let Some(change) = change else {
+                bail!("an earlier optimiser step failed");
+            };
+            change(&mut weights[from..to]);
+            Ok(())
+        }
+    }
+
+    var.inplace_op1(&Change(Mutex::new(Some(change))))
+}
+
 /// The numbers of one parameter's update.
 #[derive(Clone, Copy)]
-struct Update {
+pub(super) struct Update {
     grad_factor: f32,
     beta1: f32,
     beta2: f32,
     rest1: f32,
     rest2: f32,
-    keep: f32,
+    keep: f64,
     rate: f32,
     root_correction2: f32,
     eps: f32,
 }
 
 impl Update {
-    fn apply(self, weights: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
-        for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
-            let g = g * self.grad_factor;
-            *m = self.beta1 * *m + self.rest1 * g;
-            *v = self.beta2 * *v + self.rest2 * g * g;
-            *w = *w * self.keep - self.rate * *m / (v.sqrt() / self.root_correction2 + self.eps);
-        }
+    /// What weight decay leaves of a weight.
+    pub(super) fn keep(self) -> f64 {
+        self.keep
+    }
+
+    /// Moves some weights; all slices are of the same length.
+    pub(super) fn apply(self, weights: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
+        apply_run(self, weights, gradient, mean, square);
     }
 
     fn in_place(self, var: &Var, gradient: &Tensor, moments: &mut Moments) -> Result<()> {
@@ -229,7 +330,7 @@ impl Update {
             update: self,
             moments: Mutex::new(moments),
         };
-        var.inplace_op2(&gradient.contiguous()?, &update)
+        var.inplace_op2(gradient, &update)
     }
 
     /// The same from candle's operations; nothing leaves the device. Takes the moments so far and returns the new ones.
@@ -246,8 +347,21 @@ impl Update {
             .sqrt()?
             .affine(1.0 / f64::from(self.root_correction2), f64::from(self.eps))?;
         let moved = scaled(&mean.div(&denominator)?, self.rate)?;
-        var.set(&(scaled(&var.as_detached_tensor(), self.keep)? - moved)?)?;
+        var.set(&(var.as_detached_tensor().affine(self.keep, 0.0)? - moved)?)?;
         Ok((mean, square))
+    }
+}
+
+simd_fn! {
+    fn apply_run(update: Update, weights: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
+        let keep = update.keep as f32;
+        let inverse = 1.0 / update.root_correction2;
+        for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
+            let g = g * update.grad_factor;
+            *m = update.beta1 * *m + update.rest1 * g;
+            *v = update.beta2 * *v + update.rest2 * g * g;
+            *w = *w * keep - update.rate * *m / (v.sqrt() * inverse + update.eps);
+        }
     }
 }
 
@@ -273,7 +387,7 @@ impl InplaceOp2 for InPlace<'_> {
         let Ok(mut moments) = self.moments.lock() else {
             bail!("an earlier optimiser step failed")
         };
-        let Moments { mean, square } = &mut **moments;
+        let Moments { mean, square, .. } = &mut **moments;
         if [gradient.len(), mean.len(), square.len()] != [weights.len(); 3] {
             bail!(
                 "a gradient of {} numbers came for a parameter of {}",
@@ -295,6 +409,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+    use std::sync::Arc;
 
     // torch 2.x, float32:
     //   w = torch.tensor([[0.5, -1.0], [2.0, 0.1]], requires_grad=True); b = torch.tensor([0.3, -0.7], requires_grad=True)
@@ -314,6 +429,10 @@ mod tests {
         weight_decay: 0.1,
     };
 
+    fn plain(vars: Vec<Var>, settings: AdamWSettings) -> AdamW {
+        AdamW::new(vars, settings).with_plain_operations()
+    }
+
     fn start() -> Vec<Var> {
         let w = Var::new(&[[0.5f32, -1.0], [2.0, 0.1]], &Device::Cpu).unwrap();
         let b = Var::new(&[0.3f32, -0.7], &Device::Cpu).unwrap();
@@ -321,12 +440,12 @@ mod tests {
     }
 
     /// The gradients of a step, `scale` times too large.
-    fn gradients(step: usize, scale: f64) -> Vec<Option<Tensor>> {
+    fn gradients(step: usize, scale: f64) -> Vec<Option<Gradient>> {
         let w = Tensor::new(&[[0.1f32, -0.2], [0.3, 0.0]], &Device::Cpu).unwrap();
         let b = Tensor::new(&[1f32, -2e-4], &Device::Cpu).unwrap();
         vec![
-            Some((w * (step as f64 * scale)).unwrap()),
-            Some((b * (scale / step as f64)).unwrap()),
+            Some(Gradient::Dense((w * (step as f64 * scale)).unwrap())),
+            Some(Gradient::Dense((b * (scale / step as f64)).unwrap())),
         ]
     }
 
@@ -350,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_saved_state_goes_on_as_if_nothing_had_happened() {
-        for new in [AdamW::new, AdamW::plain] {
+        for new in [AdamW::new, plain] {
             let vars = start();
             let mut optimiser = new(vars.clone(), SETTINGS);
             optimiser.step(&gradients(1, 1.0), 0.05, 1.0).unwrap();
@@ -367,7 +486,7 @@ mod tests {
     fn candles_operations_give_the_same_updates_and_moments() {
         let (fused, composed) = (start(), start());
         let mut in_place = AdamW::new(fused.clone(), SETTINGS);
-        let mut plain = AdamW::plain(composed.clone(), SETTINGS);
+        let mut plain = plain(composed.clone(), SETTINGS);
         for step in 1..=3 {
             in_place.step(&gradients(step, 4.0), 0.05, 0.25).unwrap();
             plain.step(&gradients(step, 4.0), 0.05, 0.25).unwrap();
@@ -397,6 +516,80 @@ mod tests {
             optimiser
                 .step(&[gradients(1, 1.0)[1].clone(), None], 0.05, 1.0)
                 .is_err()
+        );
+    }
+
+    /// A table, and for each step some of its rows with their gradients, the rest zero.
+    fn table(step: usize) -> (Var, RowGradient) {
+        let data: Vec<f32> = (0..40).map(|i| (i as f32 * 0.7).sin()).collect();
+        let rows: Vec<u32> = [[7, 2], [2, 9], [0, 7], [9, 2]][step % 4].to_vec();
+        let data_of_rows = (0..8).map(|i| ((i * 5 + step * 3) % 13) as f32 * 0.1 - 0.6).collect();
+        let gradient = RowGradient {
+            width: 4,
+            rows,
+            data: data_of_rows,
+        };
+        (Var::from_vec(data, (10, 4), &Device::Cpu).unwrap(), gradient)
+    }
+
+    fn numbers(var: &Var) -> Vec<f32> {
+        var.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    fn largest_difference(a: &Var, b: &Var) -> f32 {
+        let differences = numbers(a).into_iter().zip(numbers(b)).map(|(a, b)| (a - b).abs());
+        differences.fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn rows_of_a_table_move_as_the_whole_table_would() {
+        let (by_rows, whole) = (table(0).0, table(0).0);
+        let mut lazy = AdamW::new(vec![by_rows.clone()], SETTINGS);
+        let mut full = AdamW::new(vec![whole.clone()], SETTINGS);
+        for step in 0..60 {
+            let rows = table(step).1;
+            let dense = Gradient::Dense(super::whole(&whole, &rows).unwrap());
+            lazy.step(&[Some(Gradient::Rows(Arc::new(rows)))], 0.01, 0.5).unwrap();
+            full.step(&[Some(dense)], 0.01, 0.5).unwrap();
+            assert!(largest_difference(&by_rows, &whole) < 3e-6, "step {step}");
+        }
+        lazy.settle().unwrap();
+        assert!(largest_difference(&by_rows, &whole) < 2e-6);
+        let (before, after) = (numbers(&table(0).0), numbers(&by_rows));
+        // Row 5 was never looked up: 60 steps of decay by 0.01 · 0.1.
+        assert!((after[20] - before[20] * 0.999f32.powi(60)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn rows_can_be_saved_resumed_and_followed_by_whole_gradients() {
+        let (by_rows, whole) = (table(0).0, table(0).0);
+        let mut lazy = AdamW::new(vec![by_rows.clone()], SETTINGS);
+        let mut full = AdamW::new(vec![whole.clone()], SETTINGS);
+        let of_rows = |step: usize| vec![Some(Gradient::Rows(Arc::new(table(step).1)))];
+        let of_whole = |step: usize| vec![Some(Gradient::Dense(super::whole(&whole, &table(step).1).unwrap()))];
+        for step in 0..5 {
+            lazy.step(&of_rows(step), 0.05, 1.0).unwrap();
+            full.step(&of_whole(step), 0.05, 1.0).unwrap();
+        }
+        let saved = serde_json::to_string(&lazy.state().unwrap()).unwrap();
+        let mut lazy = AdamW::resume(vec![by_rows.clone()], SETTINGS, serde_json::from_str(&saved).unwrap()).unwrap();
+        for step in 5..8 {
+            lazy.step(&of_rows(step), 0.05, 1.0).unwrap();
+            full.step(&of_whole(step), 0.05, 1.0).unwrap();
+        }
+        for step in 8..10 {
+            lazy.step(&of_whole(step), 0.05, 1.0).unwrap();
+            full.step(&of_whole(step), 0.05, 1.0).unwrap();
+        }
+        assert!(largest_difference(&by_rows, &whole) < 2e-6);
+        let state = lazy.state().unwrap();
+        assert!(
+            AdamW::resume(
+                vec![Var::zeros((3, 4), candle_core::DType::F32, &Device::Cpu).unwrap()],
+                SETTINGS,
+                state
+            )
+            .is_err()
         );
     }
 }

@@ -3,21 +3,25 @@
 use candle_core::{CpuStorage, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+use crate::model::gradients::Gradient;
+use crate::model::ops::simd::simd_fn;
+
 /// Numbers summed per task: fixed, so that the sum does not depend on the number of threads.
 const PER_TASK: usize = 1 << 16;
 
 /// √(Σ g²) over all gradients, in the order given: added up in f64 on the CPU, in f32 on another device, which hands over one number in
 /// all, since each one waits for everything before it.
-pub fn global_norm(gradients: &[Option<Tensor>]) -> Result<f64> {
-    let (here, elsewhere): (Vec<&Tensor>, Vec<&Tensor>) = gradients
-        .iter()
-        .flatten()
-        .partition(|gradient| gradient.device().is_cpu());
-    let mut sum = sum_on_device(&elsewhere)?;
-    for gradient in here {
-        sum += sum_of_squares(gradient)?;
+pub fn global_norm(gradients: &[Option<Gradient>]) -> Result<f64> {
+    let mut elsewhere = Vec::new();
+    let mut sum = 0.0;
+    for gradient in gradients.iter().flatten() {
+        match gradient {
+            Gradient::Rows(rows) => sum += squares(&rows.data),
+            Gradient::Dense(gradient) if gradient.device().is_cpu() => sum += sum_of_squares(gradient)?,
+            Gradient::Dense(gradient) => elsewhere.push(gradient),
+        }
     }
-    Ok(sum.sqrt())
+    Ok((sum + sum_on_device(&elsewhere)?).sqrt())
 }
 
 /// What to multiply gradients of this norm by so that they are no longer than `max_norm`, as `torch.nn.utils.clip_grad_norm_`.
@@ -31,12 +35,29 @@ fn sum_of_squares(gradient: &Tensor) -> Result<f64> {
     let (Storage::Cpu(CpuStorage::F32(data)), Some((from, to))) = (&*storage, layout.contiguous_offsets()) else {
         bail!("gradients are 32-bit floating point");
     };
-    let square = |g: &f32| f64::from(*g) * f64::from(*g);
-    let sums: Vec<f64> = data[from..to]
-        .par_chunks(PER_TASK)
-        .map(|chunk| chunk.iter().map(square).sum::<f64>())
-        .collect();
-    Ok(sums.iter().sum())
+    Ok(squares(&data[from..to]))
+}
+
+fn squares(data: &[f32]) -> f64 {
+    let sums: Vec<f64> = data.par_chunks(PER_TASK).map(squares_run).collect();
+    sums.iter().sum()
+}
+
+/// Sums run in this many lanes.
+const LANES: usize = 16;
+
+simd_fn! {
+    fn squares_run(data: &[f32]) -> f64 {
+        let mut lanes = [0f64; LANES];
+        let chunks = data.chunks_exact(LANES);
+        let tail: f64 = chunks.remainder().iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+        for chunk in chunks {
+            for (lane, &g) in lanes.iter_mut().zip(chunk) {
+                *lane += f64::from(g) * f64::from(g);
+            }
+        }
+        lanes.iter().sum::<f64>() + tail
+    }
 }
 
 /// Σ g² over gradients on one device, fetched once.
@@ -57,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_norm_spans_all_gradients_and_skips_missing_ones() {
-        let gradient = |data: &[f32]| Some(Tensor::new(data, &Device::Cpu).unwrap());
+        let gradient = |data: &[f32]| Some(Gradient::Dense(Tensor::new(data, &Device::Cpu).unwrap()));
         let norm = global_norm(&[gradient(&[3.0, 0.0]), None, gradient(&[4.0, 12.0])]).unwrap();
         assert_eq!(norm, 13.0);
         assert_eq!(global_norm(&[None]).unwrap(), 0.0);
@@ -67,8 +88,8 @@ mod tests {
     fn strided_gradients_are_read_in_full() {
         let wide = Tensor::new(&[[1f32, 2.0], [2.0, 4.0]], &Device::Cpu).unwrap();
         let column = wide.narrow(1, 1, 1).unwrap();
-        assert_eq!(global_norm(&[Some(column)]).unwrap(), 20f64.sqrt());
-        assert_eq!(global_norm(&[Some(wide.t().unwrap())]).unwrap(), 5.0);
+        assert_eq!(global_norm(&[Some(Gradient::Dense(column))]).unwrap(), 20f64.sqrt());
+        assert_eq!(global_norm(&[Some(Gradient::Dense(wide.t().unwrap()))]).unwrap(), 5.0);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! The CPU runs the fused operations, the device candle's own; where the device is the CPU itself, that compares the two kinds of
 //! operations. Dropout is off, since every device draws masks of its own.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::Device;
 use serde::Serialize;
 
-use super::adamw::{AdamW, AdamWSettings};
+use super::adamw::AdamWSettings;
 use super::pairs::{Pair, PairBatch, Pairs};
-use super::{TrainError, clip, losses};
+use super::tuner::Tuner;
+use super::{TrainError, losses};
 use crate::core::rng;
 use crate::model::{Encoder, Targets, Tokens, tiny};
 
@@ -66,8 +67,11 @@ pub struct DeviceCheck {
 /// # Errors
 /// Whatever the device reports.
 pub fn check(device: &Device) -> Result<DeviceCheck, TrainError> {
-    let on_cpu = losses_of(&tiny::encoder(1, &Device::Cpu)?, AdamW::new)?;
-    let on_device = losses_of(&tiny::encoder(1, device)?.with_plain_operations(), AdamW::plain)?;
+    let tuner = |encoder| Tuner::new(encoder, &[], AdamWSettings::default(), 1.0);
+    let fused = tiny::encoder(1, &Device::Cpu)?;
+    let on_cpu = losses_of(&fused, tuner(&fused))?;
+    let plain = tiny::encoder(1, device)?.with_plain_operations();
+    let on_device = losses_of(&plain, tuner(&plain).with_plain_optimiser())?;
     Ok(DeviceCheck::of(&on_cpu, &on_device))
 }
 
@@ -99,25 +103,21 @@ impl DeviceCheck {
 }
 
 /// The loss of every step of a short training.
-fn losses_of(encoder: &Encoder, optimiser: fn(Vec<Var>, AdamWSettings) -> AdamW) -> Result<Vec<f64>, TrainError> {
+fn losses_of(encoder: &Encoder, mut tuner: Tuner<'_>) -> Result<Vec<f64>, TrainError> {
     let tokens = encoder.tokenize(&TEXTS)?;
     let targets = Targets::Single((0..TEXTS.len()).map(|i| i % 2).collect());
     let pairs = Pairs::new(&targets, 2, rng::stream(1, "pairs"))?;
     let pairs: Vec<Pair> = pairs.take(N_STEPS * BATCH_SIZE).collect();
-    let vars = encoder.vars().into_iter().map(|(_, var)| var).collect();
-    let mut optimiser = optimiser(vars, AdamWSettings::default());
-    let step = |pairs: &[Pair]| -> Result<f64, TrainError> {
+    let mut step = |pairs: &[Pair]| -> Result<f64, TrainError> {
         let batch = PairBatch::new(pairs);
         let texts: Vec<&Tokens> = batch.texts.iter().map(|text| &tokens[*text]).collect();
         let embeddings = encoder.forward(&texts, None)?;
         let loss = losses::cosine_similarity(&embeddings, &batch.left, &batch.right, &batch.similarity)?;
-        let store = encoder.backward(&loss)?;
-        let gradients: Vec<Option<Tensor>> = optimiser.vars().iter().map(|var| store.get(var).cloned()).collect();
-        let factor = clip::factor(clip::global_norm(&gradients)?, 1.0);
-        optimiser.step(&gradients, LEARNING_RATE, factor)?;
-        Ok(f64::from(loss.to_scalar::<f32>()?))
+        Ok(tuner.step(&loss, LEARNING_RATE)?.loss)
     };
-    pairs.chunks(BATCH_SIZE).map(step).collect()
+    let losses = pairs.chunks(BATCH_SIZE).map(&mut step).collect();
+    tuner.finish()?;
+    losses
 }
 
 #[cfg(test)]

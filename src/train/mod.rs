@@ -14,6 +14,8 @@ pub mod probe;
 pub mod schedule;
 pub mod setfit;
 pub mod speed;
+mod touched_rows;
+pub mod tuner;
 
 use std::fmt;
 use std::ops::ControlFlow;

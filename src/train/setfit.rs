@@ -6,9 +6,10 @@
 
 use std::time::Instant;
 
-use super::adamw::{AdamW, AdamWSettings};
+use super::adamw::AdamWSettings;
 use super::pairs::{Pair, PairBatch, Pairs};
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, clip, losses, probe, schedule};
+use super::tuner::{Stepped, Tuner};
+use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule};
 use crate::core::rng;
 use crate::model::{Dropout, Encoder, Tokens};
 use rand::RngExt;
@@ -37,16 +38,7 @@ pub(super) fn run(
         let pairs: Vec<Pair> = remaining.by_ref().take(options.whole("batch_size")).collect();
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
-        let (loss, grad_norm) = tuning.step(&pairs, learning_rate)?;
-        for (what, value) in [("loss", loss), ("gradient", grad_norm)] {
-            if !value.is_finite() {
-                return Err(TrainError::Diverged {
-                    step,
-                    what,
-                    learning_rate: peak,
-                });
-            }
-        }
+        let Stepped { loss, grad_norm } = tuning.step(&pairs, learning_rate)?.check(step, peak)?;
         let secs = clock.elapsed().as_secs_f64().max(1e-9);
         let event = TrainEvent::Step {
             step,
@@ -59,7 +51,7 @@ pub(super) fn run(
         };
         stop |= events(event).is_break();
     }
-    drop(tuning);
+    tuning.tuner.finish()?;
     let tuned = probe::Tuned {
         n_steps: step,
         stopped: step < n_steps,
@@ -72,14 +64,12 @@ pub(super) fn run(
 struct Tuning<'a> {
     encoder: &'a Encoder,
     tokens: &'a [Tokens],
-    optimiser: AdamW,
+    tuner: Tuner<'a>,
     dropout: Dropout,
-    max_grad_norm: f64,
 }
 
 impl<'a> Tuning<'a> {
     fn new(encoder: &'a Encoder, tokens: &'a [Tokens], options: &Options, seed: u64) -> Self {
-        let vars = encoder.vars().into_iter().map(|(_, var)| var).collect();
         let settings = AdamWSettings {
             weight_decay: options.get("weight_decay"),
             ..AdamWSettings::default()
@@ -87,32 +77,17 @@ impl<'a> Tuning<'a> {
         Tuning {
             encoder,
             tokens,
-            optimiser: AdamW::new(vars, settings),
+            tuner: Tuner::new(encoder, &[], settings, options.get("max_grad_norm")),
             dropout: Dropout::new(rng::stream(seed, "dropout").random()),
-            max_grad_norm: options.get("max_grad_norm"),
         }
     }
 
-    /// Moves the weights along the gradient of these pairs; returns their loss and the gradient's norm. Weights stay as they are
-    /// when either is not finite.
-    fn step(&mut self, pairs: &[Pair], learning_rate: f64) -> Result<(f64, f64), TrainError> {
+    /// Moves the weights along the gradient of these pairs.
+    fn step(&mut self, pairs: &[Pair], learning_rate: f64) -> Result<Stepped, TrainError> {
         let batch = PairBatch::new(pairs);
         let texts: Vec<&Tokens> = batch.texts.iter().map(|text| &self.tokens[*text]).collect();
         let embeddings = self.encoder.forward(&texts, Some(&mut self.dropout))?;
         let loss = losses::cosine_similarity(&embeddings, &batch.left, &batch.right, &batch.similarity)?;
-        let store = self.encoder.backward(&loss)?;
-        let gradients: Vec<_> = self
-            .optimiser
-            .vars()
-            .iter()
-            .map(|var| store.get(var).cloned())
-            .collect();
-        let loss = f64::from(loss.to_scalar::<f32>()?);
-        let norm = clip::global_norm(&gradients)?;
-        if loss.is_finite() && norm.is_finite() {
-            self.optimiser
-                .step(&gradients, learning_rate, clip::factor(norm, self.max_grad_norm))?;
-        }
-        Ok((loss, norm))
+        self.tuner.step(&loss, learning_rate)
     }
 }

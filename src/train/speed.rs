@@ -8,8 +8,9 @@ use std::time::Instant;
 use candle_core::{D, DType, Result as TensorResult, Tensor, Var};
 use serde::Serialize;
 
-use super::adamw::{AdamW, AdamWSettings};
-use super::{TrainError, TrainEvent, TrainingSet, clip, method, train};
+use super::adamw::AdamWSettings;
+use super::tuner::Tuner;
+use super::{TrainError, TrainEvent, TrainingSet, method, train};
 use crate::core::TaskKind;
 use crate::model::{Dropout, Encoder, ModelError, Targets, Tokens};
 
@@ -200,11 +201,7 @@ fn fine_tune(encoder: &Encoder, texts: &[String], laps: &mut Laps) -> Result<(),
     let targets: Vec<u32> = (0..BATCH_SIZE).map(|i| (i % N_LABELS) as u32).collect();
     let targets = Tensor::new(targets, device)?;
 
-    let vars = encoder.vars().into_iter().map(|(_, var)| var);
-    let mut optimiser = AdamW::new(
-        vars.chain([weight.clone(), bias.clone()]).collect(),
-        AdamWSettings::default(),
-    );
+    let mut tuner = Tuner::new(encoder, &[weight.clone(), bias.clone()], AdamWSettings::default(), 1.0);
     let mut dropout = Dropout::new(1);
     let mut endless = tokens.iter().cycle();
     loop {
@@ -212,11 +209,7 @@ fn fine_tune(encoder: &Encoder, texts: &[String], laps: &mut Laps) -> Result<(),
         let embeddings = encoder.forward(&batch, Some(&mut dropout))?;
         let logits = embeddings.matmul(&weight.t()?)?.broadcast_add(&bias)?;
         let loss = cross_entropy(&logits, &targets)?;
-        let store = encoder.backward(&loss)?;
-        let gradients: Vec<Option<Tensor>> = optimiser.vars().iter().map(|var| store.get(var).cloned()).collect();
-        let norm = clip::global_norm(&gradients)?;
-        optimiser.step(&gradients, 2e-5, clip::factor(norm, 1.0))?;
-        loss.to_scalar::<f32>()?;
+        tuner.step(&loss, 2e-5)?;
         if laps.lap().is_break() {
             return Ok(());
         }

@@ -80,7 +80,10 @@ fn every_parameter_gets_a_gradient_through_the_loss() {
     let loss = losses::cosine_similarity(&embeddings, &left, &right, &similarity).unwrap();
     let gradients = encoder.backward(&loss).unwrap();
     for (name, var) in encoder.vars() {
-        let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name} has no gradient"));
+        let gradient = gradients
+            .dense(&var)
+            .unwrap()
+            .unwrap_or_else(|| panic!("{name} has no gradient"));
         let gradient = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(gradient.iter().all(|g| g.is_finite()), "{name}");
         assert!(gradient.iter().any(|g| *g != 0.0), "{name} gets only zeros");
@@ -113,7 +116,8 @@ fn the_gradient_of_the_loss_agrees_with_finite_differences() {
         let slope = (value(h) - value(-h)) / (2.0 * f64::from(h));
         value(0.0);
         let gradient = gradients
-            .get(&var)
+            .dense(&var)
+            .unwrap()
             .unwrap()
             .flatten_all()
             .unwrap()

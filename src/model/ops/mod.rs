@@ -16,6 +16,7 @@ pub mod plain;
 pub(crate) mod pool;
 pub(crate) mod position;
 pub(crate) mod rotary;
+#[macro_use]
 pub(crate) mod simd;
 pub mod tape;
 

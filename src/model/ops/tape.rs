@@ -11,7 +11,8 @@ use super::norm::{self, Normed};
 use super::rotary::{self, Rotation};
 use super::{Attention, LayerNorm, Linear, Ops, Position, gather, linear, pool};
 use crate::model::error::{ModelError, Result};
-use crate::model::parameters::{Gradients, Param, Parameters};
+use crate::model::gradients::Gradients;
+use crate::model::parameters::{Param, Parameters};
 use std::sync::Arc;
 
 /// Packed rows on the CPU.

@@ -1,0 +1,81 @@
+//! One optimiser step, as every method that moves an encoder takes it: gradients of a loss, clipping, AdamW.
+
+use candle_core::{Tensor, Var};
+
+use super::adamw::{AdamW, AdamWSettings};
+use super::{TrainError, clip};
+use crate::model::Encoder;
+use crate::model::gradients::Gradient;
+
+/// Moves an encoder, and variables beside it, along the gradients of losses.
+pub struct Tuner<'a> {
+    encoder: &'a Encoder,
+    optimiser: AdamW,
+    max_grad_norm: f64,
+}
+
+/// What one step found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stepped {
+    /// The loss before the step.
+    pub loss: f64,
+    /// The norm of all gradients before clipping.
+    pub grad_norm: f64,
+}
+
+impl<'a> Tuner<'a> {
+    /// A tuner of all of the encoder's parameters and of `beside`; gradients longer than `max_grad_norm` are shortened to it.
+    pub fn new(encoder: &'a Encoder, beside: &[Var], settings: AdamWSettings, max_grad_norm: f64) -> Self {
+        let vars = encoder.vars().into_iter().map(|(_, var)| var);
+        Tuner {
+            encoder,
+            optimiser: AdamW::new(vars.chain(beside.iter().cloned()).collect(), settings),
+            max_grad_norm,
+        }
+    }
+
+    /// The same from candle's operations even on the CPU: slower, for comparing.
+    pub fn with_plain_optimiser(self) -> Self {
+        Tuner {
+            optimiser: self.optimiser.with_plain_operations(),
+            ..self
+        }
+    }
+
+    /// Moves the variables along the gradient of `loss`, a scalar made from [`Encoder::forward`]. They stay as they are where the loss or
+    /// the norm is not finite.
+    pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<Stepped, TrainError> {
+        let found = self.encoder.backward(loss)?;
+        let gradients: Vec<Option<Gradient>> = self.optimiser.vars().iter().map(|var| found.get(var)).collect();
+        let stepped = Stepped {
+            loss: f64::from(loss.to_scalar::<f32>()?),
+            grad_norm: clip::global_norm(&gradients)?,
+        };
+        if stepped.loss.is_finite() && stepped.grad_norm.is_finite() {
+            let factor = clip::factor(stepped.grad_norm, self.max_grad_norm);
+            self.optimiser.step(&gradients, learning_rate, factor)?;
+        }
+        Ok(stepped)
+    }
+
+    /// Ends tuning; the weights are final from here on.
+    pub fn finish(mut self) -> Result<(), TrainError> {
+        Ok(self.optimiser.settle()?)
+    }
+}
+
+impl Stepped {
+    /// An error where training has left the numbers.
+    pub fn check(self, step: usize, learning_rate: f64) -> Result<Stepped, TrainError> {
+        for (what, value) in [("loss", self.loss), ("gradient", self.grad_norm)] {
+            if !value.is_finite() {
+                return Err(TrainError::Diverged {
+                    step,
+                    what,
+                    learning_rate,
+                });
+            }
+        }
+        Ok(self)
+    }
+}
