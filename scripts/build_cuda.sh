@@ -17,7 +17,7 @@ CUDA_VERSION=13.0
 PACKAGES=(
     "nvidia-cuda-nvcc==$CUDA_VERSION.*" "nvidia-nvvm==$CUDA_VERSION.*" "nvidia-cuda-crt==$CUDA_VERSION.*"
     "nvidia-cuda-cccl==$CUDA_VERSION.*" "nvidia-cuda-runtime==$CUDA_VERSION.*" "nvidia-cublas==$CUDA_VERSION.*"
-    "nvidia-cuda-nvrtc==$CUDA_VERSION.*" nvidia-curand
+    "nvidia-cuda-nvrtc==$CUDA_VERSION.*" "nvidia-curand==10.4.0.*" # of CUDA 13.0; it counts for itself
 )
 export CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-80}
 cuda_target=$TARGET_DIR/cuda
@@ -48,7 +48,7 @@ make_toolkit() {
     local python venv=$cuda_target/toolkit
     python=$(command -v python3) || fail "python3 is missing, through which CUDA's compiler is fetched. Install it, or NVIDIA's toolkit."
     if [ ! -e "$venv/complete" ]; then
-        say "No nvcc here: fetching CUDA $CUDA_VERSION as Python packages (about 1 GB)"
+        say "No nvcc here: fetching CUDA $CUDA_VERSION as Python packages (1.2 GB on disk)"
         mkdir -p "$cuda_target"
         "$python" -m venv --clear "$venv" || fail "python3 makes no virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${PACKAGES[@]}"
@@ -64,8 +64,8 @@ make_toolkit() {
 add_missing_links() {
     local library name
     for library in "$1"/lib*.so.*; do
-        name=${library%%.so.*}.so
-        [ -e "$name" ] || ln -s "$(basename "$library")" "$name"
+        name=$(basename "$library")
+        [ -e "$1/${name%%.so.*}.so" ] || ln -s "$name" "$1/${name%%.so.*}.so"
     done
     if [ ! -e "$1/libcuda.so" ]; then
         cc -shared -Wl,-soname,libcuda.so.1 -o "$1/libcuda.so" -x c /dev/null

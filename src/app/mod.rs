@@ -97,9 +97,11 @@ impl App {
 
     /// Computes elsewhere from now on, and remembers it. What runs goes on where it is; the quick model starts again there.
     pub fn compute_on(&mut self, device: DeviceChoice) {
-        self.device = device;
         self.settings.device = device;
         self.settings.save();
+        if std::mem::replace(&mut self.device, device) == device {
+            return;
+        }
         let suggester = self
             .project
             .as_ref()

@@ -45,7 +45,7 @@ impl Train {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
         let run = train(app, output, self.method, self.encoder, self.seed, self.options)?;
-        output.result(&run_json(&run), &run_text(&run))
+        output.result(&run_json(app, &run)?, &run_text(&run))
     }
 }
 
@@ -76,8 +76,8 @@ pub fn train(
         .context("the training has ended without a run")
 }
 
-fn run_json(run: &Run) -> serde_json::Value {
-    json!({
+fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {
+    Ok(json!({
         "run": run.id,
         "name": run.name,
         "method": run.method,
@@ -91,8 +91,9 @@ fn run_json(run: &Run) -> serde_json::Value {
         "n_test": run.n_test,
         "scored_on": run.scored_on,
         "metrics": run.metrics,
+        "device": app.device.resolve()?.id,
         "peak_mb": super::doctor::peak_memory_mb(),
-    })
+    }))
 }
 
 /// Metrics a terminal shows after training; `handful evaluate` has all of them.

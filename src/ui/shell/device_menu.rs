@@ -19,7 +19,7 @@ pub(super) fn device_ui(ui: &mut Ui, desk: &mut Desk) {
         say(ui, shown, font(size::BASE, Weight::Regular), color);
         return;
     }
-    Dropdown::new("Device", &shown).small().quiet().show(ui, |ui| {
+    Dropdown::new("Device", &shown).quiet().show(ui, |ui| {
         for (choice, title) in choices {
             if menu_item(ui, &title, choice == app.device).clicked() {
                 desk.change(move |app| app.compute_on(choice));
