@@ -153,7 +153,7 @@ impl App {
             Suggester::start(
                 self.catalog.clone(),
                 encoder,
-                self.device,
+                self.compute(),
                 store.files_dir(),
                 self.n_threads,
                 self.jobs.wake(),
@@ -209,11 +209,11 @@ impl App {
             options: method.parse(options)?,
             seed,
             encoder: encoder.unwrap_or_else(|| self.settings.encoder.clone()),
-            device: self.device,
+            compute: self.compute(),
             n_threads: self.n_threads,
         };
         self.catalog.path(&request.encoder)?;
-        request.device.resolve()?;
+        request.compute.check()?;
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
@@ -236,9 +236,9 @@ impl App {
         let run = self.run(run)?;
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
-        let device = self.device;
+        let compute = self.compute();
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::run(job, &store, &state, &run, kind, device)
+            jobs::evaluate::run(job, &store, &state, &run, kind, compute)
         }))
     }
 
@@ -247,9 +247,9 @@ impl App {
         let kind = Project::tuning_kind(&run);
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
-        let device = self.device;
+        let compute = self.compute();
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::tune(job, &store, &state, &run, kind, objective, device)
+            jobs::evaluate::tune(job, &store, &state, &run, kind, objective, compute)
         }))
     }
 

@@ -26,6 +26,7 @@ use crate::io::import::Preview;
 use crate::jobs::{JobEvent, JobId, JobKind, Jobs, Message, Outcome, Progress};
 use crate::model::catalog::Catalog;
 use crate::model::device::{self, DeviceChoice, DeviceInfo};
+use crate::model::{Compute, Precision};
 
 /// Everything the window shows and the command line prints.
 pub struct App {
@@ -49,8 +50,12 @@ pub struct App {
     pub last_import: Option<crate::jobs::ImportReport>,
     /// Where jobs compute: the remembered device, unless this start was told otherwise.
     pub device: DeviceChoice,
+    /// How exact products on the CPU are: the remembered precision, unless this start was told otherwise.
+    pub precision: Precision,
     /// The devices of this build and this machine, the one `auto` takes first; empty until [`App::find_devices`].
     pub devices: Vec<DeviceInfo>,
+    /// The precisions of this processor's products; empty until [`App::find_devices`].
+    pub precisions: Vec<Precision>,
     /// Threads a job may use.
     pub n_threads: usize,
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
@@ -65,7 +70,9 @@ impl App {
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Ok(App {
             device: settings.device,
+            precision: settings.precision,
             devices: Vec::new(),
+            precisions: Vec::new(),
             settings,
             catalog: Arc::new(Catalog::open(None)?),
             notices: Vec::new(),
@@ -93,15 +100,26 @@ impl App {
     /// Looks for devices, for a window that offers them. Up to half a second where a graphics driver wakes up.
     pub fn find_devices(&mut self) {
         self.devices = device::available();
+        self.precisions = Precision::ALL.into_iter().filter(|p| p.is_available()).collect();
     }
 
-    /// Computes elsewhere from now on, and remembers it. What runs goes on where it is; the quick model starts again there.
-    pub fn compute_on(&mut self, device: DeviceChoice) {
-        self.settings.device = device;
+    /// Where and how exactly jobs compute.
+    pub fn compute(&self) -> Compute {
+        Compute {
+            device: self.device,
+            precision: self.precision,
+        }
+    }
+
+    /// Computes elsewhere or otherwise from now on, and remembers it. What runs goes on as it is; the quick model starts again.
+    pub fn compute_on(&mut self, compute: Compute) {
+        self.settings.device = compute.device;
+        self.settings.precision = compute.precision;
         self.settings.save();
-        if std::mem::replace(&mut self.device, device) == device {
+        if self.compute() == compute {
             return;
         }
+        (self.device, self.precision) = (compute.device, compute.precision);
         let suggester = self
             .project
             .as_ref()

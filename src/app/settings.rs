@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::jobs::models::DEFAULT_ENCODER;
-use crate::model::DeviceChoice;
+use crate::model::{DeviceChoice, Precision};
 
 /// Projects remembered on the welcome screen.
 const MAX_RECENT: usize = 12;
@@ -39,11 +39,18 @@ pub struct Settings {
     /// Where to compute. A device that this version does not know is `auto`.
     #[serde(deserialize_with = "device")]
     pub device: DeviceChoice,
+    /// How exact products on the CPU are. One that this version does not know is `f32`.
+    #[serde(deserialize_with = "precision")]
+    pub precision: Precision,
     #[serde(skip)]
     file: Option<PathBuf>,
 }
 
 fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceChoice, D::Error> {
+    Ok(String::deserialize(deserializer)?.parse().unwrap_or_default())
+}
+
+fn precision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Precision, D::Error> {
     Ok(String::deserialize(deserializer)?.parse().unwrap_or_default())
 }
 
@@ -60,6 +67,7 @@ impl Default for Settings {
             recent: vec![],
             encoder: DEFAULT_ENCODER.to_owned(),
             device: DeviceChoice::Auto,
+            precision: Precision::F32,
             file: None,
         }
     }

@@ -10,7 +10,7 @@ use super::doctor::{forget_peak_memory, peak_memory_mb};
 use super::{Output, progress};
 use crate::app::{App, n_cores, sample};
 use crate::jobs::models::load_encoder;
-use crate::model::{DeviceChoice, DeviceInfo};
+use crate::model::{Compute, DeviceChoice, DeviceInfo, Precision};
 use crate::train::speed::{Speed, Work, measure};
 
 #[derive(Debug, Args)]
@@ -37,6 +37,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Measured {
     device: DeviceInfo,
+    /// Of products on the CPU.
+    precision: Precision,
     /// Threads of the CPU; on other devices they only prepare.
     n_threads: usize,
     speeds: Vec<Speed>,
@@ -83,7 +85,11 @@ fn measure_on(
     bar: &indicatif::ProgressBar,
 ) -> anyhow::Result<Measured> {
     forget_peak_memory();
-    let mut encoder = load_encoder(&app.catalog, encoder, device.id)?;
+    let compute = Compute {
+        device: device.id,
+        precision: app.precision,
+    };
+    let mut encoder = load_encoder(&app.catalog, encoder, compute)?;
     let mut speeds = Vec::new();
     for work in Work::ALL {
         bar.set_message(format!("{} on {}", work.title(), device.id));
@@ -94,6 +100,7 @@ fn measure_on(
     }
     Ok(Measured {
         device,
+        precision: app.precision,
         n_threads: n_cores(),
         speeds,
         peak_mb: peak_memory_mb(),
@@ -107,7 +114,10 @@ impl Report {
             self.version, self.encoder, self.n_texts
         );
         for measured in &self.devices {
-            text += &format!("\n{}, {} threads\n", measured.device, measured.n_threads);
+            text += &format!(
+                "\n{}, {}, {} threads\n",
+                measured.device, measured.precision, measured.n_threads
+            );
             for speed in &measured.speeds {
                 text += &format!(
                     "  {:<17} {:>8.2} steps/s {:>8.0} texts/s   {:.4} s, of {}\n",

@@ -48,7 +48,7 @@ impl ZeroShot {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         let (texts, labels, multi) = self.inputs(app, output)?;
         ensure!(!labels.is_empty(), "there are no labels: name some with --labels a,b");
-        let encoder = load_encoder(&app.catalog, &self.encoder, app.device)?;
+        let encoder = load_encoder(&app.catalog, &self.encoder, app.compute())?;
         let bodies: Vec<&str> = texts.iter().map(|(_, body)| body.as_str()).collect();
         let bar = progress::bar(output, bodies.len(), "embedding");
         let embeddings = encoder.embed(&bodies, &mut |done| {
@@ -148,7 +148,7 @@ pub struct Predict {
 
 impl Predict {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
-        let classifier = Classifier::load(&self.model, &app.device.open()?)?;
+        let classifier = Classifier::load(&self.model, app.compute())?;
         let rows = read_texts(&self.file, self.text_column.clone(), output)?;
         let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
         let bar = progress::bar(output, bodies.len(), "classifying");
@@ -205,7 +205,7 @@ pub struct Embed {
 
 impl Embed {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
-        let encoder = load_encoder(&app.catalog, &self.encoder, app.device)?;
+        let encoder = load_encoder(&app.catalog, &self.encoder, app.compute())?;
         let rows = read_texts(&self.file, self.text_column.clone(), output)?;
         let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
         let bar = progress::bar(output, bodies.len(), "embedding");

@@ -36,7 +36,11 @@ impl Demo {
             )?;
             let path = app.project()?.store.path().to_path_buf();
             app.execute(Command::Close)?;
-            return super::open_window(Some(path), Some(app.device));
+            let asked = super::Asked {
+                device: Some(app.device),
+                precision: Some(app.precision),
+            };
+            return super::open_window(Some(path), asked);
         }
         let folder = match &self.out {
             Some(folder) => folder.clone(),

@@ -92,6 +92,7 @@ fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {
         "scored_on": run.scored_on,
         "metrics": run.metrics,
         "device": app.device.resolve()?.id,
+        "precision": app.precision,
         "peak_mb": super::doctor::peak_memory_mb(),
     }))
 }

@@ -10,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::core::TextId;
+use crate::model::Precision;
 
 /// Rows of `dim` numbers by text.
 #[derive(Debug)]
@@ -23,10 +24,14 @@ pub struct EmbeddingCache {
 }
 
 impl EmbeddingCache {
-    /// Opens the cache of one encoder below `files_dir`; a missing or damaged file is an empty cache.
-    pub fn open(files_dir: &Path, encoder_dir: &Path, dim: usize) -> Self {
-        let file =
-            fingerprint(encoder_dir).map(|name| files_dir.join("embeddings").join(format!("{name}.safetensors")));
+    /// Opens the cache of one encoder, computing in `precision`, below `files_dir`; a missing or damaged file is an empty cache.
+    pub fn open(files_dir: &Path, encoder_dir: &Path, dim: usize, precision: Precision) -> Self {
+        let suffix = match precision {
+            Precision::F32 => "",
+            Precision::Bf16 => "-bf16",
+        };
+        let file = fingerprint(encoder_dir)
+            .map(|name| files_dir.join("embeddings").join(format!("{name}{suffix}.safetensors")));
         let mut cache = EmbeddingCache {
             file,
             dim,
@@ -146,21 +151,29 @@ mod tests {
     fn what_was_saved_is_read_again_and_damage_is_an_empty_cache() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("model.safetensors"), "weights")?;
-        let mut cache = EmbeddingCache::open(folder.path(), folder.path(), 2);
+        let mut cache = EmbeddingCache::open(folder.path(), folder.path(), 2, Precision::F32);
         cache.extend(&[TextId(7), TextId(9)], &[1.0, 2.0, 3.0, 4.0]);
         cache.extend(&[TextId(7)], &[5.0, 5.0]);
         cache.save()?;
 
-        let again = EmbeddingCache::open(folder.path(), folder.path(), 2);
+        let again = EmbeddingCache::open(folder.path(), folder.path(), 2, Precision::F32);
         assert_eq!(again.row(TextId(7)), Some(&[1.0, 2.0][..]));
         assert_eq!(again.row(TextId(9)), Some(&[3.0, 4.0][..]));
         assert_eq!(again.row(TextId(8)), None);
-        assert!(EmbeddingCache::open(folder.path(), folder.path(), 3).ids().is_empty());
+        assert!(
+            EmbeddingCache::open(folder.path(), folder.path(), 3, Precision::F32)
+                .ids()
+                .is_empty()
+        );
 
         let file = again.file.clone().context("a file")?;
         let bytes = fs::read(&file)?;
         fs::write(&file, &bytes[..bytes.len() / 2])?;
-        assert!(EmbeddingCache::open(folder.path(), folder.path(), 2).ids().is_empty());
+        assert!(
+            EmbeddingCache::open(folder.path(), folder.path(), 2, Precision::F32)
+                .ids()
+                .is_empty()
+        );
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{self, Counts, Report, Resampling, ScoreMatrix, candidates, macro_average};
 use crate::core::thresholds::{Objective, ThresholdCurve, TuneOptions, TunedLabel, tune as choose};
 use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
-use crate::model::{Classifier, DeviceChoice};
+use crate::model::{Classifier, Compute};
 use crate::store::Store;
 
 /// A run, its scores for one kind of texts, what is true, and every figure of them.
@@ -126,7 +126,7 @@ fn curves(task: TaskKind, matrix: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<Thr
         .collect()
 }
 
-/// Gathers stored scores; texts that were labelled since the run are scored with its model on `device`. The run's headline metrics follow its
+/// Gathers stored scores; texts that were labelled since the run are scored with its model. The run's headline metrics follow its
 /// thresholds and the labels as they are now.
 pub fn run(
     job: &mut JobContext,
@@ -134,9 +134,9 @@ pub fn run(
     state: &ProjectState,
     run: &Run,
     kind: ScoreKind,
-    device: DeviceChoice,
+    compute: Compute,
 ) -> anyhow::Result<Outcome> {
-    let evaluation = evaluation(job, store, state, run, kind, device)?;
+    let evaluation = evaluation(job, store, state, run, kind, compute)?;
     let metrics = metrics::headline(&evaluation.report);
     if run.scored_on == Some(kind) && run.metrics != metrics {
         // Refused where the thresholds have moved on meanwhile: the next evaluation brings the figures.
@@ -151,7 +151,7 @@ fn evaluation(
     state: &ProjectState,
     run: &Run,
     kind: ScoreKind,
-    device: DeviceChoice,
+    compute: Compute,
 ) -> anyhow::Result<Evaluation> {
     let texts = LabelledTexts::of_kind(state, &run.labels, kind);
     ensure!(!texts.is_empty(), "no labelled text is in the {} split", kind.name());
@@ -160,7 +160,7 @@ fn evaluation(
         .filter(|row| !scores.contains_key(&texts.ids[*row]))
         .collect();
     if !missing.is_empty() && kind != ScoreKind::OutOfFold {
-        let new = score_missing(job, store, run, device, &texts, &missing)?;
+        let new = score_missing(job, store, run, compute, &texts, &missing)?;
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
@@ -171,11 +171,11 @@ fn score_missing(
     job: &mut JobContext,
     store: &Store,
     run: &Run,
-    device: DeviceChoice,
+    compute: Compute,
     texts: &LabelledTexts,
     rows: &[usize],
 ) -> anyhow::Result<Vec<(TextId, Vec<f32>)>> {
-    let classifier = Classifier::load(&run_dir(store, run.id), &device.open()?).with_context(|| {
+    let classifier = Classifier::load(&run_dir(store, run.id), compute).with_context(|| {
         format!(
             "the model of {} cannot be opened to score new texts; train it again",
             run.name
@@ -249,10 +249,10 @@ pub fn tune(
     run: &Run,
     kind: ScoreKind,
     objective: Objective,
-    device: DeviceChoice,
+    compute: Compute,
 ) -> anyhow::Result<Outcome> {
     ensure!(kind != ScoreKind::Test, "thresholds are never chosen on the test split");
-    let evaluation = evaluation(job, store, state, run, kind, device)?;
+    let evaluation = evaluation(job, store, state, run, kind, compute)?;
     let options = TuneOptions {
         untuned: metrics::default_threshold(run.task),
         ..TuneOptions::default()

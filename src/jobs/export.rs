@@ -5,7 +5,6 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use candle_core::Device;
 use serde::Serialize;
 
 use super::predict::{Prediction, predict};
@@ -13,6 +12,7 @@ use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::{ProjectState, Run};
 use crate::model::Classifier;
+use crate::model::Compute;
 use crate::store::Store;
 
 mod card;
@@ -56,7 +56,7 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
         out.display()
     );
     job.progress(0, 4, "loading the run's model");
-    let mut classifier = Classifier::load(&run_dir(store, run.id), &Device::Cpu)
+    let mut classifier = Classifier::load(&run_dir(store, run.id), Compute::EXACT)
         .with_context(|| format!("the model of {} cannot be opened; train it again", run.name))?;
     classifier.thresholds = run.thresholds.clone();
     classifier.label_paths = run.label_paths.clone();
@@ -71,7 +71,7 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
     classifier.save(temporary.path())?;
     fs::write(temporary.path().join("README.md"), card::model_card(run))?;
     job.progress(2, 4, "opening it again");
-    let reopened = Classifier::load(temporary.path(), &Device::Cpu)?;
+    let reopened = Classifier::load(temporary.path(), Compute::EXACT)?;
     let texts = &texts[..texts.len().min(N_CHECKED)];
     job.progress(3, 4, "comparing predictions");
     let ours = predict(&classifier, texts, &mut |_| job.flow())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::worker::{JobContext, Outcome};
 use crate::model::catalog::{Catalog, Progress};
-use crate::model::{DeviceChoice, Encoder};
+use crate::model::{Compute, Encoder};
 
 /// The encoder used where none is named.
 pub const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
@@ -15,9 +15,9 @@ pub fn encoder_dir(catalog: &Catalog, name_or_dir: &str) -> anyhow::Result<PathB
     Ok(catalog.path(name_or_dir)?)
 }
 
-/// Loads an encoder onto a device, which is opened for it: call it on the thread that will compute.
-pub fn load_encoder(catalog: &Catalog, name_or_dir: &str, device: DeviceChoice) -> anyhow::Result<Encoder> {
-    Ok(Encoder::load(&encoder_dir(catalog, name_or_dir)?, &device.open()?)?)
+/// Loads an encoder; the device is opened for it: call it on the thread that will compute.
+pub fn load_encoder(catalog: &Catalog, name_or_dir: &str, compute: Compute) -> anyhow::Result<Encoder> {
+    Ok(compute.load(&encoder_dir(catalog, name_or_dir)?)?)
 }
 
 /// Fetches a known model into the catalog.

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::worker::panic_text;
 use crate::core::{LabelId, TaskKind, TextId, queue};
-use crate::model::DeviceChoice;
+use crate::model::Compute;
 use crate::model::catalog::Catalog;
 
 mod bench;
@@ -131,7 +131,7 @@ impl Suggester {
     pub fn start(
         catalog: Arc<Catalog>,
         encoder: String,
-        device: DeviceChoice,
+        compute: Compute,
         files_dir: PathBuf,
         n_threads: usize,
         wake: Arc<dyn Fn() + Send + Sync>,
@@ -143,7 +143,7 @@ impl Suggester {
             wake();
         };
         std::thread::spawn(move || {
-            let mut bench = bench::Bench::new(catalog, encoder, device, files_dir, inbox, Box::new(report));
+            let mut bench = bench::Bench::new(catalog, encoder, compute, files_dir, inbox, Box::new(report));
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.max(1)).build();
             let served = catch_unwind(AssertUnwindSafe(|| match pool {
                 Ok(pool) => pool.install(|| bench.serve()),

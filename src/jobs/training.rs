@@ -11,7 +11,7 @@ use crate::core::metrics::default_threshold;
 use crate::core::run::LossPoint;
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
-use crate::model::{Classifier, DeviceChoice};
+use crate::model::{Classifier, Compute};
 use crate::store::Store;
 use crate::train::{self, Method, Options, TrainEvent, Trained, TrainingSet};
 
@@ -27,7 +27,7 @@ pub struct TrainRequest {
     /// Name in the catalog, or a folder.
     pub encoder: String,
     /// Where to compute.
-    pub device: DeviceChoice,
+    pub compute: Compute,
     /// Threads to train on; the window keeps one core for itself.
     pub n_threads: usize,
 }
@@ -96,7 +96,7 @@ fn train_and_score(
     request: &TrainRequest,
     run: &mut Run,
 ) -> anyhow::Result<()> {
-    let encoder = load_encoder(catalog, &request.encoder, request.device)?;
+    let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
     let set = TrainingSet {
         texts: snapshot.train.bodies.clone(),
         targets: snapshot.train.targets(snapshot.task),

@@ -7,12 +7,11 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use candle_core::Device;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ModelError, Result};
-use super::{Encoder, LogisticHead};
+use super::{Compute, Encoder, LogisticHead};
 use crate::core::TaskKind;
 use crate::core::label::MAX_DEPTH;
 
@@ -70,11 +69,11 @@ impl Classifier {
         write(&dir.join(HEAD), &self.head)
     }
 
-    /// Opens a folder that [`Classifier::save`] has written, on `device`.
+    /// Opens a folder that [`Classifier::save`] has written.
     ///
     /// # Errors
     /// A file that is missing, too large, damaged, of another version, or does not fit the others; the message names it.
-    pub fn load(dir: &Path, device: &Device) -> Result<Classifier> {
+    pub fn load(dir: &Path, compute: Compute) -> Result<Classifier> {
         if !dir.join(SETTINGS).is_file() {
             return Err(ModelError::Config {
                 reason: format!("there is no model here: {SETTINGS} is missing; `handful export` makes such a folder"),
@@ -83,7 +82,7 @@ impl Classifier {
         }
         let settings: Settings = read(&dir.join(SETTINGS))?;
         let head: LogisticHead = read(&dir.join(HEAD))?;
-        let encoder = Encoder::load(dir, device)?;
+        let encoder = compute.load(dir)?;
         check(&settings, &head, &encoder).map_err(|reason| ModelError::Config {
             reason,
             path: dir.join(SETTINGS),

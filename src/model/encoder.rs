@@ -8,6 +8,7 @@ use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
 use super::parameters::{Loader, Parameters};
 use super::pooling::Pooling;
+use super::precision::Precision;
 use super::sentence_transformer::{Layout, read_bounded, read_json};
 use super::tokenize::TextTokenizer;
 use candle_core::{Device, Tensor, Var};
@@ -99,6 +100,15 @@ impl Encoder {
     pub fn with_plain_operations(mut self) -> Encoder {
         self.network.use_plain_operations();
         self
+    }
+
+    /// The same encoder, rounding the factors of its products on the CPU.
+    ///
+    /// # Errors
+    /// Where this processor has no such products.
+    pub fn with_precision(mut self, precision: Precision) -> Result<Encoder> {
+        self.network.use_precision(precision)?;
+        Ok(self)
     }
 
     /// What the encoder is called: its folder's name, unless told otherwise.

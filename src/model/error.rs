@@ -85,6 +85,9 @@ pub enum ModelError {
     /// The caller asked to stop; nothing was kept.
     #[error("stopped before the embeddings were complete; none were kept")]
     Stopped,
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] super::device::DeviceError),
     /// The tensor library failed.
     #[error("computing failed: {0}")]
     Compute(#[from] candle_core::Error),

@@ -12,6 +12,7 @@ use super::ops::plain::Plain;
 use super::ops::tape::Tape;
 use super::parameters::Parameters;
 use super::pooling::Pooling;
+use super::precision::Precision;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Shape, Tensor, Var};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,6 +40,7 @@ pub(super) struct Network {
     device: Device,
     /// Whether candle's operations compute, and not the fused ones.
     plain: bool,
+    precision: Precision,
     anchor: Var,
     gradients: Arc<Mutex<Gradients>>,
 }
@@ -52,6 +54,7 @@ impl Network {
             parameters: Arc::new(loaded.parameters),
             device: device.clone(),
             plain: !device.is_cpu(),
+            precision: Precision::F32,
             anchor: Var::zeros(1, DType::F32, device)?,
             gradients: Arc::new(Mutex::new(gradients)),
         })
@@ -60,6 +63,12 @@ impl Network {
     /// Computes with candle's operations from now on, even on the CPU.
     pub(super) fn use_plain_operations(&mut self) {
         self.plain = true;
+    }
+
+    /// Rounds the factors of products from now on; devices other than the CPU stay with 32 bits.
+    pub(super) fn use_precision(&mut self, precision: Precision) -> Result<()> {
+        self.precision = precision.check()?;
+        Ok(())
     }
 
     pub(super) fn sizes(&self) -> Sizes {
@@ -84,7 +93,7 @@ impl Network {
         if self.plain {
             return self.forward_plain(packed, finish, dropout, false);
         }
-        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout);
+        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout).in_precision(self.precision);
         let states = self.architecture.encode_fused(&mut tape, packed)?;
         let rows = self.finish(&mut tape, packed, &states, finish)?;
         let shape = (rows.data().len() / rows.width().max(1), rows.width());
@@ -112,7 +121,7 @@ impl Network {
                 .flatten_all()?
                 .to_vec1()?);
         }
-        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts);
+        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts).in_precision(self.precision);
         let states = self.architecture.encode_fused(&mut tape, packed)?;
         Ok(self.finish(&mut tape, packed, &states, finish)?.data().to_vec())
     }

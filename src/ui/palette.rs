@@ -242,8 +242,8 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
             Box::new(move || Act::Run(Command::Open(path.clone()))),
         );
     }
-    for (device, title) in shell::device_choices(desk.app) {
-        let compute = move || Act::Change(Box::new(move |app: &mut App| app.compute_on(device)));
+    for (choice, title) in shell::compute_choices(desk.app) {
+        let compute = move || Act::Change(Box::new(move |app: &mut App| app.compute_on(choice)));
         add(&format!("Device: {title}"), "", Box::new(compute));
     }
     add("Switch between dark and light", "", Box::new(|| Act::Theme));

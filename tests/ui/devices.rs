@@ -4,7 +4,7 @@ use egui::Theme;
 use egui_kittest::kittest::Queryable;
 use handful::app::{App, Settings};
 use handful::core::TaskKind;
-use handful::model::{DeviceChoice, DeviceInfo};
+use handful::model::{DeviceChoice, DeviceInfo, Precision};
 
 use crate::support::{Desk, project};
 
@@ -18,6 +18,7 @@ fn desk_with(devices: &[(DeviceChoice, &str)]) -> Desk {
     };
     desk.app().devices = devices.iter().map(info).collect();
     desk.app().device = DeviceChoice::Auto;
+    desk.app().precisions = vec![Precision::F32];
     desk.harness.run_steps(3);
     desk
 }
@@ -61,4 +62,28 @@ fn a_device_that_is_gone_says_so_and_another_can_be_chosen() {
     desk.harness.get_by_label_contains("Automatic (CPU ·").click();
     desk.harness.run_steps(3);
     assert_eq!(desk.app().device, DeviceChoice::Auto);
+}
+
+#[test]
+fn a_processor_with_fast_products_offers_them() {
+    let mut desk = desk_with(&[CPU]);
+    let file = desk.folder.path().join("settings.json");
+    desk.app().settings = Settings::load_from(&file);
+    desk.app().precisions = Precision::ALL.to_vec();
+    desk.harness.run_steps(3);
+    desk.harness.get_by_label_contains("Device: CPU ·").click();
+    desk.harness.run_steps(3);
+    desk.harness.check_accessibility();
+    desk.harness.get_by_label_contains("bf16, faster").click();
+    desk.harness.run_steps(3);
+    assert_eq!(
+        (desk.app().device, desk.app().precision),
+        (DeviceChoice::Auto, Precision::Bf16)
+    );
+    desk.harness.get_by_label_contains("· bf16");
+    assert_eq!(
+        App::new(Settings::load_from(&file)).unwrap().precision,
+        Precision::Bf16,
+        "at the next start"
+    );
 }

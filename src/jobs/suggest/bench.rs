@@ -13,7 +13,7 @@ use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
 use crate::model::catalog::Catalog;
 use crate::model::head::{LogisticHead, Targets};
-use crate::model::{DeviceChoice, Embeddings, Encoder, zero_shot};
+use crate::model::{Compute, Embeddings, Encoder, zero_shot};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
 const CHUNK: usize = 16;
@@ -27,7 +27,7 @@ const C: f64 = 1.0;
 pub(super) struct Bench {
     catalog: Arc<Catalog>,
     encoder_name: String,
-    device: DeviceChoice,
+    compute: Compute,
     files_dir: PathBuf,
     inbox: Receiver<Request>,
     report: Box<dyn Fn(SuggesterEvent) + Send>,
@@ -45,7 +45,7 @@ impl Bench {
     pub(super) fn new(
         catalog: Arc<Catalog>,
         encoder_name: String,
-        device: DeviceChoice,
+        compute: Compute,
         files_dir: PathBuf,
         inbox: Receiver<Request>,
         report: Box<dyn Fn(SuggesterEvent) + Send>,
@@ -53,7 +53,7 @@ impl Bench {
         Bench {
             catalog,
             encoder_name,
-            device,
+            compute,
             files_dir,
             inbox,
             report,
@@ -128,8 +128,8 @@ impl Bench {
     fn work(&mut self) -> anyhow::Result<()> {
         if self.ready.is_none() {
             let dir = encoder_dir(&self.catalog, &self.encoder_name)?;
-            let encoder = load_encoder(&self.catalog, &self.encoder_name, self.device)?;
-            let cache = EmbeddingCache::open(&self.files_dir, &dir, encoder.dim());
+            let encoder = load_encoder(&self.catalog, &self.encoder_name, self.compute)?;
+            let cache = EmbeddingCache::open(&self.files_dir, &dir, encoder.dim(), self.compute.precision);
             self.ready = Some((encoder, cache));
         }
         if std::mem::take(&mut self.zero_shot_due) {

@@ -1,19 +1,29 @@
 //! `y = x Wᵀ + b` over rows, and its gradients.
 
-use super::matmul::{Threads, View, product};
+use super::matmul::{self, Threads, View};
 use super::simd::simd_fn;
+use crate::model::precision::Precision;
 use rayon::prelude::*;
 
 /// Rows are summed in blocks of this many, and the blocks in order: the same result with any number of threads.
 pub(crate) const BLOCK: usize = 64;
 
+/// [`matmul::product`] over the pool, in the precision asked for; [`Precision::check`] has been passed.
+fn product(precision: Precision, out: &mut [f32], stride: usize, lhs: View<'_>, rhs: View<'_>, accumulate: bool) {
+    match precision {
+        #[cfg(target_arch = "x86_64")]
+        Precision::Bf16 => super::bf16::product(out, stride, lhs, rhs, 1.0, accumulate, Threads::Pool),
+        _ => matmul::product(out, stride, lhs, rhs, 1.0, accumulate, Threads::Pool),
+    }
+}
+
 /// Writes `x Wᵀ + b` into columns `first..first + n_out` of `out`, whose rows are `stride` wide.
 ///
 /// `x` is `(rows, n_in)`, `weight` `(n_out, n_in)`, `bias` `(n_out)` where there is one.
 pub(crate) fn forward(
+    precision: Precision,
     x: &[f32],
-    weight: &[f32],
-    n_in: usize,
+    (weight, n_in): (&[f32], usize),
     bias: Option<&[f32]>,
     out: &mut [f32],
     stride: usize,
@@ -29,59 +39,56 @@ pub(crate) fn forward(
         });
     }
     product(
+        precision,
         &mut out[first..],
         stride,
         View::new(x, rows, n_in, n_in),
         View::new(weight, n_out, n_in, n_in).t(),
-        1.0,
         bias.is_some(),
-        Threads::Pool,
     );
 }
 
 /// Adds `dy W` to `dx` (or overwrites it). `dy` holds the gradient in columns `first..first + n_out` of rows `stride` wide.
 pub(crate) fn backward_input(
+    precision: Precision,
     dy: &[f32],
     stride: usize,
     first: usize,
-    weight: &[f32],
-    n_in: usize,
+    (weight, n_in): (&[f32], usize),
     dx: &mut [f32],
     accumulate: bool,
 ) {
     let n_out = weight.len() / n_in;
     let rows = dy.len() / stride;
     product(
+        precision,
         dx,
         n_in,
         View::new(&dy[first..], rows, n_out, stride),
         View::new(weight, n_out, n_in, n_in),
-        1.0,
         accumulate,
-        Threads::Pool,
     );
 }
 
 /// Adds `dyᵀ x` to `dw` (or overwrites it).
 pub(crate) fn backward_weight(
+    precision: Precision,
     dy: &[f32],
     stride: usize,
     first: usize,
-    x: &[f32],
-    n_in: usize,
+    (x, n_in): (&[f32], usize),
     dw: &mut [f32],
     accumulate: bool,
 ) {
     let n_out = dw.len() / n_in;
     let rows = dy.len() / stride;
     product(
+        precision,
         dw,
         n_in,
         View::new(&dy[first..], rows, n_out, stride).t(),
         View::new(x, rows, n_in, n_in),
-        1.0,
         accumulate,
-        Threads::Pool,
     );
 }
 

@@ -1,15 +1,17 @@
 //! Matrix products over slices with strides, on the `gemm` crate: no copies for transposes.
+//!
+//! Not here: products in reduced precision.
 
 use gemm::Parallelism;
 
 /// A matrix inside a slice: element `(r, c)` is `data[r * row_stride + c * col_stride]`.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-    col_stride: usize,
+    pub(super) data: &'a [f32],
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) row_stride: usize,
+    pub(super) col_stride: usize,
 }
 
 impl<'a> View<'a> {
@@ -35,7 +37,8 @@ impl<'a> View<'a> {
         }
     }
 
-    fn n_needed(&self) -> usize {
+    /// How many elements of the slice the matrix spans.
+    pub(super) fn n_needed(&self) -> usize {
         if self.rows == 0 || self.cols == 0 {
             0
         } else {

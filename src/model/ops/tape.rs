@@ -13,6 +13,7 @@ use super::{Attention, LayerNorm, Linear, Ops, Position, gather, linear, pool};
 use crate::model::error::{ModelError, Result};
 use crate::model::gradients::Gradients;
 use crate::model::parameters::{Param, Parameters};
+use crate::model::precision::Precision;
 use std::sync::Arc;
 
 /// Packed rows on the CPU.
@@ -142,6 +143,7 @@ impl Place {
 /// One forward pass on the CPU. Values that nothing needs any more are freed as the pass goes on, unless it is recorded.
 pub struct Tape {
     parameters: Arc<Parameters>,
+    precision: Precision,
     starts: Arc<[usize]>,
     masks: Option<Masks>,
     steps: Option<Vec<(usize, Step)>>,
@@ -153,6 +155,7 @@ impl Tape {
     pub fn recorded(parameters: Arc<Parameters>, starts: &[usize], dropout: Option<&mut Dropout>) -> Tape {
         Tape {
             parameters,
+            precision: Precision::F32,
             starts: starts.into(),
             masks: dropout.map(Dropout::next_pass),
             steps: Some(Vec::new()),
@@ -164,11 +167,17 @@ impl Tape {
     pub fn forgetful(parameters: Arc<Parameters>, starts: &[usize]) -> Tape {
         Tape {
             parameters,
+            precision: Precision::F32,
             starts: starts.into(),
             masks: None,
             steps: None,
             n_values: 0,
         }
+    }
+
+    /// The same pass with the factors of its linear layers rounded to `precision`, which [`Precision::check`] has passed.
+    pub fn in_precision(self, precision: Precision) -> Tape {
+        Tape { precision, ..self }
     }
 
     fn longest(&self) -> usize {
@@ -199,13 +208,18 @@ impl Tape {
                 "this forward pass was not recorded, so it has no gradient".into(),
             ));
         };
+        let pass = Pass {
+            starts: &self.starts,
+            parameters: &self.parameters,
+            precision: self.precision,
+        };
         let mut values = ValueGradients::new(self.n_values);
         if let Some((last, _)) = steps.last() {
             values.put(*last, grad);
         }
         for (id, step) in steps.into_iter().rev() {
             if let Some(dy) = values.take(id) {
-                step.backward(dy, &self.starts, &self.parameters, &mut values, gradients)?;
+                step.backward(dy, pass, &mut values, gradients)?;
             }
         }
         Ok(())
@@ -250,12 +264,19 @@ impl ValueGradients {
     }
 }
 
+/// What every step of a backward pass sees.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    starts: &'a [usize],
+    parameters: &'a Parameters,
+    precision: Precision,
+}
+
 impl Step {
     fn backward(
         self,
         mut dy: Vec<f32>,
-        starts: &[usize],
-        parameters: &Parameters,
+        pass: Pass<'_>,
         values: &mut ValueGradients,
         gradients: &mut Gradients,
     ) -> Result<()> {
@@ -271,10 +292,26 @@ impl Step {
                     None => (vec![0f32; x.data.len()], false),
                 };
                 for (i, (layer, first)) in layers.iter().enumerate() {
-                    let weight = parameters.read(layer.weight)?;
-                    linear::backward_input(&dy, width, *first, &weight, x.width, &mut dx, accumulate || i > 0);
+                    let weight = pass.parameters.read(layer.weight)?;
+                    linear::backward_input(
+                        pass.precision,
+                        &dy,
+                        width,
+                        *first,
+                        (&weight, x.width),
+                        &mut dx,
+                        accumulate || i > 0,
+                    );
                     let (d_weight, accumulate) = gradients.slot(layer.weight);
-                    linear::backward_weight(&dy, width, *first, &x.data, x.width, d_weight, accumulate);
+                    linear::backward_weight(
+                        pass.precision,
+                        &dy,
+                        width,
+                        *first,
+                        (&x.data, x.width),
+                        d_weight,
+                        accumulate,
+                    );
                     if let Some(bias) = layer.bias {
                         linear::backward_bias(&dy, width, *first, gradients.slot(bias).0);
                     }
@@ -290,7 +327,7 @@ impl Step {
             } => {
                 let known = Known {
                     qkv: &qkv.data,
-                    starts,
+                    starts: pass.starts,
                     shape,
                     tables: position.tables(),
                     mask: mask.as_ref(),
@@ -302,7 +339,7 @@ impl Step {
                 values.put(qkv.id, d_qkv);
             }
             Step::Rotary { qkv, n_heads, rotation } => {
-                rotary::turn(&mut dy, &rotary::places(starts), n_heads, &rotation, -1.0);
+                rotary::turn(&mut dy, &rotary::places(pass.starts), n_heads, &rotation, -1.0);
                 values.put(qkv, dy);
             }
             Step::Activation { x, function } => {
@@ -321,7 +358,7 @@ impl Step {
                 norm,
                 normed,
             } => {
-                let weight = parameters.read(norm.weight)?;
+                let weight = pass.parameters.read(norm.weight)?;
                 let (mut d_weight, mut d_bias) = (vec![0f32; weight.len()], vec![0f32; weight.len()]);
                 norm::backward(&mut dy, &normed, &weight, &mut d_weight, &mut d_bias);
                 linear::add(&d_weight, gradients.slot(norm.weight).0);
@@ -343,7 +380,7 @@ impl Step {
                 width,
             } => {
                 let mut dx = vec![0f32; n_rows * width];
-                pool::backward(&dy, starts, &weights, width, &mut dx);
+                pool::backward(&dy, pass.starts, &weights, width, &mut dx);
                 values.put(x, dx);
             }
             Step::Normalize { x } => {
@@ -397,7 +434,15 @@ impl Ops for Tape {
         for (layer, first) in &placed {
             let weight = parameters.read(layer.weight)?;
             let bias = layer.bias.map(|bias| parameters.read(bias)).transpose()?;
-            linear::forward(&x.data, &weight, x.width, bias.as_deref(), &mut out, width, *first);
+            linear::forward(
+                self.precision,
+                &x.data,
+                (&weight, x.width),
+                bias.as_deref(),
+                &mut out,
+                width,
+                *first,
+            );
         }
         Ok(self.push(width, out, || Step::Linear {
             x: x.clone(),

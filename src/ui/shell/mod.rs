@@ -8,7 +8,7 @@ mod status_bar;
 mod toasts;
 mod top_bar;
 
-pub use device_menu::device_choices;
+pub use device_menu::compute_choices;
 pub use rail::rail;
 pub use status_bar::status_bar;
 pub(crate) use status_bar::time_left;
