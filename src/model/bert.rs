@@ -226,11 +226,11 @@ impl Encode for Bert {
 
     fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
         let prob = self.config.hidden_dropout_prob;
-        let types = vec![0u32; batch.n_rows()];
+        batch.check_types(self.config.type_vocab_size)?;
         let embedded = ops.gather(&[
             (self.word, &batch.ids),
             (self.position, &batch.positions),
-            (self.token_type, &types),
+            (self.token_type, &batch.type_ids),
         ])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
         let mut x = ops.dropout(&normed, prob)?;

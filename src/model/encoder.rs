@@ -21,12 +21,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files of the source folder that are written again as they were.
-const KEPT_FILES: [&str; 8] = [
+const KEPT_FILES: [&str; 9] = [
     "tokenizer.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "spm.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -70,7 +71,8 @@ impl Encoder {
         let (architecture, parameters) = architecture::load(&config, &config_path, &weights, &weights_path, device)?;
 
         let max_tokens = max_tokens(&layout, architecture.sizes())?;
-        let tokenizer = TextTokenizer::load(folder, max_tokens, layout.lower_case)?;
+        let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        let tokenizer = TextTokenizer::load(folder, model_type, max_tokens, layout.lower_case)?;
         let mut kept_files = BTreeMap::new();
         for name in KEPT_FILES {
             if let Some(bytes) = read_bounded(&folder.join(name), MAX_KEPT_BYTES)? {

@@ -107,6 +107,16 @@ pub fn write_parts(dir: &Path, config: &Value, weights: &BTreeMap<String, Tensor
     std::fs::write(dir.join("vocab.txt"), vocab.join("\n")).unwrap();
 }
 
+/// [`write_parts`] with room for `vocab_size` tokens, for tokenizers of other models.
+pub fn write_parts_with_vocab(dir: &Path, vocab_size: usize) {
+    let (mut config, mut weights) = (config(), weights(1));
+    config["vocab_size"] = vocab_size.into();
+    let words = random(&mut ChaCha8Rng::seed_from_u64(2), vocab_size * 32, 0.3);
+    let words = Tensor::from_vec(words, (vocab_size, 32), &Device::Cpu).unwrap();
+    weights.insert("embeddings.word_embeddings.weight".into(), words);
+    write_parts(dir, &config, &weights);
+}
+
 /// Writes `value` as a JSON file.
 pub fn write_json(path: &Path, value: &Value) {
     std::fs::write(path, value.to_string()).unwrap();
