@@ -33,6 +33,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("hf_hub", &["model"]),
     ("tokenizers", &["model"]),
+    ("prost", &["model"]),
 ];
 
 /// What a room does without, outside its tests: the absences its first lines promise.

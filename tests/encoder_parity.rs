@@ -35,7 +35,7 @@ fn cases() -> Vec<Case> {
             let ids: Vec<Vec<u32>> = serde_json::from_value(case["ids"].clone()).unwrap();
             Case {
                 name: dir.file_name().unwrap().to_string_lossy().into_owned(),
-                tokens: ids.into_iter().map(|ids| Tokens { ids }).collect(),
+                tokens: ids.into_iter().map(Tokens::single).collect(),
                 expected: candle_core::safetensors::load(dir.join("expected.safetensors"), &Device::Cpu).unwrap(),
                 dir,
             }

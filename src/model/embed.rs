@@ -69,7 +69,7 @@ mod tests {
     fn batches_hold_every_text_once_and_stay_within_their_tokens() {
         let tokens: Vec<Tokens> = [3, 900, 5, 5, 40, 1, 64, 7]
             .iter()
-            .map(|&n| Tokens { ids: vec![0; n] })
+            .map(|&n| Tokens::single(vec![0; n]))
             .collect();
         let batches = batches(&tokens, 64);
         let mut all: Vec<usize> = batches.concat();

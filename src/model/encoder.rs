@@ -20,12 +20,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Files of the source folder that are written again as they were.
-const KEPT_FILES: [&str; 8] = [
+const KEPT_FILES: [&str; 9] = [
     "tokenizer.json",
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "spm.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -69,7 +70,7 @@ impl Encoder {
             head: false,
         })?;
         let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
-        let tokenizer = TextTokenizer::load(folder, max_tokens, layout.lower_case)?;
+        let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
         let mut kept_files = BTreeMap::new();
         for name in KEPT_FILES {
             if let Some(bytes) = read_bounded(&folder.join(name), MAX_KEPT_BYTES)? {
@@ -222,6 +223,11 @@ fn no_weights(folder: &Path) -> ModelError {
         file: "model.safetensors",
         path: folder.to_path_buf(),
     }
+}
+
+/// `model_type` of a configuration; nothing where it has none, which `architecture::load` refuses.
+pub(super) fn model_type(config: &Value) -> &str {
+    config.get("model_type").and_then(Value::as_str).unwrap_or_default()
 }
 
 pub(super) fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {

@@ -270,10 +270,41 @@ fn input_that_does_not_fit_is_refused() {
         (vec![1; 33], "a text of 33 tokens"),
         (vec![29], "token id 29"),
     ] {
-        let message = encoder.forward(&[&Tokens { ids }], None).unwrap_err().to_string();
+        let message = encoder.forward(&[&Tokens::single(ids)], None).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
     assert!(encoder.forward(&[], None).is_err());
+    for (type_ids, expected) in [(vec![0, 2, 0], "token type 2"), (vec![0, 1], "2 token types")] {
+        let ids = vec![2, 7, 3];
+        let message = encoder
+            .forward(&[&Tokens { ids, type_ids }], None)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn token_types_reach_the_encoder() {
+    let encoder = tiny_encoder(12);
+    let pair = encoder
+        .tokenizer
+        .tokenize_pairs(&[("the cat", "a dog")])
+        .unwrap()
+        .remove(0);
+    assert_eq!(pair.type_ids, [0, 0, 0, 0, 1, 1, 1]);
+    let one = Tokens::single(pair.ids.clone());
+    let rows = |batch: &[&Tokens]| flat(&encoder.forward(batch, None).unwrap());
+    let (of_pair, of_one) = (rows(&[&pair]), rows(&[&one]));
+    assert!(largest_difference(&of_pair, &of_one) > 1e-3);
+    assert!(
+        largest_difference(
+            &rows(&[&one, &pair, &one]),
+            &[of_one.clone(), of_pair.clone(), of_one].concat()
+        ) < 1e-6
+    );
+    let plain = encoder.forward_plain(&[&pair], None).unwrap();
+    assert!(largest_difference(&flat(&plain), &of_pair) < 2e-6);
 }
 
 #[test]

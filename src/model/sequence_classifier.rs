@@ -5,7 +5,7 @@
 
 use super::architecture::{self, Source};
 use super::batch::{Packed, Tokens};
-use super::encoder::{map_weights, max_tokens};
+use super::encoder::{map_weights, max_tokens, model_type};
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::network::{Finish, Network};
@@ -43,7 +43,7 @@ impl SequenceClassifier {
             head: true,
         })?;
         let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
-        let tokenizer = TextTokenizer::load(folder, max_tokens, layout.lower_case)?;
+        let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
         let network = Network::new(loaded, device)?;
         let n_classes = network.n_classes();
         Ok(SequenceClassifier {
@@ -71,6 +71,11 @@ impl SequenceClassifier {
     /// The tokens of every text, in order.
     pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
         self.tokenizer.tokenize(texts)
+    }
+
+    /// The tokens of every pair (premise, hypothesis), in order; only the first text is cut where both are too long.
+    pub fn tokenize_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Tokens>> {
+        self.tokenizer.tokenize_pairs(pairs)
     }
 
     /// Logits, `(n_texts, n_classes)` f32. Differentiable: see [`SequenceClassifier::backward`].

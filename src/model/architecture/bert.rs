@@ -211,12 +211,12 @@ impl Encode for Bert {
     }
 
     fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
-        let types = vec![0u32; batch.n_rows()];
+        batch.check_types(self.config.type_vocab_size)?;
         let places = self.padding.map(|padding| places_after_padding(batch, padding));
         let embedded = ops.gather(&[
             (self.word, &batch.ids),
             (self.position, places.as_deref().unwrap_or(&batch.positions)),
-            (self.token_type, &types),
+            (self.token_type, &batch.type_ids),
         ])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
         let x = ops.dropout(&normed, self.config.hidden_dropout_prob)?;

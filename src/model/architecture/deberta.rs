@@ -347,10 +347,12 @@ impl Encode for Deberta {
     }
 
     fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
-        let types = vec![0u32; batch.n_rows()];
+        if self.token_type.is_some() {
+            batch.check_types(self.config.type_vocab_size)?;
+        }
         let mut tables: Vec<(Param, &[u32])> = vec![(self.word, &batch.ids)];
         tables.extend(self.position.map(|table| (table, batch.positions.as_slice())));
-        tables.extend(self.token_type.map(|table| (table, types.as_slice())));
+        tables.extend(self.token_type.map(|table| (table, batch.type_ids.as_slice())));
         let mut embedded = ops.gather(&tables)?;
         if let Some(projection) = self.projection {
             embedded = ops.linear(&embedded, &[projection])?;

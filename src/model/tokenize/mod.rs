@@ -1,0 +1,218 @@
+//! Texts to token ids, with the tokenizer that belongs to the model: that of `tokenizer.json`, or one built from the vocabulary files of the
+//! model's family (`kinds`). Not here: files of any kind but a tokenizer's, and what becomes of the ids.
+
+mod byte_level;
+mod charsmap;
+mod kinds;
+#[cfg(test)]
+mod malformed_tests;
+mod sentence_piece;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod unigram;
+mod word_piece;
+
+use super::batch::Tokens;
+use super::error::{ModelError, Result};
+use super::sentence_transformer::read_bounded;
+use rayon::prelude::*;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use tokenizers::utils::truncation::{TruncationDirection, TruncationParams};
+use tokenizers::{Encoding, PostProcessor, Tokenizer};
+
+const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
+
+/// A vocabulary of a million tokens has some 15 MB.
+const MAX_VOCAB_BYTES: u64 = 64 << 20;
+
+/// The first look at a text takes this many characters for each token that fits; words are rarely so long.
+const CHARS_PER_TOKEN: usize = 24;
+
+/// A text is never read beyond this many characters, whatever it holds.
+const MAX_CHARS: usize = 1 << 20;
+
+/// A model's tokenizer, with truncation to the model's longest input and no padding.
+pub struct TextTokenizer {
+    tokenizer: Tokenizer,
+    path: PathBuf,
+    max_tokens: usize,
+    /// Special tokens around one text, and around a pair.
+    n_special: (usize, usize),
+    lower_case: bool,
+}
+
+impl TextTokenizer {
+    /// Reads `tokenizer.json`; in a folder without one, builds the tokenizer of a `model_type` (that of `config.json`) from its vocabulary
+    /// files. Truncation and padding set in the file are overridden.
+    ///
+    /// Built are: BERT, DistilBERT and MPNet from `vocab.txt`, RoBERTa from `vocab.json` and `merges.txt`, XLM-RoBERTa and CamemBERT from
+    /// `sentencepiece.bpe.model`, DeBERTa-v2, v3 and mDeBERTa from `spm.model`; each with the same ids as in transformers 5.23. A
+    /// `tokenizer_class` in `tokenizer_config.json` goes before the `model_type`. Files that are missing, too large or malformed are errors.
+    pub fn load(dir: &Path, model_type: &str, max_tokens: usize, lower_case: bool) -> Result<TextTokenizer> {
+        let path = dir.join("tokenizer.json");
+        let (mut tokenizer, path) = match read_bounded(&path, MAX_TOKENIZER_BYTES)? {
+            Some(bytes) => (
+                Tokenizer::from_bytes(&bytes).map_err(|error| complaint(&path, &error))?,
+                path,
+            ),
+            None => kinds::build(dir, model_type)?,
+        };
+        let n_special = tokenizer.get_post_processor().map_or((0, 0), |processor| {
+            (processor.added_tokens(false), processor.added_tokens(true))
+        });
+        if n_special.0 >= max_tokens {
+            return Err(complaint(
+                &path,
+                &format!(
+                    "it adds {} special tokens, but a text can have only {max_tokens}",
+                    n_special.0
+                ),
+            ));
+        }
+        let truncation = TruncationParams {
+            max_length: max_tokens,
+            ..Default::default()
+        };
+        tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|error| complaint(&path, &error))?;
+        tokenizer.with_padding(None);
+        Ok(TextTokenizer {
+            tokenizer,
+            path,
+            max_tokens,
+            n_special,
+            lower_case,
+        })
+    }
+
+    /// The most tokens a text can have.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The tokenizer as the contents of a `tokenizer.json`.
+    pub fn to_json(&self) -> Result<String> {
+        self.tokenizer
+            .to_string(false)
+            .map_err(|error| complaint(&self.path, &error))
+    }
+
+    /// Every text's tokens, in order; runs on the current rayon pool. White space around a text does not count; a text that is too long
+    /// loses its end.
+    pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
+        let room = self.max_tokens - self.n_special.0;
+        texts
+            .par_iter()
+            .map(|text| self.finish(self.beginning(text, room)?, None))
+            .collect()
+    }
+
+    /// Every pair's tokens, in order, as one input with the model's own separators and token types: for a question about both texts, such as
+    /// whether the second follows from the first. Runs on the current rayon pool.
+    ///
+    /// A pair that is too long loses the end of its first text only. Where the second alone leaves the first no room at all, it is cut to half
+    /// of what there is. With fewer tokens than the separators need, every pair is an error.
+    pub fn tokenize_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Tokens>> {
+        let Some(room) = self.max_tokens.checked_sub(self.n_special.1) else {
+            return Err(ModelError::Input(format!(
+                "a pair of texts needs {} special tokens, but this encoder takes {} tokens at most",
+                self.n_special.1, self.max_tokens
+            )));
+        };
+        pairs
+            .par_iter()
+            .map(|(first, second)| {
+                let mut second = self.beginning(second, room)?;
+                if second.len() == room {
+                    cut(&mut second, room / 2);
+                }
+                let first = self.beginning(first, room - second.len())?;
+                self.finish(first, Some(second))
+            })
+            .collect()
+    }
+
+    /// The first `room` tokens of a text, special ones not counted. Long texts are read in growing pieces until there are enough tokens: a
+    /// text of 10 MB costs no more than its beginning.
+    fn beginning(&self, text: &str, room: usize) -> Result<Encoding> {
+        let text = text.trim();
+        let mut n_chars = self.max_tokens.saturating_mul(CHARS_PER_TOKEN).clamp(4096, MAX_CHARS);
+        loop {
+            let (piece, is_cut) = beginning(text, n_chars);
+            let piece = if self.lower_case {
+                Cow::Owned(piece.to_lowercase())
+            } else {
+                Cow::Borrowed(piece)
+            };
+            let mut encoding = self
+                .tokenizer
+                .encode_fast(piece.as_ref(), false)
+                .map_err(|error| complaint(&self.path, &error))?;
+            // The last word may be cut in two, so a piece that only just fills the model is not enough.
+            let is_full = encoding.len() > room || !encoding.get_overflowing().is_empty();
+            if !is_cut || is_full || n_chars >= MAX_CHARS {
+                cut(&mut encoding, room);
+                return Ok(encoding);
+            }
+            n_chars = n_chars.saturating_mul(4).min(MAX_CHARS);
+        }
+    }
+
+    /// Puts the special tokens around texts that are short enough.
+    fn finish(&self, first: Encoding, second: Option<Encoding>) -> Result<Tokens> {
+        let encoding = self
+            .tokenizer
+            .post_process(first, second, true)
+            .map_err(|error| complaint(&self.path, &error))?;
+        Ok(Tokens {
+            ids: encoding.get_ids().to_vec(),
+            type_ids: encoding.get_type_ids().to_vec(),
+        })
+    }
+}
+
+/// Drops all but the first `n_tokens`.
+fn cut(encoding: &mut Encoding, n_tokens: usize) {
+    encoding.truncate(n_tokens, 0, TruncationDirection::Right);
+    encoding.take_overflowing();
+}
+
+/// The first `n_chars` characters, and whether that left anything out. Cuts after white space where there is some near.
+fn beginning(text: &str, n_chars: usize) -> (&str, bool) {
+    if text.len() <= n_chars {
+        return (text, false);
+    }
+    let Some((end, _)) = text.char_indices().nth(n_chars) else {
+        return (text, false);
+    };
+    let piece = &text[..end];
+    let cut = piece
+        .rfind(char::is_whitespace)
+        .filter(|&at| end - at < 1024)
+        .unwrap_or(end);
+    (&text[..cut], true)
+}
+
+/// A token the tokenizer cannot do without, and its id.
+fn required(tokenizer: &Tokenizer, token: &str, path: &Path) -> Result<(String, u32)> {
+    match tokenizer.token_to_id(token) {
+        Some(id) => Ok((token.to_string(), id)),
+        None => Err(complaint(path, &format!("{} is not in the vocabulary", shown(token)))),
+    }
+}
+
+/// A token in a message: not endless, and without line ends.
+fn shown(token: &str) -> String {
+    let beginning: String = token.chars().take(60).collect();
+    beginning.escape_debug().to_string()
+}
+
+fn complaint(path: &Path, error: &impl ToString) -> ModelError {
+    ModelError::Tokenizer {
+        reason: error.to_string(),
+        path: path.to_path_buf(),
+    }
+}
