@@ -26,6 +26,19 @@ pub fn cosine_similarity(embeddings: &Tensor, left: &[u32], right: &[u32], simil
     error.sqr()?.mean_all()
 }
 
+/// `Σ weight · (cos − similarity)²` over all ordered pairs of rows: the same loss where a batch's pairs are all compared.
+///
+/// `embeddings` is `(n, dim)`; `similarity` and `weight` are `(n, n)`, row-major. Returns a scalar.
+pub fn all_pairs(embeddings: &Tensor, similarity: &[f32], weight: &[f32]) -> Result<Tensor> {
+    let (n, device) = (embeddings.dim(0)?, embeddings.device());
+    let square = |numbers: &[f32]| Tensor::from_slice(numbers, (n, n), device);
+    let squares = embeddings.sqr()?.sum_keepdim(D::Minus1)?;
+    let lengths = squares.maximum(&squares.ones_like()?.affine(EPS * EPS, 0.0)?)?.sqrt()?;
+    let unit = embeddings.broadcast_div(&lengths)?;
+    let error = (unit.matmul(&unit.t()?)? - square(similarity)?)?;
+    (error.sqr()? * square(weight)?)?.sum_all()
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::{Device, Var};
@@ -50,6 +63,37 @@ mod tests {
         // ((0-1)² + ½ + ½ + (-1-1)²) / 4 = 1.5
         let (_, loss) = loss(&[1.0, 0.0, 0.0, 2.0, 3.0, 3.0, -1.0, 0.0]);
         assert!((loss.to_scalar::<f32>().unwrap() - 1.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn all_pairs_of_equal_weight_are_the_pairs_one_by_one() {
+        let data = [1.0f32, 0.0, 0.0, 2.0, 3.0, 3.0, -1.0, 0.0];
+        let embeddings = Var::from_slice(&data, (4, 2), &Device::Cpu).unwrap();
+        let (mut left, mut right, mut listed) = (Vec::new(), Vec::new(), Vec::new());
+        let similarity: Vec<f32> = (0..16).map(|i| f32::from(i % 3 == 0)).collect();
+        let weight: Vec<f32> = (0..16).map(|i| if i % 5 == 0 { 0.0 } else { 1.0 / 12.0 }).collect();
+        for i in (0..16).filter(|i| i % 5 != 0) {
+            left.push(i / 4);
+            right.push(i % 4);
+            listed.push(similarity[i as usize]);
+        }
+        let all = all_pairs(&embeddings, &similarity, &weight).unwrap();
+        let one_by_one = cosine_similarity(&embeddings, &left, &right, &listed).unwrap();
+        let value = |loss: &Tensor| loss.to_scalar::<f32>().unwrap();
+        assert!((value(&all) - value(&one_by_one)).abs() < 1e-6);
+        let gradient = |loss: &Tensor| {
+            let grads = loss.backward().unwrap();
+            grads
+                .get(&embeddings)
+                .unwrap()
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+        };
+        for (a, b) in gradient(&all).into_iter().zip(gradient(&one_by_one)) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub fn options_help() -> String {
             } else {
                 format!(" {unit}")
             };
+            let default = range.written(*default);
             help += &format!("    {id}={default}{unit}, {range}\n        {text}\n");
         }
     }
@@ -117,6 +118,15 @@ pub static METHODS: &[Method] = &[
                 default: 20.0,
                 help: "How often each text is paired with one of its label and one of another. Time grows with it; fewer are enough when there are many texts.",
                 advanced: false,
+            },
+            OptionSpec {
+                id: "sampler",
+                title: "Sampler",
+                unit: "",
+                range: Range::Choice(&setfit::SAMPLERS),
+                default: 0.0,
+                help: "Where pairs come from. fast: batches of distinct texts, all of whose pairs are compared. iterations: pairs drawn one by one, as setfit's num_iterations does; its usual learning rate is 2e-5.",
+                advanced: true,
             },
             OptionSpec {
                 id: "learning_rate",

@@ -6,6 +6,7 @@
 pub mod adamw;
 pub mod clip;
 pub mod device_check;
+pub mod groups;
 pub mod losses;
 pub mod methods;
 pub mod options;

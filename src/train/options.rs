@@ -24,6 +24,8 @@ pub enum Range {
         /// Largest.
         max: f64,
     },
+    /// One of a few words; its value is the place of the word, from 0.
+    Choice(&'static [&'static str]),
 }
 
 impl Range {
@@ -32,6 +34,23 @@ impl Range {
         match self {
             Range::Whole { min, max } => value.fract() == 0.0 && (f64::from(min)..=f64::from(max)).contains(&value),
             Range::Real { min, max } => (min..=max).contains(&value),
+            Range::Choice(words) => value.fract() == 0.0 && (0.0..words.len() as f64).contains(&value),
+        }
+    }
+
+    /// The value that a person wrote.
+    fn parse(self, written: &str) -> Option<f64> {
+        match self {
+            Range::Choice(words) => words.iter().position(|word| *word == written).map(|at| at as f64),
+            _ => written.parse().ok(),
+        }
+    }
+
+    /// A value as a person writes it.
+    pub fn written(self, value: f64) -> String {
+        match self {
+            Range::Choice(words) => words.get(value as usize).copied().unwrap_or_default().to_owned(),
+            _ => value.to_string(),
         }
     }
 }
@@ -41,6 +60,7 @@ impl fmt::Display for Range {
         match self {
             Range::Whole { min, max } => write!(f, "a whole number from {min} to {max}"),
             Range::Real { min, max } => write!(f, "a number from {min} to {max}"),
+            Range::Choice(words) => write!(f, "one of {}", words.join(", ")),
         }
     }
 }
@@ -86,7 +106,8 @@ impl Options {
     /// An option the method lacks; a value that is no number or out of range.
     pub fn set_written(&mut self, id: &str, value: &str) -> Result<(), TrainError> {
         let spec = self.method.option(id)?;
-        let number = value.trim().parse().map_err(|_| out_of_range(spec, value.trim()))?;
+        let number = spec.range.parse(value.trim());
+        let number = number.ok_or_else(|| out_of_range(spec, value.trim()))?;
         self.set(spec.id, number)
     }
 
@@ -97,7 +118,7 @@ impl Options {
     pub fn set(&mut self, id: &str, value: f64) -> Result<(), TrainError> {
         let spec = self.method.option(id)?;
         if !spec.range.contains(value) {
-            return Err(out_of_range(spec, &value.to_string()));
+            return Err(out_of_range(spec, &spec.range.written(value)));
         }
         self.values.insert(spec.id, value);
         Ok(())
@@ -123,6 +144,7 @@ impl Options {
         let value = |spec: &OptionSpec| match spec.range {
             Range::Whole { .. } => self.whole(spec.id).into(),
             Range::Real { .. } => self.get(spec.id).into(),
+            Range::Choice(_) => spec.range.written(self.get(spec.id)).into(),
         };
         self.method
             .options
@@ -141,11 +163,10 @@ impl Options {
     ) -> Result<Self, TrainError> {
         let mut options = Self::defaults(method);
         for (id, value) in values {
-            let number = value.as_f64().map_or_else(
-                || Err(out_of_range(method.option(id)?, &value.to_string())),
-                Ok::<f64, TrainError>,
-            )?;
-            options.set(id, number)?;
+            match value.as_str() {
+                Some(word) => options.set_written(id, word)?,
+                None => options.set_written(id, &value.to_string())?,
+            }
         }
         Ok(options)
     }
@@ -231,7 +252,7 @@ mod tests {
         let help = crate::train::options_help();
         for spec in METHODS.iter().flat_map(|method| method.options) {
             assert!(
-                help.contains(&format!("{}={}", spec.id, spec.default)),
+                help.contains(&format!("{}={}", spec.id, spec.range.written(spec.default))),
                 "{}: {help}",
                 spec.id
             );

@@ -137,7 +137,8 @@ fn the_gradient_of_the_loss_agrees_with_finite_differences() {
 
 #[test]
 fn setfit_learns_and_tells_in_order() {
-    let options = setfit(&[("num_iterations", "12"), ("learning_rate", "3e-3"), ("batch_size", "8")]);
+    let options = [("num_iterations", "12"), ("learning_rate", "3e-3"), ("batch_size", "8")];
+    let options = setfit(&[&options[..], &[("sampler", "iterations")]].concat());
     let (trained, events) = run(&topics(), &options, 0);
     // 2 · 12 · 16 pairs in batches of 8
     assert_eq!(events[0], TrainEvent::Started { n_steps: 48 });

@@ -182,6 +182,14 @@ fn option_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method, spec: &'stat
     let mut value = desk.memory.train.values.get(&key).copied().unwrap_or(spec.default);
     row(ui, spec.title, &explained(spec), |ui| {
         let field = match spec.range {
+            Range::Choice(words) => {
+                let shown = spec.range.written(value);
+                let dropdown = Dropdown::new(spec.title, &shown).small().width(FIELD + 20.0);
+                if let Some(at) = dropdown.choose(ui, words) {
+                    keep(desk, key, at as f64, spec.default);
+                }
+                return;
+            }
             Range::Whole { min, max } => {
                 NumberField::new(spec.title, &mut value, f64::from(min)..=f64::from(max)).integer()
             }
@@ -191,13 +199,18 @@ fn option_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method, spec: &'stat
             }
         };
         if ui.add(field.width(FIELD)).changed() {
-            if value == spec.default {
-                desk.memory.train.values.remove(&key);
-            } else {
-                desk.memory.train.values.insert(key, value);
-            }
+            keep(desk, key, value, spec.default);
         }
     });
+}
+
+/// Remembers a value; the usual one is forgotten, so that it follows a change of what is usual.
+fn keep(desk: &mut Desk, key: (&'static str, &'static str), value: f64, default: f64) {
+    if value == default {
+        desk.memory.train.values.remove(&key);
+    } else {
+        desk.memory.train.values.insert(key, value);
+    }
 }
 
 /// What an option does, what is allowed, what is usual.
@@ -206,7 +219,7 @@ fn explained(spec: &OptionSpec) -> String {
         "" => String::new(),
         unit => format!(", in {unit}"),
     };
-    let (help, range, default) = (spec.help, spec.range, spec.default);
+    let (help, range, default) = (spec.help, spec.range, spec.range.written(spec.default));
     format!("{help}\n\nAllowed: {range}{unit}. Usual: {default}.")
 }
 
@@ -268,7 +281,7 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
     let memory = &mut desk.memory.train;
     let options = method.options.iter().filter_map(|spec| {
         let value = memory.values.get(&(method.id, spec.id))?;
-        Some((spec.id.to_owned(), value.to_string()))
+        Some((spec.id.to_owned(), spec.range.written(*value)))
     });
     let command = Command::Train {
         method: method.id.to_owned(),

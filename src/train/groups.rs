@@ -1,0 +1,209 @@
+//! The fast sampler: batches of distinct texts, all of whose pairs are compared. Every text is encoded once for many pairs, where a
+//! list of drawn pairs encodes it again and again.
+//!
+//! A batch is made of groups of texts that share a label, so that it has similar pairs however many labels there are. O(texts) memory.
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::TrainError;
+use crate::core::rng::Stream;
+use crate::model::Targets;
+
+/// Texts of a group: with 32 texts a batch has eight labels where there are as many.
+const PER_GROUP: usize = 4;
+
+/// Texts, by index, with how alike every two of them are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupBatch {
+    /// Distinct texts.
+    pub texts: Vec<usize>,
+    /// For every two texts 1 where they share a label, else 0: the cosine to aim at; `(texts, texts)`, row-major.
+    pub similarity: Vec<f32>,
+    /// What each of them counts: similar pairs half of the whole, dissimilar ones the other half; 0 for a text with itself and for two
+    /// without any label, which are neither alike nor different.
+    pub weight: Vec<f32>,
+}
+
+/// An endless stream of batches; each pass over the texts shuffles them anew.
+pub struct Groups<'a> {
+    targets: &'a Targets,
+    n_labels: usize,
+    batch_size: usize,
+    rng: Stream,
+    /// What is left of the pass at hand, last first.
+    pass: Vec<Vec<usize>>,
+}
+
+impl<'a> Groups<'a> {
+    /// Batches of up to `batch_size` texts.
+    ///
+    /// # Errors
+    /// When no two texts share a label, or all of them do.
+    pub fn new(targets: &'a Targets, n_labels: usize, batch_size: usize, rng: Stream) -> Result<Self, TrainError> {
+        // The same conditions as for drawn pairs.
+        super::pairs::Pairs::new(targets, n_labels, rng.clone())?;
+        Ok(Groups {
+            targets,
+            n_labels,
+            batch_size,
+            rng,
+            pass: Vec::new(),
+        })
+    }
+
+    /// Batches in a pass over all texts.
+    pub fn per_pass(&self) -> usize {
+        self.targets.len().div_ceil(self.batch_size)
+    }
+
+    fn draw_pass(&mut self) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.n_labels + 1];
+        for text in 0..self.targets.len() {
+            let labels = self.targets.of(text);
+            // Texts without a label stand together at the end.
+            let label = match labels {
+                [] => self.n_labels,
+                labels => labels[self.rng.random_range(0..labels.len())],
+            };
+            members[label].push(text);
+        }
+        let mut groups = Vec::new();
+        for mut texts in members {
+            texts.shuffle(&mut self.rng);
+            groups.extend(texts.chunks(PER_GROUP).map(<[usize]>::to_vec));
+        }
+        groups.shuffle(&mut self.rng);
+        groups
+    }
+
+    fn batch(&self, texts: Vec<usize>) -> GroupBatch {
+        let n = texts.len();
+        let mut similarity = vec![0f32; n * n];
+        let mut weight = vec![0f32; n * n];
+        let mut n_of_kind = [0usize; 2];
+        for (i, &left) in texts.iter().enumerate() {
+            for (j, &right) in texts.iter().enumerate() {
+                let (of_left, of_right) = (self.targets.of(left), self.targets.of(right));
+                if i == j || of_left.is_empty() && of_right.is_empty() {
+                    continue;
+                }
+                let similar = of_left.iter().any(|label| of_right.contains(label));
+                similarity[i * n + j] = f32::from(similar);
+                weight[i * n + j] = 1.0;
+                n_of_kind[usize::from(similar)] += 1;
+            }
+        }
+        let n_kinds = n_of_kind.iter().filter(|n| **n > 0).count().max(1);
+        for (weight, similar) in weight.iter_mut().zip(&similarity) {
+            if *weight > 0.0 {
+                *weight = 1.0 / (n_kinds * n_of_kind[*similar as usize]) as f32;
+            }
+        }
+        GroupBatch {
+            texts,
+            similarity,
+            weight,
+        }
+    }
+}
+
+impl Groups<'_> {
+    /// The next batch.
+    pub fn next_batch(&mut self) -> GroupBatch {
+        let mut texts = Vec::new();
+        while texts.len() < self.batch_size {
+            if self.pass.is_empty() {
+                // The last batch of a pass may be small: it is not filled from the next, where a text could come twice.
+                if !texts.is_empty() {
+                    break;
+                }
+                self.pass = self.draw_pass();
+            }
+            let Some(mut group) = self.pass.pop() else { break };
+            let room = self.batch_size - texts.len();
+            if group.len() > room {
+                self.pass.push(group.split_off(room));
+            }
+            texts.extend(group);
+        }
+        self.batch(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::rng;
+
+    fn groups(targets: &Targets, n_labels: usize, batch_size: usize) -> Groups<'_> {
+        Groups::new(targets, n_labels, batch_size, rng::stream(0, "groups")).unwrap()
+    }
+
+    #[test]
+    fn a_pass_takes_every_text_once_and_labels_come_in_groups() {
+        let targets = Targets::Single((0..100).map(|i| i % 10).collect());
+        let mut sampler = groups(&targets, 10, 32);
+        for _ in 0..3 {
+            let batches: Vec<GroupBatch> = (0..4).map(|_| sampler.next_batch()).collect();
+            let mut all: Vec<usize> = batches.iter().flat_map(|batch| batch.texts.clone()).collect();
+            all.sort_unstable();
+            assert_eq!(all, (0..100).collect::<Vec<_>>());
+            for batch in &batches[..3] {
+                assert_eq!(batch.texts.len(), 32);
+                // by chance alone 32 · 31 / 10 ordered pairs would be similar
+                let similar = batch.similarity.iter().filter(|s| **s > 0.0).count();
+                assert!(similar >= 72, "{similar}");
+            }
+        }
+        assert_eq!(sampler.per_pass(), 4);
+    }
+
+    #[test]
+    fn similar_and_dissimilar_pairs_count_half_each() {
+        let targets = Targets::Single(vec![0, 0, 0, 1, 1, 2, 2, 2, 2]);
+        let batch = groups(&targets, 3, 16).next_batch();
+        let n = batch.texts.len();
+        let mut sums = [0.0; 2];
+        for i in 0..n {
+            for j in 0..n {
+                let same = targets.of(batch.texts[i]) == targets.of(batch.texts[j]);
+                let (weight, similarity) = (batch.weight[i * n + j], batch.similarity[i * n + j]);
+                assert_eq!(similarity > 0.0, same && i != j);
+                assert_eq!(weight == 0.0, i == j);
+                sums[usize::from(same)] += weight;
+            }
+        }
+        assert!((sums[0] - 0.5).abs() < 1e-6 && (sums[1] - 0.5).abs() < 1e-6, "{sums:?}");
+    }
+
+    #[test]
+    fn texts_of_several_labels_and_of_none() {
+        let targets = Targets::Multi(vec![vec![0], vec![1], vec![0, 1], vec![], vec![]]);
+        let batch = groups(&targets, 2, 8).next_batch();
+        let n = batch.texts.len();
+        let at = |text: usize| batch.texts.iter().position(|t| *t == text).unwrap();
+        let pair = |a: usize, b: usize| {
+            (
+                batch.similarity[at(a) * n + at(b)],
+                batch.weight[at(a) * n + at(b)] > 0.0,
+            )
+        };
+        assert_eq!((pair(0, 2), pair(1, 2)), ((1.0, true), (1.0, true)));
+        assert_eq!((pair(0, 1), pair(0, 3)), ((0.0, true), (0.0, true)));
+        assert_eq!(pair(3, 4), (0.0, false));
+    }
+
+    #[test]
+    fn what_cannot_be_learnt_from_is_refused() {
+        let none = |targets: Targets| Groups::new(&targets, 3, 8, rng::stream(0, "groups")).err().unwrap();
+        assert!(matches!(
+            none(Targets::Single(vec![0, 1, 2])),
+            TrainError::NoPositivePairs
+        ));
+        assert!(matches!(
+            none(Targets::Single(vec![1, 1, 1])),
+            TrainError::NoNegativePairs
+        ));
+    }
+}
