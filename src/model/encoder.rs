@@ -11,11 +11,10 @@ use super::pooling::Pooling;
 use super::precision::Precision;
 use super::sentence_transformer::{Layout, read_bounded, read_json};
 use super::tokenize::TextTokenizer;
+use super::weights::WeightFiles;
 use candle_core::{Device, Tensor, Var};
-use memmap2::Mmap;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,8 +50,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Reads a sentence-transformers or Hugging Face folder. Weights come from `model.safetensors` only; a pickle is never opened.
-    /// Missing, cut-off or unfitting files are errors that name the file and the tensor.
+    /// Reads a sentence-transformers or Hugging Face folder; [`WeightFiles`] says which weight files. Missing, cut-off or unfitting files are errors that name the file and the tensor.
     pub fn load(dir: &Path, device: &Device) -> Result<Encoder> {
         let layout = Layout::read(dir)?;
         let folder = layout.transformer.as_path();
@@ -61,12 +59,11 @@ impl Encoder {
             file: "config.json",
             path: folder.to_path_buf(),
         })?;
-        let weights_path = folder.join("model.safetensors");
-        let weights = map_weights(folder, &weights_path)?;
+        let weights = WeightFiles::open(folder)?;
         let loaded = architecture::load(Source {
             config: &config,
             config_path: &config_path,
-            loader: Loader::new(&weights, &weights_path, device)?,
+            loader: Loader::new(&weights, device),
             head: false,
         })?;
         let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
@@ -189,39 +186,6 @@ impl Encoder {
 
     fn pack(&self, batch: &[&Tokens]) -> Result<Packed> {
         Packed::new(batch, self.network.sizes().vocab_size, self.max_tokens())
-    }
-}
-
-/// The weights file, mapped. Only for the time of loading, which copies every tensor out.
-pub(super) fn map_weights(folder: &Path, path: &Path) -> Result<Mmap> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_weights(folder)),
-        Err(error) => return Err(ModelError::io("read the weights", path)(error)),
-    };
-    // SAFETY: the map is read-only and short-lived; a program that cut the file short meanwhile would end ours, and corrupt no memory.
-    unsafe { Mmap::map(&file) }.map_err(ModelError::io("read the weights", path))
-}
-
-fn no_weights(folder: &Path) -> ModelError {
-    for pickle in ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"] {
-        if folder.join(pickle).exists() {
-            return ModelError::PickleOnly {
-                file: pickle.into(),
-                path: folder.to_path_buf(),
-            };
-        }
-    }
-    if folder.join("model.safetensors.index.json").exists() {
-        return ModelError::Unsupported {
-            what: "a model in several weight files".into(),
-            supported: "one model.safetensors is".into(),
-            path: folder.to_path_buf(),
-        };
-    }
-    ModelError::Missing {
-        file: "model.safetensors",
-        path: folder.to_path_buf(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encoders, their differentiable operations, tokenising, embedding, heads and the folders they live in, on candle.
 //!
-//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here reads a pickle, and only `catalog`, which fetches a
-//! named model into the cache, asks the network.
+//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here runs a pickle, and only `catalog`, which fetches
+//! a named model into the cache, asks the network.
 //!
 //! An [`Encoder`] is one folder on disk: tokenizer, transformer, pooling. It turns texts into rows of numbers, either for use
 //! ([`Encoder::embed`]) or for training ([`Encoder::forward`], then [`Encoder::backward`]).
@@ -34,6 +34,7 @@ pub mod sequence_classifier;
 pub mod testing;
 pub mod tiny;
 pub mod tokenize;
+pub mod weights;
 pub mod zero_shot;
 
 pub use batch::Tokens;

@@ -422,6 +422,66 @@ fn a_folder_is_added_under_its_name_without_what_is_not_needed() {
 }
 
 #[test]
+fn folders_with_shards_or_torch_files_are_added_with_the_files_in_use() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/weights");
+    let cases: [(&str, &[&str]); 3] = [
+        ("torch", &["pytorch_model.bin"]),
+        (
+            "torch-shards",
+            &[
+                "pytorch_model-00001-of-00002.bin",
+                "pytorch_model-00002-of-00002.bin",
+                "pytorch_model.bin.index.json",
+            ],
+        ),
+        (
+            "shards",
+            &[
+                "model-00001-of-00003.safetensors",
+                "model-00002-of-00003.safetensors",
+                "model-00003-of-00003.safetensors",
+                "model.safetensors.index.json",
+            ],
+        ),
+    ];
+    for (layout, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = catalog(&dir, Vec::new());
+        let given = dir.path().join("given");
+        write_model(&given, &contents()[1..]);
+        write_model(&given, &[("training_args.bin", vec![1]), ("optimizer.pt", vec![1])]);
+        for entry in std::fs::read_dir(fixtures.join(layout)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), given.join(entry.file_name())).unwrap();
+        }
+        let entry = catalog.add(&given, Some(layout), &mut quiet).unwrap();
+        assert!(entry.verified, "{layout}");
+        let kept = Manifest::read(&entry.path).unwrap().files;
+        let others = ["1_Pooling/config.json", "config.json", "tokenizer.json"];
+        let mut wanted: Vec<&str> = expected.iter().copied().chain(others).collect();
+        wanted.sort_unstable();
+        assert_eq!(kept.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), wanted);
+        assert_eq!(catalog.verify(&mut quiet).unwrap()[0].faults, Vec::<String>::new());
+
+        let weights = entry.path.join(expected[0]);
+        let mut bytes = std::fs::read(&weights).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last / 2] ^= 1;
+        std::fs::write(&weights, &bytes).unwrap();
+        assert_eq!(
+            catalog.verify(&mut quiet).unwrap()[0].faults,
+            [format!("{} has changed", expected[0])]
+        );
+        std::fs::write(&weights, &bytes[..last]).unwrap();
+        assert!(!catalog.list().unwrap()[0].verified, "{layout}");
+        assert!(
+            matches!(catalog.path(layout), Err(CatalogError::NotAModel { .. })),
+            "{layout}"
+        );
+    }
+}
+
+#[test]
 fn the_name_of_a_known_model_is_kept_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = catalog(&dir, Vec::new());
@@ -449,8 +509,30 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
             "tokenizer.json is missing",
         ),
         (
+            |folder| std::fs::rename(folder.join("model.safetensors"), folder.join("model.pt")).unwrap(),
+            "only there as model.pt",
+        ),
+        (
             |folder| std::fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap(),
-            "a pickle",
+            "no file written by torch.save",
+        ),
+        (
+            |folder| {
+                std::fs::remove_file(folder.join("model.safetensors")).unwrap();
+                std::fs::write(
+                    folder.join("model.safetensors.index.json"),
+                    r#"{"weight_map": {"w": "../model.safetensors"}}"#,
+                )
+                .unwrap();
+            },
+            "no .safetensors file of this folder",
+        ),
+        (
+            |folder| {
+                std::fs::create_dir(folder.join("2_Dense")).unwrap();
+                std::fs::write(folder.join("2_Dense/pytorch_model.bin"), "no weights").unwrap();
+            },
+            "2_Dense/pytorch_model.bin",
         ),
         (
             |folder| std::fs::write(folder.join("config.json"), "[1]").unwrap(),
