@@ -137,7 +137,7 @@ fn read(file: &Path, dim: usize) -> anyhow::Result<(Vec<TextId>, Vec<f32>)> {
     Ok((ids, rows))
 }
 
-/// Tells encoders apart without reading their weights: place, size and time of every weight file.
+/// Tells encoders apart without reading their weights: place, size and time of every weight file, and the prompt.
 fn fingerprint(encoder_dir: &Path) -> Option<String> {
     let layout = Layout::read(encoder_dir).ok()?;
     let mut facts = encoder_dir.canonicalize().ok()?.display().to_string();
@@ -145,6 +145,9 @@ fn fingerprint(encoder_dir: &Path) -> Option<String> {
         let file = fs::metadata(layout.transformer.join(name)).ok()?;
         let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
         write!(facts, "\n{}\n{modified}", file.len()).ok()?;
+    }
+    if !layout.prompts.text().is_empty() {
+        write!(facts, "\n{} {}", layout.include_prompt, layout.prompts.text()).ok()?;
     }
     let digest = Sha256::digest(facts);
     Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
@@ -205,6 +208,15 @@ mod tests {
         write("pytorch_model.bin", "weights")?;
         let other = fingerprint(folder.path());
         assert!(other.is_some() && other != first && other != changed);
+        let prompts = r#"{"prompts": {"a": "query: ", "b": ""}, "default_prompt_name": "a"}"#;
+        write("config_sentence_transformers.json", prompts)?;
+        let prompted = fingerprint(folder.path());
+        assert!(prompted.is_some() && prompted != other);
+        write(
+            "config_sentence_transformers.json",
+            &prompts.replace(r#""a"}"#, r#""b"}"#),
+        )?;
+        assert_eq!(fingerprint(folder.path()), other);
         Ok(())
     }
 }

@@ -27,6 +27,9 @@ pub mod ops;
 pub mod parameters;
 pub mod pooling;
 pub mod precision;
+#[cfg(test)]
+mod prompt_tests;
+pub mod prompts;
 pub mod save;
 pub mod sentence_transformer;
 pub mod sequence_classifier;
