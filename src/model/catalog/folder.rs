@@ -193,6 +193,20 @@ pub fn copy(from: &Path, files: &[Listed], to: &Path, on_progress: OnProgress<'_
     Ok(())
 }
 
+/// Writes a file durably: it holds what it held or all of `contents`, never a part.
+pub fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().display();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    let mut file = File::create(&beside)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        sync_folder(folder);
+    }
+    Ok(())
+}
+
 /// Makes files and the folders that hold them durable.
 pub fn sync(folder: &Path, files: &[PathBuf]) -> Result<(), CatalogError> {
     for file in files {

@@ -210,7 +210,11 @@ impl PathSheet {
                 format: format.clone(),
                 out: path,
             }),
-            PathPurpose::AddModel => Act::Run(Command::AddModel { dir: path, name: None }),
+            PathPurpose::AddModel => Act::Run(Command::AddModel {
+                dir: path,
+                name: None,
+                prompt: None,
+            }),
         };
         desk.act(act);
         true
