@@ -6,7 +6,11 @@
 
 mod choice;
 mod file;
+#[cfg(test)]
+mod malformed_tests;
 mod pickle;
+#[cfg(test)]
+mod pickle_tests;
 mod record;
 mod safetensors;
 #[cfg(test)]
