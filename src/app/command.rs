@@ -58,8 +58,12 @@ pub enum Command {
     ExportAnnotations { format: String, out: PathBuf },
     /// Fetches a known model.
     GetModel(String),
-    /// Copies a model folder into the catalog.
-    AddModel { dir: PathBuf, name: Option<String> },
+    /// Copies a model folder into the catalog. `prompt`: what it puts before every text, where the folder's own word does not do.
+    AddModel {
+        dir: PathBuf,
+        name: Option<String>,
+        prompt: Option<String>,
+    },
 }
 
 impl App {
@@ -109,10 +113,10 @@ impl App {
                 self.jobs
                     .start(JobKind::GetModel, move |job| jobs::models::get(job, &catalog, &name))
             }
-            Command::AddModel { dir, name } => {
+            Command::AddModel { dir, name, prompt } => {
                 let catalog = self.catalog.clone();
                 self.jobs.start(JobKind::GetModel, move |job| {
-                    jobs::models::add(job, &catalog, &dir, name.as_deref())
+                    jobs::models::add(job, &catalog, &dir, name.as_deref(), prompt.as_deref())
                 })
             }
         };

@@ -29,6 +29,19 @@ pub enum Models {
         /// The name to give it; the folder's name otherwise
         #[arg(long)]
         name: Option<String>,
+        /// What to put before every text, such as "query: "; what the folder says otherwise
+        #[arg(long)]
+        prompt: Option<String>,
+    },
+    /// Show or set what a model puts before every text
+    ///
+    /// Some encoders were trained with a few words before each text and are less accurate without. Models trained here keep the prompt
+    /// they were trained with.
+    Prompt {
+        /// The model's name
+        name: String,
+        /// What to put before every text, such as "query: "; "" for nothing. Shown when left out
+        text: Option<String>,
     },
     /// Print where a model lies
     Path {
@@ -47,18 +60,20 @@ impl Models {
                 progress::execute(app, output, Command::GetModel(name.clone()))?;
                 located(app, output, &name)
             }
-            Models::Add { dir, name } => {
+            Models::Add { dir, name, prompt } => {
                 progress::execute(
                     app,
                     output,
                     Command::AddModel {
                         dir: dir.clone(),
                         name: name.clone(),
+                        prompt: prompt.clone(),
                     },
                 )?;
                 let name = app.last_model.take().context("the model has not arrived")?;
                 located(app, output, &name)
             }
+            Models::Prompt { name, text } => prompt(app, output, &name, text.as_deref()),
             Models::Path { name } => {
                 let path = app.catalog.path(&name)?;
                 output.result(&json!({ "name": name, "path": path }), &path.display().to_string())
@@ -76,6 +91,18 @@ fn located(app: &App, output: &Output, name: &str) -> anyhow::Result<()> {
     )
 }
 
+fn prompt(app: &App, output: &Output, name: &str, text: Option<&str>) -> anyhow::Result<()> {
+    if let Some(text) = text {
+        app.catalog.set_prompt(name, text, &mut |_| ControlFlow::Continue(()))?;
+    }
+    let prompt = app.catalog.prompt(name)?;
+    let shown = match prompt.as_str() {
+        "" => format!("{name} reads texts as they are"),
+        prompt => format!("{name} reads {prompt:?} before every text"),
+    };
+    output.result(&json!({ "name": name, "prompt": prompt }), &shown)
+}
+
 fn list(app: &App, output: &Output) -> anyhow::Result<()> {
     let models = app.catalog.list()?;
     let mut rows: Vec<_> = models
@@ -83,7 +110,7 @@ fn list(app: &App, output: &Output) -> anyhow::Result<()> {
         .map(|model| {
             json!({
                 "name": model.name, "source": model.source, "bytes": model.bytes, "dim": model.dim,
-                "verified": model.verified, "path": model.path,
+                "prompt": model.prompt, "verified": model.verified, "path": model.path,
             })
         })
         .collect();
@@ -96,6 +123,9 @@ fn list(app: &App, output: &Output) -> anyhow::Result<()> {
             megabytes(model.bytes),
             model.path.display()
         );
+        if let Some(prompt) = &model.prompt {
+            let _ = writeln!(text, "{:<24} {:>9}  {prompt:?} before every text", "", "");
+        }
     }
     for known in app
         .catalog

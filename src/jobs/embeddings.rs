@@ -1,6 +1,7 @@
 //! Embeddings of the project's texts under one encoder, kept beside the project: losing them costs time, never labels.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -11,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::core::TextId;
 use crate::model::Precision;
+use crate::model::sentence_transformer::Layout;
+use crate::model::weights;
 
 /// Rows of `dim` numbers by text.
 #[derive(Debug)]
@@ -134,12 +137,19 @@ fn read(file: &Path, dim: usize) -> anyhow::Result<(Vec<TextId>, Vec<f32>)> {
     Ok((ids, rows))
 }
 
-/// Tells encoders apart without reading their weights: name, size and time of the weight file.
+/// Tells encoders apart without reading their weights: place, size and time of every weight file, and the prompt.
 fn fingerprint(encoder_dir: &Path) -> Option<String> {
-    let weights = fs::metadata(encoder_dir.join("model.safetensors")).ok()?;
-    let modified = weights.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-    let path = encoder_dir.canonicalize().ok()?;
-    let digest = Sha256::digest(format!("{}\n{}\n{modified}", path.display(), weights.len()));
+    let layout = Layout::read(encoder_dir).ok()?;
+    let mut facts = encoder_dir.canonicalize().ok()?.display().to_string();
+    for name in weights::file_names(&layout.transformer).ok()? {
+        let file = fs::metadata(layout.transformer.join(name)).ok()?;
+        let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+        write!(facts, "\n{}\n{modified}", file.len()).ok()?;
+    }
+    if !layout.prompts.text().is_empty() {
+        write!(facts, "\n{} {}", layout.include_prompt, layout.prompts.text()).ok()?;
+    }
+    let digest = Sha256::digest(facts);
     Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -174,6 +184,39 @@ mod tests {
                 .ids()
                 .is_empty()
         );
+        Ok(())
+    }
+
+    #[test]
+    fn every_weight_file_tells_encoders_apart() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let write = |name: &str, contents: &str| fs::write(folder.path().join(name), contents);
+        assert_eq!(fingerprint(folder.path()), None);
+        write(
+            "model.safetensors.index.json",
+            r#"{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}"#,
+        )?;
+        write("1.safetensors", "one")?;
+        write("2.safetensors", "two")?;
+        let first = fingerprint(folder.path());
+        assert!(first.is_some());
+        assert_eq!(fingerprint(folder.path()), first);
+        write("2.safetensors", "three")?;
+        let changed = fingerprint(folder.path());
+        assert!(changed.is_some() && changed != first);
+        fs::remove_file(folder.path().join("model.safetensors.index.json"))?;
+        write("pytorch_model.bin", "weights")?;
+        let other = fingerprint(folder.path());
+        assert!(other.is_some() && other != first && other != changed);
+        let prompts = r#"{"prompts": {"a": "query: ", "b": ""}, "default_prompt_name": "a"}"#;
+        write("config_sentence_transformers.json", prompts)?;
+        let prompted = fingerprint(folder.path());
+        assert!(prompted.is_some() && prompted != other);
+        write(
+            "config_sentence_transformers.json",
+            &prompts.replace(r#""a"}"#, r#""b"}"#),
+        )?;
+        assert_eq!(fingerprint(folder.path()), other);
         Ok(())
     }
 }

@@ -27,8 +27,14 @@ pub fn get(job: &mut JobContext, catalog: &Catalog, name: &str) -> anyhow::Resul
 }
 
 /// Copies a model folder into the catalog.
-pub fn add(job: &mut JobContext, catalog: &Catalog, dir: &Path, name: Option<&str>) -> anyhow::Result<Outcome> {
-    let entry = catalog.add(dir, name, &mut reporter(job, &dir.display().to_string()))?;
+pub fn add(
+    job: &mut JobContext,
+    catalog: &Catalog,
+    dir: &Path,
+    name: Option<&str>,
+    prompt: Option<&str>,
+) -> anyhow::Result<Outcome> {
+    let entry = catalog.add(dir, name, prompt, &mut reporter(job, &dir.display().to_string()))?;
     Ok(Outcome::ModelReady(entry.name))
 }
 

@@ -9,13 +9,14 @@ use super::ops::dropout::Dropout;
 use super::parameters::{Loader, Parameters};
 use super::pooling::Pooling;
 use super::precision::Precision;
+use super::prompts::{PROMPTS_FILE, Prompts};
 use super::sentence_transformer::{Layout, read_bounded, read_json};
 use super::tokenize::TextTokenizer;
+use super::weights::WeightFiles;
 use candle_core::{Device, Tensor, Var};
-use memmap2::Mmap;
+use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,6 +44,10 @@ pub struct Encoder {
     name: String,
     network: Network,
     pub(super) pooling: Pooling,
+    pub(super) prompts: Prompts,
+    pub(super) include_prompt: bool,
+    /// Tokens at the beginning of each text that pooling leaves out.
+    n_prompt: usize,
     pub(super) normalize: bool,
     pub(super) lower_case: bool,
     pub(super) tokenizer: TextTokenizer,
@@ -51,8 +56,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Reads a sentence-transformers or Hugging Face folder. Weights come from `model.safetensors` only; a pickle is never opened.
-    /// Missing, cut-off or unfitting files are errors that name the file and the tensor.
+    /// Reads a sentence-transformers or Hugging Face folder; [`WeightFiles`] says which weight files. Missing, cut-off or unfitting files are errors that name the file and the tensor.
     pub fn load(dir: &Path, device: &Device) -> Result<Encoder> {
         let layout = Layout::read(dir)?;
         let folder = layout.transformer.as_path();
@@ -61,16 +65,16 @@ impl Encoder {
             file: "config.json",
             path: folder.to_path_buf(),
         })?;
-        let weights_path = folder.join("model.safetensors");
-        let weights = map_weights(folder, &weights_path)?;
+        let weights = WeightFiles::open(folder)?;
         let loaded = architecture::load(Source {
             config: &config,
             config_path: &config_path,
-            loader: Loader::new(&weights, &weights_path, device)?,
+            loader: Loader::new(&weights, device),
             head: false,
         })?;
         let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
         let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
+        let n_prompt = n_prompt_tokens(&layout, &tokenizer, dir)?;
         let mut kept_files = BTreeMap::new();
         for name in KEPT_FILES {
             if let Some(bytes) = read_bounded(&folder.join(name), MAX_KEPT_BYTES)? {
@@ -83,6 +87,9 @@ impl Encoder {
                 .map_or_else(|| "encoder".into(), |name| name.to_string_lossy().into_owned()),
             network: Network::new(loaded, device)?,
             pooling: layout.pooling,
+            prompts: layout.prompts,
+            include_prompt: layout.include_prompt,
+            n_prompt,
             normalize: layout.normalize,
             lower_case: layout.lower_case,
             tokenizer,
@@ -141,9 +148,23 @@ impl Encoder {
         self.network.parameters()
     }
 
-    /// The tokens of every text, in order; runs on the current rayon pool. Empty texts are fine: they have special tokens only.
+    /// What the model wants before every text; empty for nothing. [`Encoder::tokenize`] puts it there.
+    pub fn prompt(&self) -> &str {
+        self.prompts.text()
+    }
+
+    /// The tokens of every text, the prompt before it, in order; runs on the current rayon pool. Empty texts are fine: they have the prompt
+    /// and special tokens only.
     pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
-        self.tokenizer.tokenize(texts)
+        let prompt = self.prompt();
+        if prompt.is_empty() {
+            return self.tokenizer.tokenize(texts);
+        }
+        let tokens: Result<Vec<_>> = texts
+            .par_iter()
+            .map(|text| self.tokenizer.tokenize(&[&[prompt, text].concat()]))
+            .collect();
+        Ok(tokens?.into_iter().flatten().collect())
     }
 
     /// One row per text, `(n_texts, dim)` f32: pooled, and normalised if the folder says so. Differentiable: see [`Encoder::backward`].
@@ -183,45 +204,13 @@ impl Encoder {
     fn finish(&self) -> Finish {
         Finish::Pooled {
             pooling: self.pooling,
+            n_prompt: self.n_prompt,
             normalize: self.normalize,
         }
     }
 
     fn pack(&self, batch: &[&Tokens]) -> Result<Packed> {
         Packed::new(batch, self.network.sizes().vocab_size, self.max_tokens())
-    }
-}
-
-/// The weights file, mapped. Only for the time of loading, which copies every tensor out.
-pub(super) fn map_weights(folder: &Path, path: &Path) -> Result<Mmap> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_weights(folder)),
-        Err(error) => return Err(ModelError::io("read the weights", path)(error)),
-    };
-    // SAFETY: the map is read-only and short-lived; a program that cut the file short meanwhile would end ours, and corrupt no memory.
-    unsafe { Mmap::map(&file) }.map_err(ModelError::io("read the weights", path))
-}
-
-fn no_weights(folder: &Path) -> ModelError {
-    for pickle in ["pytorch_model.bin", "model.pt", "model.pth", "model.ckpt"] {
-        if folder.join(pickle).exists() {
-            return ModelError::PickleOnly {
-                file: pickle.into(),
-                path: folder.to_path_buf(),
-            };
-        }
-    }
-    if folder.join("model.safetensors.index.json").exists() {
-        return ModelError::Unsupported {
-            what: "a model in several weight files".into(),
-            supported: "one model.safetensors is".into(),
-            path: folder.to_path_buf(),
-        };
-    }
-    ModelError::Missing {
-        file: "model.safetensors",
-        path: folder.to_path_buf(),
     }
 }
 
@@ -245,4 +234,21 @@ pub(super) fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
         ));
     }
     Ok(max_tokens)
+}
+
+/// How many tokens at the beginning of each text pooling leaves out. A prompt that leaves no room for a text is an error.
+fn n_prompt_tokens(layout: &Layout, tokenizer: &TextTokenizer, dir: &Path) -> Result<usize> {
+    let prompt = layout.prompts.text();
+    if prompt.is_empty() {
+        return Ok(0);
+    }
+    let n = tokenizer.prompt_length(prompt)?;
+    if n + 2 > tokenizer.max_tokens() {
+        let reason = format!(
+            "the prompt before every text fills the {} tokens a text can have; a shorter one is needed",
+            tokenizer.max_tokens()
+        );
+        return Err(ModelError::config(&dir.join(PROMPTS_FILE), reason));
+    }
+    Ok(if layout.include_prompt { 0 } else { n })
 }

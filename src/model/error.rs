@@ -25,12 +25,12 @@ pub enum ModelError {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder holds weights only as a pickle, which can run code when opened and is never read.
+    /// The folder holds weights only in a format that is not read.
     #[error(
-        "the weights are only there as {file}, a pickle, which can run code when opened and is never read; convert them to model.safetensors: {path}"
+        "the weights are only there as {file}, a format that is not read; model.safetensors or pytorch_model.bin is, as transformers' save_pretrained writes them: {path}"
     )]
-    PickleOnly {
-        /// The pickle's name.
+    OtherFormat {
+        /// The file's name.
         file: String,
         /// The folder.
         path: PathBuf,
@@ -44,9 +44,21 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// The weights file as a whole is broken.
-    #[error("the weights cannot be read ({reason}); the file is probably incomplete, fetch it again: {path}")]
+    #[error(
+        "the weights cannot be read ({reason}); the file is probably incomplete or damaged, fetch it again: {path}"
+    )]
     Weights {
         /// What the reader said.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The weights file asks for something that is not done.
+    #[error(
+        "the weights were not read: {reason}; only tensors by name are read from such a file, convert it to model.safetensors where you trust it: {path}"
+    )]
+    WeightsRefused {
+        /// What it asks for.
         reason: String,
         /// The file.
         path: PathBuf,

@@ -83,12 +83,11 @@ fn weights_that_are_cut_off_empty_or_something_else() {
 #[test]
 fn folders_without_usable_weights() {
     let none = after(|dir| std::fs::remove_file(dir.join("model.safetensors")).unwrap());
-    says(&none, &["model.safetensors is missing"]);
-    let pickle = after(|dir| std::fs::rename(dir.join("model.safetensors"), dir.join("pytorch_model.bin")).unwrap());
-    says(&pickle, &["pytorch_model.bin", "pickle", "never read"]);
-    let shards =
-        after(|dir| std::fs::rename(dir.join("model.safetensors"), dir.join("model.safetensors.index.json")).unwrap());
-    says(&shards, &["several weight files"]);
+    says(&none, &["model.safetensors", "pytorch_model.bin", "is missing"]);
+    for file in ["model.pt", "last.ckpt", "flax_model.msgpack", "tf_model.h5"] {
+        let other = after(|dir| std::fs::rename(dir.join("model.safetensors"), dir.join(file)).unwrap());
+        says(&other, &[file, "not read", "model.safetensors or pytorch_model.bin"]);
+    }
     let empty = tempfile::tempdir().unwrap();
     says(&message(empty.path()), &["config.json is missing"]);
     says(

@@ -1,7 +1,7 @@
 //! Encoders, their differentiable operations, tokenising, embedding, heads and the folders they live in, on candle.
 //!
-//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here reads a pickle, and only `catalog`, which fetches a
-//! named model into the cache, asks the network.
+//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here runs a pickle, and only `catalog`, which fetches
+//! a named model into the cache, asks the network.
 //!
 //! An [`Encoder`] is one folder on disk: tokenizer, transformer, pooling. It turns texts into rows of numbers, either for use
 //! ([`Encoder::embed`]) or for training ([`Encoder::forward`], then [`Encoder::backward`]).
@@ -27,6 +27,9 @@ pub mod ops;
 pub mod parameters;
 pub mod pooling;
 pub mod precision;
+#[cfg(test)]
+mod prompt_tests;
+pub mod prompts;
 pub mod save;
 pub mod sentence_transformer;
 pub mod sequence_classifier;
@@ -34,6 +37,7 @@ pub mod sequence_classifier;
 pub mod testing;
 pub mod tiny;
 pub mod tokenize;
+pub mod weights;
 pub mod zero_shot;
 
 pub use batch::Tokens;

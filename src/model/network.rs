@@ -25,6 +25,8 @@ pub(super) enum Finish {
     Pooled {
         /// How states become a row.
         pooling: Pooling,
+        /// How many tokens at the beginning of each text are left out: those of a prompt.
+        n_prompt: usize,
         /// Whether rows are scaled to length one.
         normalize: bool,
     },
@@ -142,8 +144,12 @@ impl Network {
     fn finish<O: Ops>(&self, ops: &mut O, packed: &Packed, states: &O::Value, finish: Finish) -> Result<O::Value> {
         match finish {
             Finish::States => Ok(states.clone()),
-            Finish::Pooled { pooling, normalize } => {
-                let pooled = ops.pool(states, &pooling.weights(&packed.starts))?;
+            Finish::Pooled {
+                pooling,
+                n_prompt,
+                normalize,
+            } => {
+                let pooled = ops.pool(states, &pooling.weights(&packed.starts, n_prompt))?;
                 if normalize { ops.normalize(&pooled) } else { Ok(pooled) }
             }
             Finish::Logits => match &self.head {

@@ -1,11 +1,10 @@
 //! The weights of a model: variables by their name in the checkpoint, and how they are read.
 
 use super::error::{ModelError, Result};
-use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, Var};
-use safetensors::{Dtype, SafeTensors};
+use super::weights::WeightFiles;
+use candle_core::{CpuStorage, Device, Storage, StorageRef, Tensor, Var};
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
 
 /// One parameter of a model; only meaningful with the [`Parameters`] it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,10 +138,9 @@ impl Deref for Reading<'_> {
     }
 }
 
-/// Reads a model's parameters out of one `model.safetensors`.
+/// Reads a model's parameters out of its weight files.
 pub struct Loader<'a> {
-    tensors: SafeTensors<'a>,
-    path: PathBuf,
+    weights: &'a WeightFiles,
     device: Device,
     prefix: String,
     entries: Vec<Entry>,
@@ -150,25 +148,20 @@ pub struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    /// A loader over the bytes of the file at `path`. A file that is cut short or is no safetensors file is an error.
-    pub fn new(bytes: &'a [u8], path: &Path, device: &Device) -> Result<Loader<'a>> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| ModelError::Weights {
-            reason: error.to_string(),
-            path: path.to_path_buf(),
-        })?;
-        Ok(Loader {
-            tensors,
-            path: path.to_path_buf(),
+    /// A loader that has taken nothing yet.
+    pub fn new(weights: &'a WeightFiles, device: &Device) -> Loader<'a> {
+        Loader {
+            weights,
             device: device.clone(),
             prefix: String::new(),
             entries: Vec::new(),
             used: Vec::new(),
-        })
+        }
     }
 
     /// Names may carry `prefix` in the file, as where a whole classifier was saved: it is accepted and left out of the parameters' names.
     pub fn with_optional_prefix(mut self, prefix: &str) -> Loader<'a> {
-        if self.tensors.names().iter().any(|name| name.starts_with(prefix)) {
+        if self.weights.names().any(|name| name.starts_with(prefix)) {
             self.prefix = prefix.to_string();
         }
         self
@@ -186,9 +179,9 @@ impl<'a> Loader<'a> {
 
     /// The shape of the tensor `name` whatever the prefix is.
     pub fn top_shape(&self, name: &str) -> Result<Vec<usize>> {
-        match self.tensors.tensor(name) {
-            Ok(view) => Ok(view.shape().to_vec()),
-            Err(_) => Err(self.complaint(
+        match self.weights.shape(name) {
+            Some(shape) => Ok(shape.to_vec()),
+            None => Err(self.complaint(
                 name,
                 "is missing: this model has no classification head; choose one that was trained to classify".into(),
             )),
@@ -196,17 +189,14 @@ impl<'a> Loader<'a> {
     }
 
     fn take_as(&mut self, name: &str, in_file: String, shape: &[usize]) -> Result<Param> {
-        let view = self
-            .tensors
-            .tensor(&in_file)
-            .map_err(|_| self.complaint(name, "is missing; the file belongs to another kind of model".into()))?;
-        if view.shape() != shape {
-            return Err(self.complaint(
-                name,
-                format!("has shape {:?}, but config.json asks for {shape:?}", view.shape()),
-            ));
+        let found = self
+            .weights
+            .shape(&in_file)
+            .ok_or_else(|| self.complaint(name, "is missing; the file belongs to another kind of model".into()))?;
+        if found != shape {
+            return Err(self.complaint(name, format!("has shape {found:?}, but config.json asks for {shape:?}")));
         }
-        let tensor = self.floats(name, &view)?;
+        let tensor = self.weights.read(&in_file, &self.device)?;
         self.entries.push(Entry {
             name: name.to_string(),
             var: Var::from_tensor(&tensor)?,
@@ -218,14 +208,10 @@ impl<'a> Loader<'a> {
     /// Ends loading. Of the tensors that were not taken those starting with one of `carried` are kept as they are.
     pub fn finish(self, carried: &[&str]) -> Result<Parameters> {
         let mut kept = BTreeMap::new();
-        for in_file in self.tensors.names() {
+        for in_file in self.weights.names() {
             let name = in_file.strip_prefix(self.prefix.as_str()).unwrap_or(in_file);
             if !self.used.iter().any(|used| used == in_file) && carried.iter().any(|prefix| name.starts_with(prefix)) {
-                let view = self
-                    .tensors
-                    .tensor(in_file)
-                    .map_err(|error| self.complaint(name, error.to_string()))?;
-                kept.insert(name.to_string(), self.floats(name, &view)?);
+                kept.insert(name.to_string(), self.weights.read(in_file, &self.device)?);
             }
         }
         Ok(Parameters {
@@ -237,36 +223,20 @@ impl<'a> Loader<'a> {
     /// The name used in the file: with the prefix, and in old checkpoints with `gamma` and `beta` for a LayerNorm's weight and bias.
     fn name_in_file(&self, name: &str) -> String {
         let full = format!("{}{name}", self.prefix);
-        if self.tensors.tensor(&full).is_ok() {
+        if self.weights.contains(&full) {
             return full;
         }
         let old = full
             .replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta");
-        if self.tensors.tensor(&old).is_ok() { old } else { full }
-    }
-
-    fn floats(&self, name: &str, view: &safetensors::tensor::TensorView<'_>) -> Result<Tensor> {
-        let dtype = match view.dtype() {
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                return Err(self.complaint(
-                    name,
-                    format!("holds {other:?}; 32-bit or 16-bit floating point is expected"),
-                ));
-            }
-        };
-        let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &self.device)?;
-        Ok(tensor.to_dtype(DType::F32)?)
+        if self.weights.contains(&old) { old } else { full }
     }
 
     fn complaint(&self, name: &str, reason: String) -> ModelError {
         ModelError::Tensor {
             tensor: name.to_string(),
             reason,
-            path: self.path.clone(),
+            path: self.weights.path_of(&self.name_in_file(name)).to_path_buf(),
         }
     }
 }

@@ -67,28 +67,34 @@ impl Pooling {
         }
     }
 
-    /// What `1_Pooling/config.json` says for this kind and `dim` columns.
-    pub fn to_config(self, dim: usize) -> Value {
+    /// What `1_Pooling/config.json` says for this kind and `dim` columns, and whether the tokens of a prompt count.
+    pub fn to_config(self, dim: usize, include_prompt: bool) -> Value {
         let mut config = Map::new();
         config.insert("word_embedding_dimension".into(), json!(dim));
         for (key, pooling) in KEYS {
             config.insert(key.into(), json!(pooling == self));
         }
         config.insert("pooling_mode_max_tokens".into(), json!(false));
-        config.insert("include_prompt".into(), json!(true));
+        config.insert("include_prompt".into(), json!(include_prompt));
         Value::Object(config)
     }
 
-    /// The weight of every row of texts that start at `starts`.
-    pub(crate) fn weights(self, starts: &[usize]) -> Vec<f32> {
+    /// The weight of every row of texts that start at `starts`. The first `n_prompt` rows of each text are left out, as sentence-transformers
+    /// masks the tokens of a prompt: their weight is 0, and the first token is the first one after them.
+    pub(crate) fn weights(self, starts: &[usize], n_prompt: usize) -> Vec<f32> {
         let mut weights = Vec::with_capacity(starts.last().copied().unwrap_or(0));
         for rows in starts.windows(2) {
             let n = rows[1] - rows[0];
+            let skipped = n_prompt.min(n);
+            let n_counted = (n - skipped) as f32;
+            // The place of a token stays what it is with its prompt.
+            let sum_of_places = (n * (n + 1) / 2 - skipped * (skipped + 1) / 2) as f32;
             weights.extend((0..n).map(|i| match self {
-                Pooling::Mean => 1.0 / n as f32,
-                Pooling::Cls => f32::from(i == 0),
-                Pooling::MeanSqrt => 1.0 / (n as f32).sqrt(),
-                Pooling::WeightedMean => (i + 1) as f32 / (n * (n + 1) / 2) as f32,
+                _ if i < skipped => 0.0,
+                Pooling::Mean => 1.0 / n_counted,
+                Pooling::Cls => f32::from(i == skipped),
+                Pooling::MeanSqrt => 1.0 / n_counted.sqrt(),
+                Pooling::WeightedMean => (i + 1) as f32 / sum_of_places,
                 Pooling::Last => f32::from(i + 1 == n),
             }));
         }
@@ -111,7 +117,22 @@ mod tests {
             (Pooling::Last, vec![1.0, 0.0, 0.0, 1.0]),
         ];
         for (pooling, expected) in table {
-            assert_eq!(pooling.weights(&starts), expected, "{pooling:?}");
+            assert_eq!(pooling.weights(&starts, 0), expected, "{pooling:?}");
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_prompt_are_left_out() {
+        let starts = [0, 2, 6];
+        let table = [
+            (Pooling::Mean, vec![0.0, 0.0, 0.0, 0.0, 0.5, 0.5]),
+            (Pooling::Cls, vec![0.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+            (Pooling::MeanSqrt, vec![0.0, 0.0, 0.0, 0.0, 0.707_106_77, 0.707_106_77]),
+            (Pooling::WeightedMean, vec![0.0, 0.0, 0.0, 0.0, 3. / 7., 4. / 7.]),
+            (Pooling::Last, vec![0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+        ];
+        for (pooling, expected) in table {
+            assert_eq!(pooling.weights(&starts, 2), expected, "{pooling:?}");
         }
     }
 
@@ -119,7 +140,10 @@ mod tests {
     fn configs_round_trip_and_refuse_what_is_not_supported() {
         let path = Path::new("1_Pooling/config.json");
         for (_, pooling) in KEYS {
-            assert_eq!(Pooling::from_config(&pooling.to_config(8), path).unwrap(), pooling);
+            assert_eq!(
+                Pooling::from_config(&pooling.to_config(8, true), path).unwrap(),
+                pooling
+            );
         }
         assert_eq!(
             Pooling::from_config(&json!({"pooling_mode": "cls"}), path).unwrap(),

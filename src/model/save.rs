@@ -2,7 +2,8 @@
 
 use super::encoder::Encoder;
 use super::error::{ModelError, Result};
-use serde_json::{Value, json};
+use super::prompts::PROMPTS_FILE;
+use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -31,14 +32,13 @@ impl Encoder {
             &dir.join("sentence_bert_config.json"),
             &json!({ "max_seq_length": self.max_tokens(), "do_lower_case": self.lower_case }),
         )?;
-        write_json(
-            &dir.join("config_sentence_transformers.json"),
-            &json!({ "prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine" }),
-        )?;
+        let mut prompts = Map::from_iter([("similarity_fn_name".to_owned(), json!("cosine"))]);
+        self.prompts.write_into(&mut prompts);
+        write_json(&dir.join(PROMPTS_FILE), &Value::Object(prompts))?;
         create(&dir.join("1_Pooling"))?;
         write_json(
             &dir.join("1_Pooling").join("config.json"),
-            &self.pooling.to_config(self.dim()),
+            &self.pooling.to_config(self.dim(), self.include_prompt),
         )?;
         if self.normalize {
             create(&dir.join("2_Normalize"))?;

@@ -3,6 +3,7 @@
 
 use super::error::{ModelError, Result};
 use super::pooling::Pooling;
+use super::prompts::Prompts;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
@@ -33,8 +34,12 @@ pub struct Layout {
     pub lower_case: bool,
     /// How tokens become one vector.
     pub pooling: Pooling,
+    /// Whether the tokens of a prompt count in pooling.
+    pub include_prompt: bool,
     /// Whether that vector is scaled to length one.
     pub normalize: bool,
+    /// What is put before every text.
+    pub prompts: Prompts,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +65,9 @@ impl Layout {
             max_seq_length: None,
             lower_case: false,
             pooling: Pooling::Mean,
+            include_prompt: true,
             normalize: false,
+            prompts: Prompts::default(),
         };
         let path = dir.join("modules.json");
         if let Some(modules) = read_json(&path)? {
@@ -79,6 +86,7 @@ impl Layout {
             layout.max_seq_length = length.max_seq_length;
             layout.lower_case = length.do_lower_case;
         }
+        layout.prompts = Prompts::read(dir, &layout.transformer)?;
         Ok(layout)
     }
 
@@ -93,6 +101,7 @@ impl Layout {
                     path: folder,
                 })?;
                 self.pooling = Pooling::from_config(&config, &path)?;
+                self.include_prompt = config.get("include_prompt").and_then(Value::as_bool).unwrap_or(true);
             }
             "Normalize" => self.normalize = true,
             other => {

@@ -5,7 +5,7 @@
 
 use super::architecture::{self, Source};
 use super::batch::{Packed, Tokens};
-use super::encoder::{map_weights, max_tokens, model_type};
+use super::encoder::{max_tokens, model_type};
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::network::{Finish, Network};
@@ -13,6 +13,7 @@ use super::ops::dropout::Dropout;
 use super::parameters::Loader;
 use super::sentence_transformer::{Layout, read_json};
 use super::tokenize::TextTokenizer;
+use super::weights::WeightFiles;
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
 use std::path::Path;
@@ -34,12 +35,11 @@ impl SequenceClassifier {
             file: "config.json",
             path: folder.to_path_buf(),
         })?;
-        let weights_path = folder.join("model.safetensors");
-        let weights = map_weights(folder, &weights_path)?;
+        let weights = WeightFiles::open(folder)?;
         let loaded = architecture::load(Source {
             config: &config,
             config_path: &config_path,
-            loader: Loader::new(&weights, &weights_path, device)?,
+            loader: Loader::new(&weights, device),
             head: true,
         })?;
         let max_tokens = max_tokens(&layout, loaded.model.sizes())?;

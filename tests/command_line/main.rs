@@ -6,6 +6,7 @@
 mod devices;
 mod journey;
 mod kill;
+mod models;
 mod refusals;
 
 use std::path::Path;

@@ -6,6 +6,7 @@ mod devices;
 mod evaluate;
 mod import;
 mod keyboard;
+mod models;
 mod preview_export;
 mod screens;
 mod support;

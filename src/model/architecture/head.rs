@@ -119,7 +119,7 @@ impl Head {
 
     /// Logits, `(n_texts, n_classes)`, from the states of texts that start at `starts`.
     pub(crate) fn logits<O: Ops>(&self, ops: &mut O, states: &O::Value, starts: &[usize]) -> Result<O::Value> {
-        let pooled = ops.pool(states, &self.pooling.weights(starts))?;
+        let pooled = ops.pool(states, &self.pooling.weights(starts, 0))?;
         let pooled = ops.dropout(&pooled, self.prob_before)?;
         let hidden = ops.linear(&pooled, &[self.dense])?;
         let mut hidden = ops.activation(&hidden, self.activation)?;

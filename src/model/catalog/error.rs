@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::ModelError;
+
 /// What went wrong in the catalog of models.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -66,6 +68,24 @@ pub enum CatalogError {
         /// The folder.
         path: PathBuf,
     },
+    /// A prompt for a known model.
+    #[error(
+        "the files of “{name}” are pinned to the byte, so its prompt cannot be set; nothing was changed. Add a copy of it: \
+         `handful models add DIR --name NAME --prompt TEXT`, with the folder that `handful models path {name}` prints"
+    )]
+    Pinned {
+        /// The model.
+        name: String,
+    },
+    /// A text that cannot be a prompt.
+    #[error("this cannot be put before every text: {reason}; nothing was changed")]
+    Prompt {
+        /// Why not.
+        reason: String,
+    },
+    /// A model's configuration cannot be read or used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The person stopped it.
     #[error("stopped; nothing was kept but what a later download can go on from")]
     Cancelled,

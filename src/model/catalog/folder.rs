@@ -10,18 +10,17 @@ use serde_json::Value;
 use super::error::io_error;
 use super::manifest::{MANIFEST, is_inside};
 use super::{CatalogError, OnProgress, Progress};
+use crate::model::weights::{self, WeightFiles};
 
 /// Bounds on what is copied: a model beyond them is a mistake or an attack.
 const MAX_FILES: usize = 200;
 const MAX_SMALL_BYTES: u64 = 200 << 20;
 const MAX_WEIGHTS_BYTES: u64 = 20 << 30;
-const MAX_HEADER_BYTES: u64 = 100 << 20;
 const MAX_DEPTH: usize = 2;
 
-/// What is copied; weights in other formats, code and archives are left out.
+/// What is copied, besides the weights in use: weights in other formats, code and archives are left out.
 const ENDINGS: [&str; 6] = ["safetensors", "json", "txt", "model", "md", "jinja"];
-const WEIGHTS: &str = "model.safetensors";
-const REQUIRED: [&str; 3] = ["config.json", WEIGHTS, "tokenizer.json"];
+const REQUIRED: [&str; 2] = ["config.json", "tokenizer.json"];
 
 /// A file to copy: its path within the folder, with forward slashes, and its size.
 pub type Listed = (String, u64);
@@ -44,35 +43,29 @@ pub fn inspect(folder: &Path) -> Result<Vec<Listed>, CatalogError> {
     files.sort();
     for required in REQUIRED {
         if !files.iter().any(|(path, _)| path == required) {
-            return Err(refuse(missing(folder, required)));
+            return Err(refuse(format!("{required} is missing")));
         }
     }
     check_config(&folder.join("config.json")).map_err(refuse)?;
     check_modules(&folder.join("modules.json")).map_err(refuse)?;
-    for (path, _) in files.iter().filter(|(path, _)| path.ends_with(".safetensors")) {
-        check_safetensors(&folder.join(path)).map_err(|reason| refuse(format!("{path} {reason}")))?;
+    WeightFiles::open(folder).map_err(|error| refuse(error.to_string()))?;
+    let checked = weights::file_names(folder).unwrap_or_default();
+    for (path, _) in files
+        .iter()
+        .filter(|(path, _)| is_weights(path) && !checked.contains(path))
+    {
+        weights::check_file(&folder.join(path)).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(files)
 }
 
-fn missing(folder: &Path, required: &str) -> String {
-    let pickled = ["pytorch_model.bin", "model.pt", "pytorch_model.pt"]
-        .iter()
-        .find(|name| folder.join(name).exists());
-    let in_parts = folder.join("model.safetensors.index.json").exists();
-    match (required, pickled) {
-        (WEIGHTS, Some(name)) => format!(
-            "its weights are only in {name}, a pickle, which can run code when it is opened; save the model again with safe_serialization=True"
-        ),
-        (WEIGHTS, None) if in_parts => {
-            "its weights are in several files; save the model again as one model.safetensors".to_owned()
-        }
-        _ => format!("{required} is missing"),
-    }
+fn is_weights(path: &str) -> bool {
+    path.ends_with(".safetensors") || path.ends_with(".bin")
 }
 
 fn list(root: &Path, below: &str, depth: usize, files: &mut Vec<Listed>) -> Result<(), String> {
     let folder = root.join(below);
+    let in_use = weights::file_names(&folder).unwrap_or_default();
     let entries =
         std::fs::read_dir(&folder).map_err(|error| format!("{} cannot be listed ({error})", folder.display()))?;
     for entry in entries {
@@ -87,7 +80,7 @@ fn list(root: &Path, below: &str, depth: usize, files: &mut Vec<Listed>) -> Resu
             format!("{below}/{name}")
         };
         let found = entry.metadata().map_err(|error| format!("{path}: {error}"))?;
-        let kept = is_kept(&path);
+        let kept = is_kept(&name) || in_use.contains(&name);
         if name.starts_with('.') || path == MANIFEST {
             continue;
         }
@@ -102,7 +95,7 @@ fn list(root: &Path, below: &str, depth: usize, files: &mut Vec<Listed>) -> Resu
         if !found.is_file() || !kept {
             continue;
         }
-        let limit = if path.ends_with(".safetensors") {
+        let limit = if is_weights(&path) {
             MAX_WEIGHTS_BYTES
         } else {
             MAX_SMALL_BYTES
@@ -122,8 +115,7 @@ fn list(root: &Path, below: &str, depth: usize, files: &mut Vec<Listed>) -> Resu
     Ok(())
 }
 
-fn is_kept(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
+fn is_kept(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     ENDINGS.contains(&ending.to_lowercase().as_str()) || name.to_uppercase().starts_with("LICENSE")
 }
@@ -163,36 +155,6 @@ fn check_modules(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The header of a safetensors file must be JSON, and the tensors it lists must fill the rest exactly.
-fn check_safetensors(path: &Path) -> Result<(), String> {
-    let io = |error: std::io::Error| format!("cannot be read ({error})");
-    let mut file = File::open(path).map_err(io)?;
-    let total = file.metadata().map_err(io)?.len();
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(|_| "is cut off".to_owned())?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER_BYTES || length > total.saturating_sub(8) {
-        return Err("is no safetensors file, or is cut off".to_owned());
-    }
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(io)?;
-    let header: serde_json::Map<String, Value> =
-        serde_json::from_slice(&header).map_err(|_| "is no safetensors file: its header is not JSON".to_owned())?;
-    let end_of = |tensor: &Value| tensor.get("data_offsets")?.get(1)?.as_u64();
-    let mut end = 0;
-    for (name, tensor) in header.iter().filter(|(name, _)| *name != "__metadata__") {
-        end = end.max(end_of(tensor).ok_or_else(|| format!("says nothing about where {name} is"))?);
-    }
-    let data = total - 8 - length;
-    if end == data {
-        Ok(())
-    } else {
-        Err(format!(
-            "has {data} bytes of weights where {end} are listed; it may be cut off"
-        ))
-    }
-}
-
 /// Length of the embeddings as the folder's files say it.
 pub fn embedding_dim(folder: &Path) -> Option<usize> {
     let config = read_json(&folder.join("config.json")).ok()?;
@@ -227,6 +189,20 @@ pub fn copy(from: &Path, files: &[Listed], to: &Path, on_progress: OnProgress<'_
                 return Err(CatalogError::Cancelled);
             }
         }
+    }
+    Ok(())
+}
+
+/// Writes a file durably: it holds what it held or all of `contents`, never a part.
+pub fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().display();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    let mut file = File::create(&beside)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        sync_folder(folder);
     }
     Ok(())
 }

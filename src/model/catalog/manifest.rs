@@ -1,7 +1,7 @@
 //! What a model's folder held when it was fetched or added, and hashing it again.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Component, Path};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::io_error;
-use super::{CatalogError, OnProgress, Progress};
+use super::{CatalogError, OnProgress, Progress, folder};
 
 /// The manifest's name within a model's folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -59,16 +59,13 @@ impl Manifest {
             .then_some(manifest)
     }
 
-    /// Writes it durably.
+    /// Writes it durably, in place of one that may be there.
     pub fn write(&self, folder: &Path) -> Result<(), CatalogError> {
         let path = folder.join(MANIFEST);
-        let write = || {
-            let mut file = File::create(&path)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()
-        };
-        write().map_err(io_error("writing", &path))
+        let contents = serde_json::to_vec_pretty(self).map_err(std::io::Error::from);
+        contents
+            .and_then(|contents| folder::replace(&path, &[contents.as_slice(), b"\n"].concat()))
+            .map_err(io_error("writing", &path))
     }
 
     /// Whether every file is there with its size. Cheap: nothing is hashed.

@@ -7,6 +7,7 @@ mod folder;
 mod hub;
 mod known;
 mod manifest;
+mod prompt;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,8 @@ pub struct ModelEntry {
     pub bytes: u64,
     /// Length of its embeddings, where its files say it.
     pub dim: Option<usize>,
+    /// What it puts before every text, where there is something.
+    pub prompt: Option<String>,
     /// Whether it was hashed when it came and every file still has its size.
     pub verified: bool,
     /// Its folder.
@@ -191,17 +194,28 @@ impl Catalog {
         })
     }
 
-    /// Copies a sentence-transformers or Hugging Face folder into the catalog, under `name` or the folder's own. The folder is not changed.
+    /// Copies a sentence-transformers or Hugging Face folder into the catalog, under `name` or the folder's own, and makes `prompt`, else what
+    /// the folder says, what it puts before every text. The folder is not changed.
     ///
     /// # Errors
     /// [`CatalogError::NotAModel`] when it is none, [`CatalogError::NameTaken`], [`CatalogError::NotTheModel`] when the name is a known
-    /// model's and the weights are others.
-    pub fn add(&self, dir: &Path, name: Option<&str>, on_progress: OnProgress<'_>) -> Result<ModelEntry, CatalogError> {
+    /// model's and the weights are others, [`CatalogError::Pinned`] when it is a known model's and there is a prompt.
+    pub fn add(
+        &self,
+        dir: &Path,
+        name: Option<&str>,
+        prompt: Option<&str>,
+        on_progress: OnProgress<'_>,
+    ) -> Result<ModelEntry, CatalogError> {
         let files = folder::inspect(dir)?;
         let own_name = || dir.canonicalize().ok()?.file_name()?.to_str().map(str::to_owned);
         let name = name.map(str::to_owned).or_else(own_name).unwrap_or_default();
         if !is_name(&name) {
             return Err(CatalogError::BadName { name });
+        }
+        if let Some(prompt) = prompt {
+            prompt::check(prompt)?;
+            self.refuse_pinned(&name)?;
         }
         let path = self.folder.join(&name);
         let _lock = self.lock(&name, on_progress)?;
@@ -209,11 +223,17 @@ impl Catalog {
             return Err(CatalogError::NameTaken { name, path });
         }
         let staging = self.staging(&name)?;
-        let copy = staging.path().join("copy");
+        // Under its new name: a prompt may depend on it.
+        let copy = staging.path().join(&name);
         folder::copy(dir, &files, &copy, on_progress)?;
+        let known = self.known.iter().find(|known| known.name == name);
+        match prompt {
+            Some(prompt) => prompt::write(&copy, prompt)?,
+            None if known.is_none() => keep_prompt(dir, &copy)?,
+            None => {}
+        }
         // What was copied is what counts, should the folder have changed meanwhile.
         let copied = folder::inspect(&copy)?;
-        let known = self.known.iter().find(|known| known.name == name);
         let manifest = record(
             &name,
             known,
@@ -299,6 +319,10 @@ impl Catalog {
                 .map_or_else(|| "copied by hand".to_owned(), |manifest| manifest.source.clone()),
             bytes,
             dim: folder::embedding_dim(&path),
+            prompt: prompt::read(&path)
+                .ok()
+                .map(|prompts| prompts.text().to_owned())
+                .filter(|text| !text.is_empty()),
             verified: files.is_ok() && manifest.as_ref().is_some_and(is_right),
             path,
         })
@@ -463,6 +487,14 @@ fn check_weights(known: Option<&KnownModel>, manifest: &Manifest) -> Result<(), 
         Some(sha256) if sha256 == weights.sha256 => Ok(()),
         Some(sha256) => Err(format!("{} has SHA-256 {sha256}, not {}", weights.path, weights.sha256)),
         None => Err(format!("{} is missing", weights.path)),
+    }
+}
+
+/// Writes down a prompt that follows from the folder's old name and not from its new one.
+fn keep_prompt(from: &Path, copy: &Path) -> Result<(), CatalogError> {
+    match (prompt::read(from), prompt::read(copy)) {
+        (Ok(given), Ok(copied)) if given.text() != copied.text() => prompt::write(copy, given.text()),
+        _ => Ok(()),
     }
 }
 

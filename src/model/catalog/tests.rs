@@ -376,7 +376,7 @@ fn a_folder_is_added_under_its_name_without_what_is_not_needed() {
             (MANIFEST, b"{}".to_vec()),
         ],
     );
-    let entry = catalog.add(&given, None, &mut quiet).unwrap();
+    let entry = catalog.add(&given, None, None, &mut quiet).unwrap();
     assert_eq!(
         (entry.name.as_str(), entry.verified, entry.dim),
         ("my-model", true, Some(4))
@@ -399,10 +399,10 @@ fn a_folder_is_added_under_its_name_without_what_is_not_needed() {
     assert!(!entry.path.join("pytorch_model.bin").exists() && !entry.path.join("code.py").exists());
     assert_eq!(catalog.get("my-model", &mut quiet).unwrap(), entry.path);
     assert!(matches!(
-        catalog.add(&given, None, &mut quiet),
+        catalog.add(&given, None, None, &mut quiet),
         Err(CatalogError::NameTaken { .. })
     ));
-    catalog.add(&given, Some("tiny"), &mut quiet).unwrap();
+    catalog.add(&given, Some("tiny"), None, &mut quiet).unwrap();
     assert!(
         catalog
             .verify(&mut quiet)
@@ -413,12 +413,152 @@ fn a_folder_is_added_under_its_name_without_what_is_not_needed() {
     for name in ["", "..", "a/b", ".hidden", "a b", "a\\b"] {
         assert!(
             matches!(
-                catalog.add(&given, Some(name), &mut quiet),
+                catalog.add(&given, Some(name), None, &mut quiet),
                 Err(CatalogError::BadName { .. })
             ),
             "{name:?}"
         );
     }
+}
+
+#[test]
+fn folders_with_shards_or_torch_files_are_added_with_the_files_in_use() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/weights");
+    let cases: [(&str, &[&str]); 3] = [
+        ("torch", &["pytorch_model.bin"]),
+        (
+            "torch-shards",
+            &[
+                "pytorch_model-00001-of-00002.bin",
+                "pytorch_model-00002-of-00002.bin",
+                "pytorch_model.bin.index.json",
+            ],
+        ),
+        (
+            "shards",
+            &[
+                "model-00001-of-00003.safetensors",
+                "model-00002-of-00003.safetensors",
+                "model-00003-of-00003.safetensors",
+                "model.safetensors.index.json",
+            ],
+        ),
+    ];
+    for (layout, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = catalog(&dir, Vec::new());
+        let given = dir.path().join("given");
+        write_model(&given, &contents()[1..]);
+        write_model(&given, &[("training_args.bin", vec![1]), ("optimizer.pt", vec![1])]);
+        for entry in std::fs::read_dir(fixtures.join(layout)).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), given.join(entry.file_name())).unwrap();
+        }
+        let entry = catalog.add(&given, Some(layout), None, &mut quiet).unwrap();
+        assert!(entry.verified, "{layout}");
+        let kept = Manifest::read(&entry.path).unwrap().files;
+        let others = ["1_Pooling/config.json", "config.json", "tokenizer.json"];
+        let mut wanted: Vec<&str> = expected.iter().copied().chain(others).collect();
+        wanted.sort_unstable();
+        assert_eq!(kept.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), wanted);
+        assert_eq!(catalog.verify(&mut quiet).unwrap()[0].faults, Vec::<String>::new());
+
+        let weights = entry.path.join(expected[0]);
+        let mut bytes = std::fs::read(&weights).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last / 2] ^= 1;
+        std::fs::write(&weights, &bytes).unwrap();
+        assert_eq!(
+            catalog.verify(&mut quiet).unwrap()[0].faults,
+            [format!("{} has changed", expected[0])]
+        );
+        std::fs::write(&weights, &bytes[..last]).unwrap();
+        assert!(!catalog.list().unwrap()[0].verified, "{layout}");
+        assert!(
+            matches!(catalog.path(layout), Err(CatalogError::NotAModel { .. })),
+            "{layout}"
+        );
+    }
+}
+
+#[test]
+fn a_prompt_is_given_when_a_model_is_added_and_set_later_and_the_model_still_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = catalog(&dir, Vec::new());
+    let given = dir.path().join("given");
+    write_model(&given, &contents());
+    let before = std::fs::read_dir(&given).unwrap().count();
+    let entry = catalog.add(&given, Some("mine"), Some("query: "), &mut quiet).unwrap();
+    assert_eq!((entry.prompt.as_deref(), entry.verified), (Some("query: "), true));
+    assert_eq!(std::fs::read_dir(&given).unwrap().count(), before);
+    for text in ["topic: ", "", "Instruct: sort\nQuery: "] {
+        catalog.set_prompt("mine", text, &mut quiet).unwrap();
+        assert_eq!(catalog.prompt("mine").unwrap(), text);
+        let listed = catalog.list().unwrap().remove(0);
+        assert_eq!(listed.prompt.as_deref().unwrap_or_default(), text);
+        assert!(listed.verified);
+        assert_eq!(catalog.verify(&mut quiet).unwrap()[0].faults, Vec::<String>::new());
+    }
+    let hidden =
+        |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with('.');
+    assert!(!std::fs::read_dir(&entry.path).unwrap().any(hidden));
+
+    std::fs::remove_file(entry.path.join(MANIFEST)).unwrap();
+    catalog.set_prompt("mine", "a: ", &mut quiet).unwrap();
+    assert_eq!(catalog.prompt("mine").unwrap(), "a: ");
+}
+
+#[test]
+fn a_prompt_that_follows_from_a_folders_name_survives_another_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = catalog(&dir, Vec::new());
+    let given = dir.path().join("multilingual-e5-small");
+    write_model(&given, &contents());
+    for name in ["small", "e5-small"] {
+        let entry = catalog.add(&given, Some(name), None, &mut quiet).unwrap();
+        assert_eq!(
+            (entry.prompt.as_deref(), entry.verified),
+            (Some("query: "), true),
+            "{name}"
+        );
+    }
+    let plain = dir.path().join("plain");
+    write_model(&plain, &contents());
+    let entry = catalog.add(&plain, Some("e5-named"), None, &mut quiet).unwrap();
+    assert_eq!(entry.prompt, None);
+}
+
+#[test]
+fn the_prompt_of_a_pinned_model_or_of_none_is_not_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = catalog(&dir, vec![Box::new(Given::whole())]);
+    let path = catalog.get("tiny", &mut quiet).unwrap();
+    assert_eq!(catalog.prompt("tiny").unwrap(), "");
+    for name in ["tiny", "someone/tiny"] {
+        let error = catalog.set_prompt(name, "query: ", &mut quiet).unwrap_err();
+        assert!(matches!(error, CatalogError::Pinned { .. }), "{error}");
+    }
+    let again = dir.path().join("again");
+    write_model(&again, &contents());
+    std::fs::remove_dir_all(&path).unwrap();
+    let error = catalog
+        .add(&again, Some("tiny"), Some("query: "), &mut quiet)
+        .unwrap_err();
+    assert!(
+        matches!(error, CatalogError::Pinned { .. }) && !path.exists(),
+        "{error}"
+    );
+
+    let folder = again.to_str().unwrap();
+    let refused = |name: &str, text: &str| catalog.set_prompt(name, text, &mut quiet).unwrap_err();
+    assert!(matches!(refused(folder, "query: "), CatalogError::Unknown { .. }));
+    assert!(matches!(refused("nothing", "query: "), CatalogError::Unknown { .. }));
+    assert!(matches!(
+        refused("nothing", &"x".repeat(2001)),
+        CatalogError::Prompt { .. }
+    ));
+    assert!(matches!(refused("nothing", "a\0b"), CatalogError::Prompt { .. }));
+    assert!(!again.join("config_sentence_transformers.json").exists());
 }
 
 #[test]
@@ -430,7 +570,7 @@ fn the_name_of_a_known_model_is_kept_for_it() {
     other[0].1[5000] ^= 1;
     write_model(&given, &other);
     assert!(matches!(
-        catalog.add(&given, None, &mut quiet),
+        catalog.add(&given, None, None, &mut quiet),
         Err(CatalogError::NotTheModel { .. })
     ));
     assert_eq!(left(&catalog), Vec::<String>::new());
@@ -449,8 +589,30 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
             "tokenizer.json is missing",
         ),
         (
+            |folder| std::fs::rename(folder.join("model.safetensors"), folder.join("model.pt")).unwrap(),
+            "only there as model.pt",
+        ),
+        (
             |folder| std::fs::rename(folder.join("model.safetensors"), folder.join("pytorch_model.bin")).unwrap(),
-            "a pickle",
+            "no file written by torch.save",
+        ),
+        (
+            |folder| {
+                std::fs::remove_file(folder.join("model.safetensors")).unwrap();
+                std::fs::write(
+                    folder.join("model.safetensors.index.json"),
+                    r#"{"weight_map": {"w": "../model.safetensors"}}"#,
+                )
+                .unwrap();
+            },
+            "no .safetensors file of this folder",
+        ),
+        (
+            |folder| {
+                std::fs::create_dir(folder.join("2_Dense")).unwrap();
+                std::fs::write(folder.join("2_Dense/pytorch_model.bin"), "no weights").unwrap();
+            },
+            "2_Dense/pytorch_model.bin",
         ),
         (
             |folder| std::fs::write(folder.join("config.json"), "[1]").unwrap(),
@@ -503,7 +665,7 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
         let given = dir.path().join("given");
         write_model(&given, &contents());
         change(&given);
-        let error = catalog.add(&given, None, &mut quiet).unwrap_err();
+        let error = catalog.add(&given, None, None, &mut quiet).unwrap_err();
         assert!(
             matches!(error, CatalogError::NotAModel { .. }) && error.to_string().contains(reason),
             "{reason}: {error}"
@@ -521,7 +683,7 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
     let catalog = catalog(&dir, Vec::new());
     assert!(
         catalog
-            .add(&dir.path().join("missing"), None, &mut quiet)
+            .add(&dir.path().join("missing"), None, None, &mut quiet)
             .unwrap_err()
             .to_string()
             .contains("no such folder")

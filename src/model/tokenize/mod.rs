@@ -135,6 +135,22 @@ impl TextTokenizer {
             .collect()
     }
 
+    /// How many tokens of a text that begins with `prompt` are the prompt's, as sentence-transformers counts them: the tokens of the prompt
+    /// by itself, special ones before it included and a special one after it not.
+    pub fn prompt_length(&self, prompt: &str) -> Result<usize> {
+        let prompt = if self.lower_case {
+            Cow::Owned(prompt.to_lowercase())
+        } else {
+            Cow::Borrowed(prompt)
+        };
+        let encoding = self
+            .tokenizer
+            .encode_fast(prompt.as_ref(), true)
+            .map_err(|error| complaint(&self.path, &error))?;
+        let ends_special = encoding.get_special_tokens_mask().last() == Some(&1);
+        Ok(encoding.len() - usize::from(ends_special))
+    }
+
     /// The first `room` tokens of a text, special ones not counted. Long texts are read in growing pieces until there are enough tokens: a
     /// text of 10 MB costs no more than its beginning.
     fn beginning(&self, text: &str, room: usize) -> Result<Encoding> {

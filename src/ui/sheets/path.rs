@@ -86,7 +86,7 @@ impl PathSheet {
             PathPurpose::ExportModel { .. } => "A new folder for the model, its head, labels, thresholds and card.",
             PathPurpose::ExportAnnotations { .. } => "A new file with every text and its labels.",
             PathPurpose::AddModel => {
-                "A sentence-transformers or Hugging Face folder with model.safetensors and config.json."
+                "A sentence-transformers or Hugging Face folder with weights, config.json and tokenizer."
             }
         }
     }
@@ -210,7 +210,11 @@ impl PathSheet {
                 format: format.clone(),
                 out: path,
             }),
-            PathPurpose::AddModel => Act::Run(Command::AddModel { dir: path, name: None }),
+            PathPurpose::AddModel => Act::Run(Command::AddModel {
+                dir: path,
+                name: None,
+                prompt: None,
+            }),
         };
         desk.act(act);
         true

@@ -16,8 +16,8 @@ use crate::ui::{
     sheets::{PathPurpose, SheetState},
     theme::{self, Weight, font, size, space},
     widgets::{
-        Button, Card, Column, Table, TableRow, Width, cut, icon_at, progress_bar, say, screen_rect, split_top,
-        thousands, wrapped,
+        Button, Card, Column, Table, TableRow, Width, cut, galley_cut, icon_at, paint_left, progress_bar, say,
+        screen_rect, split_top, thousands, wrapped,
     },
 };
 
@@ -131,7 +131,10 @@ fn row_ui(ui: &mut Ui, row: &TableRow, entry: &ModelEntry, usual: &str) {
     let base = |weight| font(size::BASE, weight);
     let path = entry.path.display().to_string();
     let checked = if entry.verified { "checked" } else { "not checked" };
-    let spoken = format!("{}, {}, {checked}", entry.name, megabytes(entry.bytes));
+    let mut spoken = format!("{}, {}, {checked}", entry.name, megabytes(entry.bytes));
+    if let Some(prompt) = &entry.prompt {
+        spoken = format!("{spoken}, reads “{prompt}” before every text");
+    }
     let help = match entry.verified {
         true => format!(
             "From {}. Every file was hashed when it came and has its size.\n{path}",
@@ -163,8 +166,25 @@ fn row_ui(ui: &mut Ui, row: &TableRow, entry: &ModelEntry, usual: &str) {
         color,
     );
     let text = crate::ui::widgets::galley(ui, checked, base(Weight::Regular), tokens.text2);
-    crate::ui::widgets::paint_left(ui.painter(), cell.left_center() + egui::vec2(20.0, 0.0), text);
-    row.text(ui, 4, &path, theme::mono(size::SMALL), tokens.text3);
+    paint_left(ui.painter(), cell.left_center() + egui::vec2(20.0, 0.0), text);
+    let cell = row.cell(4);
+    let prompt = entry
+        .prompt
+        .as_deref()
+        .map_or(0.0, |prompt| prompt_ui(ui, cell, prompt));
+    let folder = galley_cut(ui, &path, theme::mono(size::SMALL), tokens.text3, cell.width() - prompt);
+    paint_left(ui.painter(), cell.left_center() + egui::vec2(prompt, 0.0), folder);
+}
+
+/// What a model puts before every text, at the beginning of a cell; says how much of the cell that takes.
+fn prompt_ui(ui: &Ui, cell: Rect, prompt: &str) -> f32 {
+    let tokens = theme::of(ui);
+    let text = format!("reads “{prompt}” first");
+    let small = font(size::SMALL, Weight::Regular);
+    let text = galley_cut(ui, &text, small, tokens.text2, cell.width() * 0.6);
+    let width = text.size().x + space::M;
+    paint_left(ui.painter(), cell.left_center(), text);
+    width
 }
 
 fn fetch_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, missing: &[&KnownModel]) {
