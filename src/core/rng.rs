@@ -1,6 +1,6 @@
 //! Seeded random streams: one seed per run, one independent stream per purpose, the same on every platform.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
@@ -21,10 +21,15 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     Stream::from_seed(key)
 }
 
+/// A number from the standard normal distribution (Box and Muller, 1958).
+pub fn normal(stream: &mut Stream) -> f64 {
+    let (radius, angle): (f64, f64) = (stream.random(), stream.random());
+    // 1 − u is never 0.
+    (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}
+
 #[cfg(test)]
 mod tests {
-    use rand::RngExt;
-
     use super::*;
 
     fn draw(seed: u64, name: &str) -> [u64; 3] {
@@ -37,6 +42,15 @@ mod tests {
         assert_eq!(draw(7, "pairs"), draw(7, "pairs"));
         assert_ne!(draw(7, "pairs"), draw(8, "pairs"));
         assert_ne!(draw(7, "pairs"), draw(7, "dropout"));
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_0_and_deviation_1() {
+        let mut rng = stream(1, "normal");
+        let drawn: Vec<f64> = (0..20_000).map(|_| normal(&mut rng)).collect();
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        let square = drawn.iter().map(|x| x * x).sum::<f64>() / drawn.len() as f64;
+        assert!(mean.abs() < 0.03 && (square - 1.0).abs() < 0.04, "{mean} {square}");
     }
 
     #[test]

@@ -119,6 +119,18 @@ impl Encoder {
         Ok(self)
     }
 
+    /// The same encoder for a classifier that learns the lengths of embeddings too: they are no longer scaled to one.
+    pub fn without_normalization(mut self) -> Encoder {
+        self.normalize = false;
+        self
+    }
+
+    /// The same encoder, cutting texts to `max_tokens` if that is fewer than it takes.
+    pub fn with_max_tokens(mut self, max_tokens: usize) -> Result<Encoder> {
+        self.tokenizer.cut_to(max_tokens)?;
+        Ok(self)
+    }
+
     /// What the encoder is called: its folder's name, unless told otherwise.
     pub fn name(&self) -> &str {
         &self.name

@@ -39,6 +39,22 @@ pub fn all_pairs(embeddings: &Tensor, similarity: &[f32], weight: &[f32]) -> Res
     (error.sqr()? * square(weight)?)?.sum_all()
 }
 
+/// Mean of `−ln softmax(logits)[class]`: `(n, classes)` f32 and `(n)` u32 to a scalar.
+pub fn cross_entropy(logits: &Tensor, classes: &Tensor) -> Result<Tensor> {
+    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
+    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    let chosen = shifted.gather(&classes.unsqueeze(1)?, 1)?;
+    (log_sum - chosen)?.mean_all()
+}
+
+/// Mean of `−y ln σ(z) − (1 − y) ln(1 − σ(z))` over all logits `z` and targets `y` in 0..=1, both `(n, labels)` f32, to a scalar.
+///
+/// As `max(z, 0) − z y + ln(1 + e^−|z|)`, which no logit overflows.
+pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let softplus = (logits.abs()?.neg()?.exp()? + 1.0)?.log()?;
+    ((logits.relu()? - (logits * targets)?)? + softplus)?.mean_all()
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::{Device, Var};
@@ -63,6 +79,34 @@ mod tests {
         // ((0-1)² + ½ + ½ + (-1-1)²) / 4 = 1.5
         let (_, loss) = loss(&[1.0, 0.0, 0.0, 2.0, 3.0, 3.0, -1.0, 0.0]);
         assert!((loss.to_scalar::<f32>().unwrap() - 1.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn cross_entropies_equal_torchs() {
+        // torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 0.5], [-1., 0., 3.]]), torch.tensor([1, 0]))
+        let logits = Tensor::new(&[[1f32, 2.0, 0.5], [-1.0, 0.0, 3.0]], &Device::Cpu).unwrap();
+        let loss = cross_entropy(&logits, &Tensor::new(&[1u32, 0], &Device::Cpu).unwrap()).unwrap();
+        assert!((loss.to_scalar::<f32>().unwrap() - 2.265_126_5).abs() < 1e-6);
+        // torch.nn.functional.binary_cross_entropy_with_logits(torch.tensor([[2., -1., 200.], [-200., 0., 0.5]]), torch.tensor([[1., 0., 0.], [1., 1., 0.]]))
+        let logits = Var::new(&[[2f32, -1.0, 200.0], [-200.0, 0.0, 0.5]], &Device::Cpu).unwrap();
+        let targets = Tensor::new(&[[1f32, 0.0, 0.0], [1.0, 1.0, 0.0]], &Device::Cpu).unwrap();
+        let loss = binary_cross_entropy(&logits, &targets).unwrap();
+        assert!((loss.to_scalar::<f32>().unwrap() - 67.017_89).abs() < 1e-4);
+        let grads = loss.backward().unwrap();
+        let grads = grads
+            .get(&logits)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
+        // (σ(z) − y) / 6
+        for (grad, expected) in grads
+            .iter()
+            .zip([-0.119_202_9, 0.268_941_4, 1.0, -1.0, -0.5, 0.622_459_3])
+        {
+            assert!((grad - expected / 6.0).abs() < 1e-6, "{grads:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The table of training methods: adding one is a file with a `run` function and an entry here.
 
-use super::{Events, OptionSpec, Options, Range, TrainError, Trained, TrainingSet, probe, setfit};
+use super::{Events, OptionSpec, Options, Range, TrainError, Trained, TrainingSet, finetune, probe, setfit};
 use crate::model::Encoder;
 
 /// A way of training a classifier.
@@ -113,10 +113,10 @@ pub static METHODS: &[Method] = &[
             OptionSpec {
                 id: "num_iterations",
                 title: "Iterations",
-                unit: "pairs of each kind per text",
+                unit: "times a text",
                 range: Range::Whole { min: 1, max: 200 },
                 default: 20.0,
-                help: "How often each text is paired with one of its label and one of another. Time grows with it; fewer are enough when there are many texts.",
+                help: "How often each text comes up: in a batch with the sampler fast, in a pair with a text of its label and one of another with the sampler iterations. Time grows with it; fewer are enough when there are many texts.",
                 advanced: false,
             },
             OptionSpec {
@@ -125,7 +125,7 @@ pub static METHODS: &[Method] = &[
                 unit: "",
                 range: Range::Choice(&setfit::SAMPLERS),
                 default: 0.0,
-                help: "Where pairs come from. fast: batches of distinct texts, all of whose pairs are compared. iterations: pairs drawn one by one, as setfit's num_iterations does; its usual learning rate is 2e-5.",
+                help: "Where pairs come from. fast: batches of distinct texts, all of whose pairs are compared. iterations: pairs drawn one by one, as setfit's num_iterations does; its usual learning rate is 2e-5, and it takes longer.",
                 advanced: true,
             },
             OptionSpec {
@@ -133,8 +133,8 @@ pub static METHODS: &[Method] = &[
                 title: "Learning rate",
                 unit: "",
                 range: Range::Real { min: 1e-7, max: 1e-2 },
-                default: 2e-5,
-                help: "How far each step moves the encoder. Lower it when the loss jumps about.",
+                default: 5e-5,
+                help: "How far each step moves the encoder. Lower it when the loss jumps about; 2e-5 is usual with the sampler iterations.",
                 advanced: false,
             },
             OptionSpec {
@@ -143,7 +143,7 @@ pub static METHODS: &[Method] = &[
                 unit: "pairs",
                 range: Range::Whole { min: 2, max: 256 },
                 default: 16.0,
-                help: "Pairs per step. Larger batches take more memory and make fewer, steadier steps.",
+                help: "Pairs per step; with the sampler fast, half the texts. Larger batches take more memory and make fewer, steadier steps.",
                 advanced: false,
             },
             OptionSpec {
@@ -155,39 +155,92 @@ pub static METHODS: &[Method] = &[
                 help: "How often the iterations are gone through, each time with new pairs.",
                 advanced: true,
             },
-            OptionSpec {
-                id: "warmup",
-                title: "Warm-up",
-                unit: "share of the steps",
-                range: Range::Real { min: 0.0, max: 1.0 },
-                default: 0.1,
-                help: "The learning rate rises to its full value over this share of the steps, then falls to zero.",
-                advanced: true,
-            },
-            OptionSpec {
-                id: "weight_decay",
-                title: "Weight decay",
-                unit: "",
-                range: Range::Real { min: 0.0, max: 1.0 },
-                default: 0.01,
-                help: "Pulls weights towards zero at every step; biases and normalisation weights are left out.",
-                advanced: true,
-            },
-            OptionSpec {
-                id: "max_grad_norm",
-                title: "Gradient clipping",
-                unit: "",
-                range: Range::Real { min: 1e-3, max: 1e6 },
-                default: 1.0,
-                help: "Gradients longer than this are shortened to it, so that one odd batch cannot do harm.",
-                advanced: true,
-            },
+            WARMUP,
+            WEIGHT_DECAY,
+            MAX_GRAD_NORM,
             HEAD_C,
             FOLDS,
         ],
         run: setfit::run,
     },
+    Method {
+        id: "finetune",
+        title: "Fine-tuning",
+        summary: "The encoder and a linear layer learn the labels directly: minutes to hours, best with hundreds of examples per label.",
+        options: &[
+            OptionSpec {
+                id: "num_epochs",
+                title: "Epochs",
+                unit: "",
+                range: Range::Whole { min: 1, max: 100 },
+                default: 3.0,
+                help: "How often every text is gone through. Fewer are enough when there are many texts.",
+                advanced: false,
+            },
+            OptionSpec {
+                id: "learning_rate",
+                title: "Learning rate",
+                unit: "",
+                range: Range::Real { min: 1e-7, max: 1e-2 },
+                default: 5e-5,
+                help: "How far each step moves the weights. Lower it when the loss jumps about.",
+                advanced: false,
+            },
+            OptionSpec {
+                id: "batch_size",
+                title: "Batch size",
+                unit: "texts",
+                range: Range::Whole { min: 1, max: 1024 },
+                default: 32.0,
+                help: "Texts per step. Larger batches take more memory and make fewer, steadier steps.",
+                advanced: false,
+            },
+            OptionSpec {
+                id: "max_length",
+                title: "Longest text",
+                unit: "tokens",
+                range: Range::Whole { min: 8, max: 8192 },
+                default: 128.0,
+                help: "Longer texts lose their end, in training and in use. Time and memory grow with it; never more than the encoder takes.",
+                advanced: false,
+            },
+            WARMUP,
+            WEIGHT_DECAY,
+            MAX_GRAD_NORM,
+        ],
+        run: finetune::run,
+    },
 ];
+
+const WARMUP: OptionSpec = OptionSpec {
+    id: "warmup",
+    title: "Warm-up",
+    unit: "share of the steps",
+    range: Range::Real { min: 0.0, max: 1.0 },
+    default: 0.1,
+    help: "The learning rate rises to its full value over this share of the steps, then falls to zero.",
+    advanced: true,
+};
+
+const WEIGHT_DECAY: OptionSpec = OptionSpec {
+    id: "weight_decay",
+    title: "Weight decay",
+    unit: "",
+    range: Range::Real { min: 0.0, max: 1.0 },
+    default: 0.01,
+    help: "Pulls weights towards zero at every step; biases and normalisation weights are left out.",
+    advanced: true,
+};
+
+const MAX_GRAD_NORM: OptionSpec = OptionSpec {
+    id: "max_grad_norm",
+    title: "Gradient clipping",
+    unit: "",
+    range: Range::Real { min: 1e-3, max: 1e6 },
+    default: 1.0,
+    help: "Gradients longer than this are shortened to it, so that one odd batch cannot do harm.",
+    advanced: true,
+};
 
 const HEAD_C: OptionSpec = OptionSpec {
     id: "c",

@@ -6,6 +6,7 @@
 pub mod adamw;
 pub mod clip;
 pub mod device_check;
+pub mod finetune;
 pub mod groups;
 pub mod losses;
 pub mod methods;
@@ -23,7 +24,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::core::TaskKind;
-use crate::model::{Embeddings, Encoder, HeadError, LogisticHead, ModelError, Targets};
+use crate::model::{Encoder, HeadError, LogisticHead, ModelError, Targets};
 
 pub use methods::{METHODS, Method, method, options_help};
 pub use options::{OptionSpec, Options, Range};
@@ -47,8 +48,6 @@ pub struct Trained {
     pub encoder: Encoder,
     /// The head on its embeddings.
     pub head: LogisticHead,
-    /// The training texts as the returned encoder embeds them.
-    pub embeddings: Embeddings,
     /// `(n_texts, n_labels)` probabilities by heads that did not see the text; `None` where there are too few examples.
     ///
     /// Only the head is held out: a tuned encoder has seen every training text, so these flatter a little.

@@ -102,7 +102,6 @@ pub(super) fn finish(
     Ok(Trained {
         encoder,
         head,
-        embeddings,
         out_of_fold,
         stopped: tuned.stopped,
         n_steps: tuned.n_steps,

@@ -5,14 +5,11 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use candle_core::{D, DType, Result as TensorResult, Tensor, Var};
 use serde::Serialize;
 
-use super::adamw::AdamWSettings;
-use super::tuner::Tuner;
-use super::{TrainError, TrainEvent, TrainingSet, method, train};
+use super::{Method, TrainError, TrainEvent, TrainingSet, method, train};
 use crate::core::TaskKind;
-use crate::model::{Dropout, Encoder, ModelError, Targets, Tokens};
+use crate::model::{Encoder, ModelError, Targets};
 
 /// Laps that are not counted: caches, clocks and device code are cold.
 const WARM_UP: usize = 2;
@@ -90,10 +87,7 @@ pub fn measure(work: Work, encoder: Encoder, texts: &[String], secs: f64) -> Res
     let mut laps = Laps::new(secs);
     let (n_texts, encoder) = match work {
         Work::SetfitStep => (2 * PAIRS, setfit(encoder, texts, &mut laps)?),
-        Work::FineTuningStep => {
-            fine_tune(&encoder, texts, &mut laps)?;
-            (BATCH_SIZE, encoder)
-        }
+        Work::FineTuningStep => (BATCH_SIZE, fine_tune(encoder, texts, &mut laps)?),
         Work::Encoding => (encode(&encoder, texts, &mut laps)?, encoder),
     };
     let median_secs = laps.median();
@@ -153,75 +147,59 @@ impl Laps {
     }
 }
 
-/// SetFit as `train` runs it; every step is a lap.
-fn setfit(encoder: Encoder, texts: &[String], laps: &mut Laps) -> Result<Encoder, TrainError> {
-    let n_texts = N_LABELS * TEXTS_PER_LABEL;
+/// A method as `train` runs it on texts of four labels; every step is a lap. `settings` ask for more steps than any machine takes in the
+/// time.
+fn steps(
+    method: &'static Method,
+    settings: &[(&str, &str)],
+    n_texts: usize,
+    encoder: Encoder,
+    texts: &[String],
+    laps: &mut Laps,
+) -> Result<Encoder, TrainError> {
+    let texts = texts.iter().cycle().take(n_texts);
     let set = TrainingSet {
-        texts: texts
-            .iter()
-            .cycle()
-            .take(n_texts)
-            .map(|text| text.as_str().into())
-            .collect(),
+        texts: texts.map(|text| text.as_str().into()).collect(),
         targets: Targets::Single((0..n_texts).map(|i| i % N_LABELS).collect()),
         n_labels: N_LABELS,
         task: TaskKind::SingleLabel,
     };
-    let method = method("setfit")?;
+    let mut listen = |event| match event {
+        TrainEvent::Step { .. } => laps.lap(),
+        _ => ControlFlow::Continue(()),
+    };
+    Ok(train(method, &set, &method.parse(settings)?, 1, encoder, &mut listen)?.encoder)
+}
+
+fn setfit(encoder: Encoder, texts: &[String], laps: &mut Laps) -> Result<Encoder, TrainError> {
     let pairs = PAIRS.to_string();
-    // More steps than any machine takes in the time; the head at the end is fitted once.
-    let options = [
+    let settings = [
+        ("sampler", "iterations"),
         ("batch_size", pairs.as_str()),
         ("num_iterations", "200"),
         ("num_epochs", "20"),
         ("folds", "0"),
     ];
-    let trained = train(
-        method,
-        &set,
-        &method.parse(&options)?,
-        1,
+    steps(
+        method("setfit")?,
+        &settings,
+        N_LABELS * TEXTS_PER_LABEL,
         encoder,
-        &mut |event| match event {
-            TrainEvent::Step { .. } => laps.lap(),
-            _ => ControlFlow::Continue(()),
-        },
-    )?;
-    Ok(trained.encoder)
+        texts,
+        laps,
+    )
 }
 
-/// Steps of fine-tuning: encoder and head together, softmax and cross entropy.
-fn fine_tune(encoder: &Encoder, texts: &[String], laps: &mut Laps) -> Result<(), TrainError> {
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut tokens = encoder.tokenize(&texts)?;
-    tokens.iter_mut().for_each(|tokens| tokens.ids.truncate(MAX_TOKENS));
-    let device = encoder.device();
-    let weight = Var::zeros((N_LABELS, encoder.dim()), DType::F32, device)?;
-    let bias = Var::zeros(N_LABELS, DType::F32, device)?;
-    let targets: Vec<u32> = (0..BATCH_SIZE).map(|i| (i % N_LABELS) as u32).collect();
-    let targets = Tensor::new(targets, device)?;
-
-    let mut tuner = Tuner::new(encoder, &[weight.clone(), bias.clone()], AdamWSettings::default(), 1.0);
-    let mut dropout = Dropout::new(1);
-    let mut endless = tokens.iter().cycle();
-    loop {
-        let batch: Vec<&Tokens> = endless.by_ref().take(BATCH_SIZE).collect();
-        let embeddings = encoder.forward(&batch, Some(&mut dropout))?;
-        let logits = embeddings.matmul(&weight.t()?)?.broadcast_add(&bias)?;
-        let loss = cross_entropy(&logits, &targets)?;
-        tuner.step(&loss, 2e-5)?;
-        if laps.lap().is_break() {
-            return Ok(());
-        }
-    }
-}
-
-/// Mean of −ln softmax(logits)[target]: `(n, n_labels)` f32 and `(n)` u32 to a scalar.
-fn cross_entropy(logits: &Tensor, targets: &Tensor) -> TensorResult<Tensor> {
-    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
-    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-    let chosen = shifted.gather(&targets.unsqueeze(1)?, 1)?;
-    (log_sum - chosen)?.mean_all()
+fn fine_tune(encoder: Encoder, texts: &[String], laps: &mut Laps) -> Result<Encoder, TrainError> {
+    let (batch_size, max_length) = (BATCH_SIZE.to_string(), MAX_TOKENS.to_string());
+    let settings = [
+        ("batch_size", batch_size.as_str()),
+        ("max_length", max_length.as_str()),
+        ("num_epochs", "100"),
+    ];
+    // Whole batches only, so that every lap is the same.
+    let n_texts = texts.len().max(1).next_multiple_of(BATCH_SIZE);
+    steps(method("finetune")?, &settings, n_texts, encoder, texts, laps)
 }
 
 /// Encodes the texts again and again, as [`Encoder::embed`] does; returns how many texts a lap has.
@@ -262,8 +240,9 @@ mod tests {
     }
 
     fn sum(encoder: &Encoder) -> f64 {
-        let sum =
-            |(_, var): (String, Var)| f64::from(var.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap());
+        let sum = |(_, var): (String, candle_core::Var)| {
+            f64::from(var.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap())
+        };
         encoder.vars().into_iter().map(sum).sum()
     }
 
@@ -276,13 +255,5 @@ mod tests {
         assert!(laps.record(0.3).is_continue(), "enough laps, too little time");
         assert!(laps.record(0.3).is_break());
         assert_eq!(laps.median(), 0.3);
-    }
-
-    #[test]
-    fn cross_entropy_equals_torchs() {
-        // torch.nn.functional.cross_entropy(torch.tensor([[1., 2., 0.5], [-1., 0., 3.]]), torch.tensor([1, 0]))
-        let logits = Tensor::new(&[[1f32, 2.0, 0.5], [-1.0, 0.0, 3.0]], &Device::Cpu).unwrap();
-        let loss = cross_entropy(&logits, &Tensor::new(&[1u32, 0], &Device::Cpu).unwrap()).unwrap();
-        assert!((loss.to_scalar::<f32>().unwrap() - 2.265_126_5).abs() < 1e-6);
     }
 }

@@ -5,7 +5,7 @@ use rand::RngExt;
 
 use super::*;
 use crate::core::rng;
-use crate::model::testing;
+use crate::model::{Embeddings, testing};
 
 fn tiny_encoder() -> Encoder {
     testing::tiny_encoder(3)
@@ -39,6 +39,15 @@ fn topics() -> TrainingSet {
         n_labels: 2,
         task: TaskKind::SingleLabel,
     }
+}
+
+/// The training texts as the trained encoder embeds them.
+fn embedded(trained: &Trained) -> Embeddings {
+    let set = topics();
+    trained
+        .encoder
+        .embed(&set.texts(), &mut |_| ControlFlow::Continue(()))
+        .unwrap()
 }
 
 fn setfit(settings: &[(&str, &str)]) -> Options {
@@ -177,7 +186,7 @@ fn setfit_learns_and_tells_in_order() {
     assert!(mean(&steps[36..]) < 0.5 * mean(&steps[..4]), "{steps:?}");
     assert_eq!((trained.n_steps, trained.stopped), (48, false));
 
-    let rows = trained.head.predict_proba(&trained.embeddings).unwrap();
+    let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
     assert!(rows.iter().enumerate().all(|(i, row)| row[i / 8] > 0.5), "{rows:?}");
     assert_eq!(trained.out_of_fold.unwrap().len(), 16);
 }
@@ -214,7 +223,7 @@ fn a_stop_keeps_a_usable_model() {
         };
         let trained = train(options.method(), &topics(), &options, 0, tiny_encoder(), &mut listen).unwrap();
         assert_eq!((trained.stopped, trained.n_steps), (true, stop_at));
-        let rows = trained.head.predict_proba(&trained.embeddings).unwrap();
+        let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
         assert!(rows.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
     }
 }
@@ -252,7 +261,7 @@ fn the_probe_leaves_the_encoder_alone_and_can_be_stopped() {
     assert_eq!(events[0], TrainEvent::Started { n_steps: 0 });
     assert_eq!(events.last(), Some(&TrainEvent::Phase(Phase::Head)));
     let again = probe::fit_head(
-        &trained.embeddings,
+        &embedded(&trained),
         &topics().targets,
         2,
         &options,
@@ -293,7 +302,7 @@ fn several_labels_at_once_train_too() {
     for id in ["probe", "setfit"] {
         let options = Options::defaults(method(id).unwrap());
         let (trained, _) = run(&set, &options, 0);
-        let rows = trained.head.predict_proba(&trained.embeddings).unwrap();
+        let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
         assert!(rows.iter().all(|row| row.len() == 4 && row[3] == 0.0), "{id}");
         assert_eq!(trained.out_of_fold.unwrap().len(), 16);
     }
@@ -341,4 +350,75 @@ fn sets_that_cannot_be_learnt_from_are_refused_by_every_method() {
             .is_err()
         );
     }
+}
+
+#[test]
+fn fine_tuning_learns_one_label_and_several_and_repeats_by_seed() {
+    let settings = [("num_epochs", "30"), ("learning_rate", "3e-3"), ("batch_size", "6")];
+    let options = method("finetune").unwrap().parse(&settings).unwrap();
+    let (trained, events) = run(&topics(), &options, 0);
+    // ⌈16 / 6⌉ steps an epoch
+    assert_eq!(events[0], TrainEvent::Started { n_steps: 90 });
+    assert_eq!((trained.n_steps, trained.stopped), (90, false));
+    let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
+    assert!(rows.iter().enumerate().all(|(i, row)| row[i / 8] > 0.8), "{rows:?}");
+    assert!(rows.iter().all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+    let again = run(&topics(), &options, 0).0;
+    assert_eq!((weights(&trained), &trained.head), (weights(&again), &again.head));
+
+    let several = TrainingSet {
+        // the first topic also carries label 2, and nothing carries label 3
+        targets: Targets::Multi((0..16).map(|i| if i < 8 { vec![0, 2] } else { vec![1] }).collect()),
+        n_labels: 4,
+        task: TaskKind::MultiLabel,
+        ..topics()
+    };
+    let trained = run(&several, &options, 0).0;
+    let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
+    for (i, row) in rows.iter().enumerate() {
+        for (label, prob) in row.iter().enumerate() {
+            let set = several.targets.of(i).contains(&label);
+            assert_eq!(*prob > 0.5, set, "text {i} label {label}: {row:?}");
+        }
+        assert_eq!(row[3], 0.0);
+    }
+}
+
+#[test]
+fn every_weight_gets_a_gradient_through_the_layer_of_fine_tuning() {
+    let encoder = tiny_encoder().without_normalization();
+    let set = topics();
+    let tokens = encoder.tokenize(&set.texts()).unwrap();
+    let layer = finetune::Layer::new(&encoder, &set, &mut rng::stream(0, "head")).unwrap();
+    let batch: Vec<usize> = (0..16).collect();
+    let embeddings = encoder.forward(&tokens.iter().collect::<Vec<_>>(), None).unwrap();
+    let gradients = encoder
+        .backward(&layer.loss(&embeddings, &set.targets, &batch).unwrap())
+        .unwrap();
+    let of_layer = [("weight", layer.weight.clone()), ("bias", layer.bias.clone())];
+    let of_layer = of_layer.map(|(name, var)| (name.to_owned(), var));
+    for (name, var) in encoder.vars().into_iter().chain(of_layer) {
+        let gradient = gradients
+            .dense(&var)
+            .unwrap()
+            .unwrap_or_else(|| panic!("{name} has no gradient"));
+        let gradient = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(gradient.iter().all(|g| g.is_finite()), "{name}");
+        assert!(gradient.iter().any(|g| *g != 0.0), "{name} gets only zeros");
+    }
+}
+
+#[test]
+fn the_fast_sampler_learns_with_fewer_steps() {
+    let settings = [
+        ("num_iterations", "24"),
+        ("learning_rate", "3e-3"),
+        ("batch_size", "4"),
+        ("sampler", "fast"),
+    ];
+    let (trained, events) = run(&topics(), &setfit(&settings), 0);
+    // 16 texts in batches of 8
+    assert_eq!(events[0], TrainEvent::Started { n_steps: 48 });
+    let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
+    assert!(rows.iter().enumerate().all(|(i, row)| row[i / 8] > 0.5), "{rows:?}");
 }

@@ -220,6 +220,28 @@ impl LogisticHead {
         }
     }
 
+    /// A head whose logits were learnt elsewhere: one for each label of `fitted`, ascending, with `weights` `(logits, dim)` row-major. The
+    /// other labels of `n_labels` are never predicted.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, or numbers that are not finite.
+    pub fn from_logits(
+        link: Link,
+        dim: usize,
+        fitted: Vec<usize>,
+        (weights, intercepts): (Vec<f64>, Vec<f64>),
+        n_labels: usize,
+    ) -> Result<Self, HeadError> {
+        LogisticHead::try_from(Stored {
+            dim,
+            link,
+            fitted,
+            weights,
+            intercepts,
+            constants: vec![0.0; n_labels],
+        })
+    }
+
     /// Weights and intercept of a label that has its own logit.
     fn row(&self, label: usize) -> Option<Vec<f64>> {
         let at = self.fitted.binary_search(&label).ok()?;

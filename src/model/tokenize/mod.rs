@@ -71,21 +71,29 @@ impl TextTokenizer {
                 ),
             ));
         }
-        let truncation = TruncationParams {
-            max_length: max_tokens,
-            ..Default::default()
-        };
-        tokenizer
-            .with_truncation(Some(truncation))
-            .map_err(|error| complaint(&path, &error))?;
         tokenizer.with_padding(None);
-        Ok(TextTokenizer {
+        let mut tokenizer = TextTokenizer {
             tokenizer,
             path,
             max_tokens,
             n_special,
             lower_case,
-        })
+        };
+        tokenizer.cut_to(max_tokens)?;
+        Ok(tokenizer)
+    }
+
+    /// Cuts texts to `max_tokens` from now on, if that is fewer than before; at least one token of a text remains.
+    pub fn cut_to(&mut self, max_tokens: usize) -> Result<()> {
+        self.max_tokens = self.max_tokens.min(max_tokens).max(self.n_special.0 + 1);
+        let truncation = TruncationParams {
+            max_length: self.max_tokens,
+            ..Default::default()
+        };
+        self.tokenizer
+            .with_truncation(Some(truncation))
+            .map_err(|error| complaint(&self.path, &error))?;
+        Ok(())
     }
 
     /// The most tokens a text can have.
