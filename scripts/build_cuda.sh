@@ -78,7 +78,7 @@ build() {
     for folder in "$CUDA_HOME/lib" "$CUDA_HOME/lib64" "$CUDA_HOME/lib64/stubs"; do
         if [ -d "$folder" ]; then link_args+=(-L "native=$folder"); fi
     done
-    say "Building for compute capability $CUDA_COMPUTE_CAP and newer with $CUDA_HOME (ten minutes and more)"
+    say "Building for compute capability $CUDA_COMPUTE_CAP and newer with $CUDA_HOME (10 to 30 minutes)"
     # A folder of its own, so that this build and the one without CUDA do not undo each other.
     cargo rustc --release --locked --features cuda --bin handful --target-dir "$cuda_target" -- "${link_args[@]}"
 }
@@ -92,7 +92,7 @@ libraries=$CUDA_HOME/lib
 say "Built: $cuda_target/release/handful"
 cat <<EOS
 It needs NVIDIA's driver (libcuda.so.1) and these libraries, which lie here in $libraries:
-$(cd "$libraries" && ls -d libcublas.so.* libcublasLt.so.* libcudart.so.* libcurand.so.* libnvrtc.so.* 2>/dev/null | sed 's/^/    /')
+$(cd "$libraries" && ls -d libcublas.so.* libcublasLt.so.* libcudart.so.* libcurand.so.* 2>/dev/null | sed 's/^/    /')
 Where the system does not know them, name their folder:
     LD_LIBRARY_PATH=$libraries $cuda_target/release/handful doctor --check-device cuda
 EOS

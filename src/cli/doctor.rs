@@ -82,6 +82,7 @@ fn examine(app: &App) -> anyhow::Result<Report> {
     if !models.iter().any(|name| name == DEFAULT_ENCODER) {
         missing.push(format!("the default encoder: `handful models get {DEFAULT_ENCODER}`"));
     }
+    missing.extend(device::complaint().map(|complaint| format!("a graphics card to compute on: {complaint}")));
     if cfg!(target_os = "linux") && display.is_none() {
         missing.push("a display: the window cannot open here; every verb works without".to_owned());
     }

@@ -107,7 +107,7 @@ impl DeviceChoice {
             there: devices
                 .iter()
                 .map(ToString::to_string)
-                .chain(complaint)
+                .chain(complaint.map(|complaint| format!("and {complaint}")))
                 .collect::<Vec<_>>()
                 .join(", "),
         })
@@ -212,6 +212,11 @@ pub fn available() -> Vec<DeviceInfo> {
     devices
 }
 
+/// What a driver of this build complains of; its devices are then left out of [`available`].
+pub fn complaint() -> Option<String> {
+    accelerators().err()
+}
+
 /// Devices beside the CPU; a driver that does not answer is an error in its own words.
 fn accelerators() -> Result<Vec<DeviceInfo>, String> {
     Ok([cuda()?, metal()].concat())
@@ -225,7 +230,10 @@ fn cuda() -> Result<Vec<DeviceInfo>, String> {
 #[cfg(feature = "cuda")]
 fn cuda() -> Result<Vec<DeviceInfo>, String> {
     use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError, result::device};
-    let complaint = |error: DriverError| format!("and the CUDA driver says: {error:?}");
+    let complaint = |error: DriverError| match error.error_string() {
+        Ok(said) => format!("the CUDA driver says: {}", said.to_string_lossy()),
+        Err(_) => format!("the CUDA driver says: {error:?}"),
+    };
     let name = |ordinal: i32| device::get_name(device::get(ordinal)?);
     (0..CudaContext::device_count().map_err(complaint)?)
         .map(|ordinal| {
