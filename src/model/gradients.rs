@@ -1,20 +1,43 @@
 //! The gradients of one backward pass: of the parameters of an encoder, and of every other variable in the loss.
 
 use super::error::Result;
+use super::ops::buffer::{Buffer, Pool};
 use super::ops::{gather, linear};
 use super::parameters::{Param, Parameters};
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor, TensorId, Var};
+use candle_core::{Tensor, TensorId, Var};
 use std::collections::HashMap;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The gradient of one variable.
 #[derive(Debug, Clone)]
 pub enum Gradient {
-    /// As large as the variable.
+    /// As large as the variable, from candle's graph.
     Dense(Tensor),
+    /// As large as the variable, on the CPU, from a fused pass.
+    Flat(FlatGradient),
     /// Of a table of which some rows were looked up; that of the others is zero.
     Rows(Arc<RowGradient>),
+}
+
+/// The numbers of a gradient, row-major; cheap to clone.
+#[derive(Clone)]
+pub struct FlatGradient(Arc<Buffer>);
+
+impl Deref for FlatGradient {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FlatGradient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FlatGradient({} numbers)", self.len())
+    }
 }
 
 /// Rows of the gradient of a table.
@@ -42,57 +65,58 @@ impl RowGradient {
 /// What a backward pass found.
 pub struct GradientMap {
     store: GradStore,
-    rows: HashMap<TensorId, Arc<RowGradient>>,
+    own: HashMap<TensorId, Gradient>,
 }
 
 impl GradientMap {
     /// Joins what candle's graph knows with what the parameters of an encoder got.
-    pub(super) fn new(mut store: GradStore, own: &mut Gradients, parameters: &Parameters) -> Result<GradientMap> {
-        let mut rows = HashMap::new();
-        for (slot, var) in own.slots.iter_mut().zip(parameters.in_order()) {
-            match std::mem::take(&mut slot.grad) {
-                Grad::None => {}
-                Grad::Dense(grad) => {
-                    let grad = Tensor::from_vec(grad, var.shape(), &Device::Cpu)?;
-                    store.insert(var.as_tensor(), grad);
-                }
-                Grad::Rows(grad) => {
-                    rows.insert(var.as_tensor().id(), Arc::new(grad.found));
-                }
-            }
+    pub(super) fn new(store: GradStore, own: &mut Gradients, parameters: &Parameters) -> GradientMap {
+        let found = own.slots.iter_mut().zip(parameters.in_order());
+        let own = found.filter_map(|(slot, var)| {
+            let gradient = match std::mem::take(&mut slot.grad) {
+                Grad::None => return None,
+                Grad::Dense(grad) => Gradient::Flat(FlatGradient(Arc::new(grad))),
+                Grad::Rows(grad) => Gradient::Rows(Arc::new(grad.found)),
+            };
+            Some((var.as_tensor().id(), gradient))
+        });
+        GradientMap {
+            store,
+            own: own.collect(),
         }
-        Ok(GradientMap { store, rows })
     }
 
     /// The gradient of `var`; `None` where the loss does not depend on it.
     pub fn get(&self, var: &Var) -> Option<Gradient> {
-        match self.rows.get(&var.as_tensor().id()) {
-            Some(rows) => Some(Gradient::Rows(rows.clone())),
+        match self.own.get(&var.as_tensor().id()) {
+            Some(gradient) => Some(gradient.clone()),
             None => self.store.get(var.as_tensor()).cloned().map(Gradient::Dense),
         }
     }
 
-    /// The gradient of `var` in the variable's own shape.
+    /// The gradient of `var` as a tensor of the variable's own shape.
     pub fn dense(&self, var: &Var) -> Result<Option<Tensor>> {
-        Ok(match self.get(var) {
-            None => None,
-            Some(Gradient::Dense(grad)) => Some(grad),
-            Some(Gradient::Rows(rows)) => Some(Tensor::from_vec(
-                rows.to_dense(var.elem_count()),
-                var.shape(),
-                &Device::Cpu,
-            )?),
-        })
+        Ok(self.get(var).map(|gradient| gradient.to_dense(var)).transpose()?)
+    }
+}
+
+impl Gradient {
+    /// As a tensor of the shape of `var`, on its device.
+    pub fn to_dense(&self, var: &Var) -> candle_core::Result<Tensor> {
+        match self {
+            Gradient::Dense(gradient) => gradient.contiguous(),
+            Gradient::Flat(gradient) => Tensor::from_slice(gradient, var.shape(), var.device()),
+            Gradient::Rows(rows) => Tensor::from_vec(rows.to_dense(var.elem_count()), var.shape(), var.device()),
+        }
     }
 }
 
 /// Gradients of parameters on the CPU, added up over the forward passes of one step.
-#[derive(Default)]
 pub(crate) struct Gradients {
     slots: Vec<Slot>,
+    pool: Arc<Pool>,
 }
 
-#[derive(Default)]
 struct Slot {
     n_elements: usize,
     grad: Grad,
@@ -102,13 +126,13 @@ struct Slot {
 enum Grad {
     #[default]
     None,
-    Dense(Vec<f32>),
+    Dense(Buffer),
     Rows(Lookup),
 }
 
 impl Gradients {
     /// No gradients yet for the parameters of a model.
-    pub(crate) fn none(parameters: &Parameters) -> Gradients {
+    pub(crate) fn none(parameters: &Parameters, pool: &Arc<Pool>) -> Gradients {
         Gradients {
             slots: parameters
                 .in_order()
@@ -117,17 +141,27 @@ impl Gradients {
                     grad: Grad::None,
                 })
                 .collect(),
+            pool: pool.clone(),
         }
     }
 
-    /// The gradient of one parameter, and whether it holds one to add to. A new one is all zeros.
-    pub(crate) fn slot(&mut self, parameter: Param) -> (&mut [f32], bool) {
+    /// The gradient of one parameter, to add to. A new one is all zeros.
+    pub(crate) fn slot(&mut self, parameter: Param) -> &mut [f32] {
+        let (grad, known) = self.slot_to_write(parameter);
+        if !known {
+            grad.fill(0.0);
+        }
+        grad
+    }
+
+    /// The gradient of one parameter, and whether it holds one to add to; else it holds anything and has to be written in full.
+    pub(crate) fn slot_to_write(&mut self, parameter: Param) -> (&mut [f32], bool) {
         let Slot { n_elements, grad } = &mut self.slots[parameter.index()];
         let known = !matches!(grad, Grad::None);
         match grad {
             Grad::Dense(_) => {}
-            Grad::None => *grad = Grad::Dense(vec![0f32; *n_elements]),
-            Grad::Rows(rows) => *grad = Grad::Dense(rows.found.to_dense(*n_elements)),
+            Grad::None => *grad = Grad::Dense(self.pool.take(*n_elements)),
+            Grad::Rows(rows) => *grad = Grad::Dense(self.pool.copy(&rows.found.to_dense(*n_elements))),
         }
         match grad {
             Grad::Dense(grad) => (grad, known),

@@ -7,6 +7,7 @@ use super::batch::Packed;
 use super::error::{ModelError, Result};
 use super::gradients::{GradientMap, Gradients};
 use super::ops::Ops;
+use super::ops::buffer::Pool;
 use super::ops::dropout::Dropout;
 use super::ops::plain::Plain;
 use super::ops::tape::Tape;
@@ -45,11 +46,13 @@ pub(super) struct Network {
     precision: Precision,
     anchor: Var,
     gradients: Arc<Mutex<Gradients>>,
+    pool: Arc<Pool>,
 }
 
 impl Network {
     pub(super) fn new(loaded: Loaded<Box<dyn Architecture>>, device: &Device) -> Result<Network> {
-        let gradients = Gradients::none(&loaded.parameters);
+        let pool = Arc::default();
+        let gradients = Gradients::none(&loaded.parameters, &pool);
         Ok(Network {
             architecture: loaded.model,
             head: loaded.head,
@@ -59,6 +62,7 @@ impl Network {
             precision: Precision::F32,
             anchor: Var::zeros(1, DType::F32, device)?,
             gradients: Arc::new(Mutex::new(gradients)),
+            pool,
         })
     }
 
@@ -95,7 +99,9 @@ impl Network {
         if self.plain {
             return self.forward_plain(packed, finish, dropout, false);
         }
-        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout).in_precision(self.precision);
+        let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout)
+            .in_precision(self.precision)
+            .in_memory_of(&self.pool);
         let states = self.architecture.encode_fused(&mut tape, packed)?;
         let rows = self.finish(&mut tape, packed, &states, finish)?;
         let shape = (rows.data().len() / rows.width().max(1), rows.width());
@@ -110,9 +116,9 @@ impl Network {
 
     /// The gradients of a loss made from [`Network::forward`], of every parameter and every other variable it depends on.
     pub(super) fn backward(&self, loss: &Tensor) -> Result<GradientMap> {
-        *lock(&self.gradients) = Gradients::none(&self.parameters);
+        *lock(&self.gradients) = Gradients::none(&self.parameters, &self.pool);
         let store = loss.backward()?;
-        GradientMap::new(store, &mut lock(&self.gradients), &self.parameters)
+        Ok(GradientMap::new(store, &mut lock(&self.gradients), &self.parameters))
     }
 
     /// A pass for its result only, row-major.
@@ -123,7 +129,9 @@ impl Network {
                 .flatten_all()?
                 .to_vec1()?);
         }
-        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts).in_precision(self.precision);
+        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts)
+            .in_precision(self.precision)
+            .in_memory_of(&self.pool);
         let states = self.architecture.encode_fused(&mut tape, packed)?;
         Ok(self.finish(&mut tape, packed, &states, finish)?.data().to_vec())
     }
@@ -186,8 +194,8 @@ impl CustomOp1 for Pass {
         let tape = lock(&self.tape).take().ok_or_else(|| {
             candle_core::Error::Msg("this forward pass was gone back through before; run it again".into())
         })?;
-        let grad = grad.flatten_all()?.to_vec1()?;
-        tape.backward(grad, &mut lock(&self.gradients))
+        let grad: Vec<f32> = grad.flatten_all()?.to_vec1()?;
+        tape.backward(&grad, &mut lock(&self.gradients))
             .map_err(candle_core::Error::wrap)?;
         Ok(None)
     }

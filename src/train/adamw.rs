@@ -6,12 +6,12 @@
 
 use std::sync::Mutex;
 
-use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::touched_rows::TouchedRows;
-use crate::model::gradients::{Gradient, RowGradient};
+use crate::model::gradients::Gradient;
 use crate::model::ops::simd::simd_fn;
 
 /// Numbers updated per task.
@@ -208,7 +208,7 @@ impl Kept {
         {
             *self = Kept::Rows(TouchedRows::none(var.elem_count(), rows.width));
         }
-        if let (Kept::Rows(rows), Gradient::Dense(_)) = (&mut *self, gradient) {
+        if let (Kept::Rows(rows), Gradient::Dense(_) | Gradient::Flat(_)) = (&mut *self, gradient) {
             on_weights(var, |weights| rows.settle(weights))?;
             let rows = std::mem::replace(rows, TouchedRows::none(0, 1));
             *self = Kept::Host(rows.into_dense());
@@ -217,12 +217,16 @@ impl Kept {
             (Kept::Rows(touched), Gradient::Rows(rows)) => {
                 on_weights(var, |weights| touched.step(weights, rows, update))
             }
-            (Kept::Host(moments), gradient) => update.in_place(var, &dense(var, gradient)?, moments),
+            (Kept::Host(moments), Gradient::Flat(gradient)) => update.in_place(var, gradient, moments),
+            (Kept::Host(moments), gradient) => {
+                let gradient = gradient.to_dense(var)?.flatten_all()?.to_vec1()?;
+                update.in_place(var, &gradient, moments)
+            }
             (Kept::Tensors(moments), gradient) => {
-                *moments = Some(update.composed(var, &dense(var, gradient)?, moments.take())?);
+                *moments = Some(update.composed(var, &gradient.to_dense(var)?, moments.take())?);
                 Ok(())
             }
-            (Kept::Rows(_), Gradient::Dense(_)) => unreachable!("such moments were made dense above"),
+            (Kept::Rows(_), _) => unreachable!("such moments were made dense above"),
         }
     }
 
@@ -259,18 +263,6 @@ impl Kept {
             }),
         }
     }
-}
-
-/// A gradient as large as its variable, on the variable's device.
-fn dense(var: &Var, gradient: &Gradient) -> Result<Tensor> {
-    match gradient {
-        Gradient::Dense(gradient) => gradient.contiguous(),
-        Gradient::Rows(rows) => whole(var, rows),
-    }
-}
-
-fn whole(var: &Var, rows: &RowGradient) -> Result<Tensor> {
-    Tensor::from_vec(rows.to_dense(var.elem_count()), var.shape(), var.device())
 }
 
 /// Calls `change` with the numbers of a variable on the CPU.
@@ -323,14 +315,24 @@ impl Update {
         apply_run(self, weights, gradient, mean, square);
     }
 
-    fn in_place(self, var: &Var, gradient: &Tensor, moments: &mut Moments) -> Result<()> {
+    fn in_place(self, var: &Var, gradient: &[f32], moments: &mut Moments) -> Result<()> {
+        if gradient.len() != var.elem_count() {
+            bail!(
+                "a gradient of {} numbers came for a parameter of {}",
+                gradient.len(),
+                var.elem_count()
+            );
+        }
         moments.mean.resize(var.elem_count(), 0.0);
         moments.square.resize(var.elem_count(), 0.0);
-        let update = InPlace {
-            update: self,
-            moments: Mutex::new(moments),
-        };
-        var.inplace_op2(gradient, &update)
+        let Moments { mean, square, .. } = moments;
+        on_weights(var, |weights| {
+            weights
+                .par_chunks_mut(PER_TASK)
+                .zip(gradient.par_chunks(PER_TASK))
+                .zip(mean.par_chunks_mut(PER_TASK).zip(square.par_chunks_mut(PER_TASK)))
+                .for_each(|((weights, gradient), (mean, square))| self.apply(weights, gradient, mean, square));
+        })
     }
 
     /// The same from candle's operations; nothing leaves the device. Takes the moments so far and returns the new ones.
@@ -365,50 +367,12 @@ simd_fn! {
     }
 }
 
-struct InPlace<'a> {
-    update: Update,
-    /// candle hands operations a shared reference; nobody else ever locks this.
-    moments: Mutex<&'a mut Moments>,
-}
-
-impl InplaceOp2 for InPlace<'_> {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn cpu_fwd(&self, weights: &mut CpuStorage, to: &Layout, gradient: &CpuStorage, from: &Layout) -> Result<()> {
-        let (CpuStorage::F32(weights), CpuStorage::F32(gradient)) = (weights, gradient) else {
-            bail!("the optimiser moves 32-bit floating point weights only");
-        };
-        let (Some(to), Some(from)) = (to.contiguous_offsets(), from.contiguous_offsets()) else {
-            bail!("the optimiser needs weights and gradients without gaps");
-        };
-        let (weights, gradient) = (&mut weights[to.0..to.1], &gradient[from.0..from.1]);
-        let Ok(mut moments) = self.moments.lock() else {
-            bail!("an earlier optimiser step failed")
-        };
-        let Moments { mean, square, .. } = &mut **moments;
-        if [gradient.len(), mean.len(), square.len()] != [weights.len(); 3] {
-            bail!(
-                "a gradient of {} numbers came for a parameter of {}",
-                gradient.len(),
-                weights.len()
-            );
-        }
-        weights
-            .par_chunks_mut(PER_TASK)
-            .zip(gradient.par_chunks(PER_TASK))
-            .zip(mean.par_chunks_mut(PER_TASK).zip(square.par_chunks_mut(PER_TASK)))
-            .for_each(|((weights, gradient), (mean, square))| self.update.apply(weights, gradient, mean, square));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
 
     use super::*;
+    use crate::model::gradients::RowGradient;
     use std::sync::Arc;
 
     // torch 2.x, float32:
@@ -532,6 +496,10 @@ mod tests {
         (Var::from_vec(data, (10, 4), &Device::Cpu).unwrap(), gradient)
     }
 
+    fn whole_of(var: &Var, rows: &RowGradient) -> Tensor {
+        Gradient::Rows(Arc::new(rows.clone())).to_dense(var).unwrap()
+    }
+
     fn numbers(var: &Var) -> Vec<f32> {
         var.flatten_all().unwrap().to_vec1().unwrap()
     }
@@ -548,7 +516,7 @@ mod tests {
         let mut full = AdamW::new(vec![whole.clone()], SETTINGS);
         for step in 0..60 {
             let rows = table(step).1;
-            let dense = Gradient::Dense(super::whole(&whole, &rows).unwrap());
+            let dense = Gradient::Dense(whole_of(&whole, &rows));
             lazy.step(&[Some(Gradient::Rows(Arc::new(rows)))], 0.01, 0.5).unwrap();
             full.step(&[Some(dense)], 0.01, 0.5).unwrap();
             assert!(largest_difference(&by_rows, &whole) < 3e-6, "step {step}");
@@ -566,7 +534,7 @@ mod tests {
         let mut lazy = AdamW::new(vec![by_rows.clone()], SETTINGS);
         let mut full = AdamW::new(vec![whole.clone()], SETTINGS);
         let of_rows = |step: usize| vec![Some(Gradient::Rows(Arc::new(table(step).1)))];
-        let of_whole = |step: usize| vec![Some(Gradient::Dense(super::whole(&whole, &table(step).1).unwrap()))];
+        let of_whole = |step: usize| vec![Some(Gradient::Dense(whole_of(&whole, &table(step).1)))];
         for step in 0..5 {
             lazy.step(&of_rows(step), 0.05, 1.0).unwrap();
             full.step(&of_whole(step), 0.05, 1.0).unwrap();

@@ -17,6 +17,7 @@ pub fn global_norm(gradients: &[Option<Gradient>]) -> Result<f64> {
     for gradient in gradients.iter().flatten() {
         match gradient {
             Gradient::Rows(rows) => sum += squares(&rows.data),
+            Gradient::Flat(gradient) => sum += squares(gradient),
             Gradient::Dense(gradient) if gradient.device().is_cpu() => sum += sum_of_squares(gradient)?,
             Gradient::Dense(gradient) => elsewhere.push(gradient),
         }

@@ -209,9 +209,8 @@ fn fused(
     let mut stream = Dropout::new(5);
     let mut tape = Tape::recorded(parameters.clone(), &STARTS, dropout.then_some(&mut stream));
     let out = case.run(&mut tape, p).unwrap();
-    let mut gradients = Gradients::none(parameters);
-    tape.backward(direction[..out.data().len()].to_vec(), &mut gradients)
-        .unwrap();
+    let mut gradients = Gradients::none(parameters, &Arc::default());
+    tape.backward(&direction[..out.data().len()], &mut gradients).unwrap();
     (out.data().to_vec(), gradients)
 }
 
@@ -260,7 +259,7 @@ fn fused_operations_equal_the_plain_ones() {
                 continue;
             };
             let expected: Vec<f32> = expected.flatten_all().unwrap().to_vec1().unwrap();
-            let difference = largest_difference(gradients.slot(*param).0, &expected);
+            let difference = largest_difference(gradients.slot(*param), &expected);
             assert!(
                 difference < 5e-5,
                 "{case:?}, dropout {dropout}: gradients of {name} differ by {difference}"
@@ -290,7 +289,7 @@ fn gradients_equal_finite_differences() {
                 };
                 let step = 4e-3;
                 let numeric = (shifted(step) - shifted(-step)) / (2.0 * step as f64);
-                let exact = gradients.slot(*param).0[at] as f64;
+                let exact = gradients.slot(*param)[at] as f64;
                 assert!(
                     (numeric - exact).abs() < 4e-3 * (1.0 + exact.abs()),
                     "{case:?} {} [{at}]: {exact} but {numeric} by differences",
@@ -314,7 +313,7 @@ fn one_thread_and_many_give_the_same_bits() {
                 let parameters = Arc::new(parameters);
                 let (out, mut gradients) = fused(case, &parameters, &p, true, &direction);
                 all.push(out);
-                all.extend(p.iter().map(|param| gradients.slot(*param).0.to_vec()));
+                all.extend(p.iter().map(|param| gradients.slot(*param).to_vec()));
             }
             all
         })

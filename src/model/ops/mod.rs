@@ -9,6 +9,7 @@ pub(crate) mod activation;
 pub(crate) mod attention;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod bf16;
+pub(crate) mod buffer;
 pub mod dropout;
 pub(crate) mod gather;
 pub(crate) mod linear;

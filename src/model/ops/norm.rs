@@ -1,14 +1,16 @@
 //! LayerNorm over `residual + dropout(x)`, in one pass over each row, and its gradients (Ba, Kiros and Hinton, 2016).
 
+use super::buffer::{Buffer, Pool};
 use super::dropout::Mask;
 use super::linear::{BLOCK, add_blocks};
 use super::simd::{simd_fn, sum_by};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// What the backward pass needs of a forward pass.
 pub(crate) struct Normed {
     /// The rows with mean 0 and variance 1, before weight and bias; as long as the output.
-    pub(crate) unit: Vec<f32>,
+    pub(crate) unit: Buffer,
     /// One over each row's standard deviation.
     pub(crate) inverse: Vec<f32>,
 }
@@ -46,6 +48,7 @@ simd_fn! {
 
 /// `out = LayerNorm(residual + x · mask)` over rows as wide as `weight`.
 pub(crate) fn forward(
+    pool: &Arc<Pool>,
     x: &[f32],
     residual: Option<&[f32]>,
     mask: Option<&Mask>,
@@ -56,7 +59,7 @@ pub(crate) fn forward(
 ) -> Normed {
     let width = weight.len();
     let mut normed = Normed {
-        unit: vec![0f32; x.len()],
+        unit: pool.take(x.len()),
         inverse: vec![0f32; x.len() / width],
     };
     let run = width * BLOCK;

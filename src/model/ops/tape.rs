@@ -6,6 +6,7 @@
 
 use super::activation::{self, Activation};
 use super::attention::{self, Known, Shape};
+use super::buffer::{Buffer, Pool};
 use super::dropout::{self, Dropout, Mask, Masks};
 use super::norm::{self, Normed};
 use super::rotary::{self, Rotation};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 pub struct Rows {
     id: usize,
     width: usize,
-    data: Arc<Vec<f32>>,
+    data: Arc<Buffer>,
 }
 
 impl Rows {
@@ -128,10 +129,14 @@ impl Place {
     fn put(&self, grads: attention::TableGrads, values: &mut ValueGradients) {
         match self {
             Place::None => {}
-            Place::Bias(table) => values.put(table.id, grads.bias),
+            Place::Bias(table) => {
+                let grads = values.pool.copy(&grads.bias);
+                values.put(table.id, grads);
+            }
             Place::Disentangled { keys, queries } => {
                 for (table, grads) in [(keys, grads.keys), (queries, grads.queries)] {
                     if let Some(table) = table {
+                        let grads = values.pool.copy(&grads);
                         values.put(table.id, grads);
                     }
                 }
@@ -143,6 +148,7 @@ impl Place {
 /// One forward pass on the CPU. Values that nothing needs any more are freed as the pass goes on, unless it is recorded.
 pub struct Tape {
     parameters: Arc<Parameters>,
+    pool: Arc<Pool>,
     precision: Precision,
     starts: Arc<[usize]>,
     masks: Option<Masks>,
@@ -155,6 +161,7 @@ impl Tape {
     pub fn recorded(parameters: Arc<Parameters>, starts: &[usize], dropout: Option<&mut Dropout>) -> Tape {
         Tape {
             parameters,
+            pool: Arc::default(),
             precision: Precision::F32,
             starts: starts.into(),
             masks: dropout.map(Dropout::next_pass),
@@ -167,11 +174,20 @@ impl Tape {
     pub fn forgetful(parameters: Arc<Parameters>, starts: &[usize]) -> Tape {
         Tape {
             parameters,
+            pool: Arc::default(),
             precision: Precision::F32,
             starts: starts.into(),
             masks: None,
             steps: None,
             n_values: 0,
+        }
+    }
+
+    /// The same pass with memory of `pool`, which passes share that come one after the other.
+    pub(crate) fn in_memory_of(self, pool: &Arc<Pool>) -> Tape {
+        Tape {
+            pool: pool.clone(),
+            ..self
         }
     }
 
@@ -188,7 +204,7 @@ impl Tape {
         self.masks.as_mut().and_then(|masks| masks.next_place(prob))
     }
 
-    fn push(&mut self, width: usize, data: Vec<f32>, step: impl FnOnce() -> Step) -> Rows {
+    fn push(&mut self, width: usize, data: Buffer, step: impl FnOnce() -> Step) -> Rows {
         let id = self.n_values;
         self.n_values += 1;
         if let Some(steps) = &mut self.steps {
@@ -202,7 +218,7 @@ impl Tape {
     }
 
     /// Goes back from the gradient of the value made last, adding the gradients of the parameters to `gradients`.
-    pub(crate) fn backward(self, grad: Vec<f32>, gradients: &mut Gradients) -> Result<()> {
+    pub(crate) fn backward(self, grad: &[f32], gradients: &mut Gradients) -> Result<()> {
         let Some(steps) = self.steps else {
             return Err(ModelError::Input(
                 "this forward pass was not recorded, so it has no gradient".into(),
@@ -213,9 +229,9 @@ impl Tape {
             parameters: &self.parameters,
             precision: self.precision,
         };
-        let mut values = ValueGradients::new(self.n_values);
+        let mut values = ValueGradients::new(self.n_values, self.pool.clone());
         if let Some((last, _)) = steps.last() {
-            values.put(*last, grad);
+            values.put(*last, self.pool.copy(grad));
         }
         for (id, step) in steps.into_iter().rev() {
             if let Some(dy) = values.take(id) {
@@ -227,26 +243,35 @@ impl Tape {
 }
 
 /// The gradients of the values of a pass, as far as they are known.
-struct ValueGradients(Vec<Option<Vec<f32>>>);
+struct ValueGradients {
+    known: Vec<Option<Buffer>>,
+    pool: Arc<Pool>,
+}
 
 impl ValueGradients {
-    fn new(n: usize) -> ValueGradients {
-        ValueGradients(vec![None; n])
+    fn new(n: usize, pool: Arc<Pool>) -> ValueGradients {
+        ValueGradients {
+            known: (0..n).map(|_| None).collect(),
+            pool,
+        }
     }
 
-    fn take(&mut self, id: usize) -> Option<Vec<f32>> {
-        self.0.get_mut(id).and_then(Option::take)
+    fn take(&mut self, id: usize) -> Option<Buffer> {
+        self.known.get_mut(id).and_then(Option::take)
     }
 
     /// Hands on the gradient of `residual + x · mask`.
-    fn put_sum(&mut self, dy: Vec<f32>, x: usize, residual: Option<usize>, mask: Option<Mask>) {
+    fn put_sum(&mut self, dy: Buffer, x: usize, residual: Option<usize>, mask: Option<Mask>) {
         match (mask, residual) {
             (Some(mask), _) => {
-                let mut dx = vec![0f32; dy.len()];
+                let mut dx = self.pool.take(dy.len());
                 dropout::apply(&mask, &dy, &mut dx);
                 self.put(x, dx);
             }
-            (None, Some(_)) => self.put(x, dy.clone()),
+            (None, Some(_)) => {
+                let dx = self.pool.copy(&dy);
+                self.put(x, dx);
+            }
             (None, None) => return self.put(x, dy),
         }
         if let Some(residual) = residual {
@@ -255,8 +280,8 @@ impl ValueGradients {
     }
 
     /// Adds `grad` to the gradient of value `id`.
-    fn put(&mut self, id: usize, grad: Vec<f32>) {
-        match self.0.get_mut(id) {
+    fn put(&mut self, id: usize, grad: Buffer) {
+        match self.known.get_mut(id) {
             Some(Some(known)) => linear::add_all(&grad, known),
             Some(empty) => *empty = Some(grad),
             None => {}
@@ -275,7 +300,7 @@ struct Pass<'a> {
 impl Step {
     fn backward(
         self,
-        mut dy: Vec<f32>,
+        mut dy: Buffer,
         pass: Pass<'_>,
         values: &mut ValueGradients,
         gradients: &mut Gradients,
@@ -289,7 +314,7 @@ impl Step {
             Step::Linear { x, layers, width } => {
                 let (mut dx, accumulate) = match values.take(x.id) {
                     Some(dx) => (dx, true),
-                    None => (vec![0f32; x.data.len()], false),
+                    None => (values.pool.take(x.data.len()), false),
                 };
                 for (i, (layer, first)) in layers.iter().enumerate() {
                     let weight = pass.parameters.read(layer.weight)?;
@@ -302,7 +327,7 @@ impl Step {
                         &mut dx,
                         accumulate || i > 0,
                     );
-                    let (d_weight, accumulate) = gradients.slot(layer.weight);
+                    let (d_weight, accumulate) = gradients.slot_to_write(layer.weight);
                     linear::backward_weight(
                         pass.precision,
                         &dy,
@@ -313,7 +338,7 @@ impl Step {
                         accumulate,
                     );
                     if let Some(bias) = layer.bias {
-                        linear::backward_bias(&dy, width, *first, gradients.slot(bias).0);
+                        linear::backward_bias(&dy, width, *first, gradients.slot(bias));
                     }
                 }
                 values.put(x.id, dx);
@@ -333,7 +358,7 @@ impl Step {
                     mask: mask.as_ref(),
                     log_sums: &log_sums,
                 };
-                let mut d_qkv = vec![0f32; qkv.data.len()];
+                let mut d_qkv = values.pool.take(qkv.data.len());
                 let d_tables = attention::backward(known, &dy, &mut d_qkv);
                 position.put(d_tables, values);
                 values.put(qkv.id, d_qkv);
@@ -347,7 +372,7 @@ impl Step {
                 values.put(x.id, dy);
             }
             Step::Gated { x, function } => {
-                let mut dx = vec![0f32; x.data.len()];
+                let mut dx = values.pool.take(x.data.len());
                 activation::gated_backward(function, &x.data, &dy, &mut dx, x.width / 2);
                 values.put(x.id, dx);
             }
@@ -361,15 +386,15 @@ impl Step {
                 let weight = pass.parameters.read(norm.weight)?;
                 let (mut d_weight, mut d_bias) = (vec![0f32; weight.len()], vec![0f32; weight.len()]);
                 norm::backward(&mut dy, &normed, &weight, &mut d_weight, &mut d_bias);
-                linear::add(&d_weight, gradients.slot(norm.weight).0);
+                linear::add(&d_weight, gradients.slot(norm.weight));
                 if let Some(bias) = norm.bias {
-                    linear::add(&d_bias, gradients.slot(bias).0);
+                    linear::add(&d_bias, gradients.slot(bias));
                 }
                 values.put_sum(dy, x, residual, mask);
             }
             Step::Add { x, residual, mask } => values.put_sum(dy, x, Some(residual), mask),
             Step::Dropout { x, mask } => {
-                let mut dx = vec![0f32; dy.len()];
+                let mut dx = values.pool.take(dy.len());
                 dropout::apply(&mask, &dy, &mut dx);
                 values.put(x, dx);
             }
@@ -379,7 +404,7 @@ impl Step {
                 weights,
                 width,
             } => {
-                let mut dx = vec![0f32; n_rows * width];
+                let mut dx = values.pool.zeros(n_rows * width);
                 pool::backward(&dy, pass.starts, &weights, width, &mut dx);
                 values.put(x, dx);
             }
@@ -399,7 +424,7 @@ impl Ops for Tape {
         let parameters = self.parameters.clone();
         let width = tables.first().map_or(0, |(table, _)| parameters.width(*table));
         let n_rows = tables.first().map_or(0, |(_, index)| index.len());
-        let mut out = vec![0f32; n_rows * width];
+        let mut out = self.pool.take(n_rows * width);
         let guards = tables
             .iter()
             .map(|(table, _)| parameters.read(*table))
@@ -430,7 +455,7 @@ impl Ops for Tape {
             placed.push((*layer, width));
             width += parameters.n_elements(layer.weight) / x.width.max(1);
         }
-        let mut out = vec![0f32; x.data.len() / x.width.max(1) * width];
+        let mut out = self.pool.take(x.data.len() / x.width.max(1) * width);
         for (layer, first) in &placed {
             let weight = parameters.read(layer.weight)?;
             let bias = layer.bias.map(|bias| parameters.read(bias)).transpose()?;
@@ -464,7 +489,7 @@ impl Ops for Tape {
         if !tables.fits(shape.longest, shape.width, shape.n_heads) {
             return Err(ModelError::Input("a table of positions does not fit its batch".into()));
         }
-        let mut out = vec![0f32; qkv.data.len() / 3];
+        let mut out = self.pool.take(qkv.data.len() / 3);
         let log_sums = attention::forward(&qkv.data, &self.starts, shape, tables, mask.as_ref(), &mut out);
         Ok(self.push(shape.width, out, || Step::Attention {
             qkv: qkv.clone(),
@@ -476,7 +501,7 @@ impl Ops for Tape {
     }
 
     fn rotary(&mut self, qkv: &Rows, n_heads: usize, rotation: &Rotation) -> Result<Rows> {
-        let mut out = qkv.data.to_vec();
+        let mut out = self.pool.copy(&qkv.data);
         rotary::turn(&mut out, &rotary::places(&self.starts), n_heads, rotation, 1.0);
         Ok(self.push(qkv.width, out, || Step::Rotary {
             qkv: qkv.id,
@@ -486,14 +511,14 @@ impl Ops for Tape {
     }
 
     fn activation(&mut self, x: &Rows, function: Activation) -> Result<Rows> {
-        let mut out = vec![0f32; x.data.len()];
+        let mut out = self.pool.take(x.data.len());
         activation::forward(function, &x.data, &mut out);
         Ok(self.push(x.width, out, || Step::Activation { x: x.clone(), function }))
     }
 
     fn gated(&mut self, x: &Rows, function: Activation) -> Result<Rows> {
         let width = x.width / 2;
-        let mut out = vec![0f32; x.data.len() / 2];
+        let mut out = self.pool.take(x.data.len() / 2);
         activation::gated(function, &x.data, &mut out, width);
         Ok(self.push(width, out, || Step::Gated { x: x.clone(), function }))
     }
@@ -503,9 +528,10 @@ impl Ops for Tape {
         let parameters = self.parameters.clone();
         let weight = parameters.read(norm.weight)?;
         let bias = norm.bias.map(|bias| parameters.read(bias)).transpose()?;
-        let mut out = vec![0f32; x.data.len()];
-        let residual_data = residual.map(|residual| residual.data.as_slice());
+        let mut out = self.pool.take(x.data.len());
+        let residual_data = residual.map(|residual| residual.data());
         let normed = norm::forward(
+            &self.pool,
             &x.data,
             residual_data,
             mask.as_ref(),
@@ -525,7 +551,7 @@ impl Ops for Tape {
 
     fn add(&mut self, x: &Rows, residual: &Rows, prob: f64) -> Result<Rows> {
         let mask = self.mask(prob);
-        let mut out = vec![0f32; x.data.len()];
+        let mut out = self.pool.take(x.data.len());
         match &mask {
             Some(mask) => dropout::apply(mask, &x.data, &mut out),
             None => out.copy_from_slice(&x.data),
@@ -542,13 +568,13 @@ impl Ops for Tape {
         let Some(mask) = self.mask(prob) else {
             return Ok(x.clone());
         };
-        let mut out = vec![0f32; x.data.len()];
+        let mut out = self.pool.take(x.data.len());
         dropout::apply(&mask, &x.data, &mut out);
         Ok(self.push(x.width, out, || Step::Dropout { x: x.id, mask }))
     }
 
     fn pool(&mut self, x: &Rows, weights: &[f32]) -> Result<Rows> {
-        let mut out = vec![0f32; (self.starts.len() - 1) * x.width];
+        let mut out = self.pool.take((self.starts.len() - 1) * x.width);
         pool::forward(&x.data, &self.starts, weights, x.width, &mut out);
         Ok(self.push(x.width, out, || Step::Pool {
             x: x.id,
@@ -559,7 +585,7 @@ impl Ops for Tape {
     }
 
     fn normalize(&mut self, x: &Rows) -> Result<Rows> {
-        let mut out = vec![0f32; x.data.len()];
+        let mut out = self.pool.take(x.data.len());
         pool::normalize(&x.data, x.width, &mut out);
         Ok(self.push(x.width, out, || Step::Normalize { x: x.clone() }))
     }
