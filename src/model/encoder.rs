@@ -4,7 +4,7 @@ use super::architecture::{self, Sizes, Source};
 use super::batch::{Packed, Tokens};
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
-use super::network::{Finish, Network};
+use super::network::{Finish, Lower, Network};
 use super::ops::dropout::Dropout;
 use super::parameters::{Loader, Parameters};
 use super::pooling::Pooling;
@@ -184,12 +184,50 @@ impl Encoder {
     /// With `dropout` the probabilities of the model's configuration apply, and the stream moves on by one step. Memory grows with the
     /// number of tokens in the batch: about 60 kB per token for a model of 6 layers and 384 columns.
     pub fn forward(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
-        self.network.forward(&self.pack(batch)?, self.finish(), dropout)
+        self.network.forward(&self.pack(batch)?, self.finish(), dropout, None)
     }
 
     /// The last layer's state of every token, `(tokens of all texts, dim)` f32, text after text. Differentiable like [`Encoder::forward`].
     pub fn states(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
-        self.network.forward(&self.pack(batch)?, Finish::States, dropout)
+        self.network.forward(&self.pack(batch)?, Finish::States, dropout, None)
+    }
+
+    /// Layers above the embeddings.
+    pub fn n_layers(&self) -> usize {
+        self.network.sizes().n_layers
+    }
+
+    /// The state of every token after the lowest `n_layers` layers, of each text, `(tokens, dim)` row-major, without dropout: for
+    /// [`Encoder::forward_from`] where these layers stay as they are.
+    pub fn lower_states(&self, texts: &[Tokens], n_layers: usize) -> Result<Vec<Vec<f32>>> {
+        let of_text = |tokens: &Tokens| {
+            self.network
+                .lower_states(&self.pack(&[tokens])?, n_layers.min(self.n_layers()))
+        };
+        texts.iter().map(of_text).collect()
+    }
+
+    /// [`Encoder::forward`] from what [`Encoder::lower_states`] gave for the texts of the batch: only the layers above `n_layers` run, and
+    /// only they get gradients.
+    pub fn forward_from(
+        &self,
+        batch: &[&Tokens],
+        states: &[&[f32]],
+        n_layers: usize,
+        dropout: Option<&mut Dropout>,
+    ) -> Result<Tensor> {
+        let packed = self.pack(batch)?;
+        let fits = |(tokens, states): (&&Tokens, &&[f32])| states.len() == tokens.len() * self.dim();
+        if states.len() != batch.len() || n_layers > self.n_layers() || !batch.iter().zip(states).all(fits) {
+            return Err(ModelError::Input(
+                "the states of lower layers do not fit their texts".into(),
+            ));
+        }
+        let lower = Lower {
+            n_layers,
+            of_texts: states,
+        };
+        self.network.forward(&packed, self.finish(), dropout, Some(lower))
     }
 
     /// The gradients of a loss made from [`Encoder::forward`]: a [`GradientMap`] with an entry for every parameter of the encoder that
@@ -210,7 +248,7 @@ impl Encoder {
     #[cfg(test)]
     pub(super) fn forward_plain(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
         self.network
-            .forward_plain(&self.pack(batch)?, self.finish(), dropout, false)
+            .forward_plain(&self.pack(batch)?, self.finish(), dropout, false, None)
     }
 
     fn finish(&self) -> Finish {

@@ -327,3 +327,23 @@ fn a_saved_encoder_is_the_same_encoder() {
         "{names:?}"
     );
 }
+
+#[test]
+fn a_pass_from_the_states_of_lower_layers_gives_the_same_rows() {
+    let encoder = tiny_encoder(12);
+    let tokens = tokens(&encoder, &TEXTS);
+    let batch: Vec<&Tokens> = tokens.iter().collect();
+    let whole = forward(&encoder, &tokens, None);
+    for n_layers in 0..=encoder.n_layers() {
+        let states = encoder.lower_states(&tokens, n_layers).unwrap();
+        let states: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
+        let rows = encoder.forward_from(&batch, &states, n_layers, None).unwrap();
+        assert!(largest_difference(&flat(&rows), &flat(&whole)) < 1e-6, "{n_layers}");
+        let grads = encoder.backward(&loss(&rows)).unwrap();
+        for (name, var) in encoder.vars() {
+            let above = (n_layers..2).any(|layer| name.starts_with(&format!("encoder.layer.{layer}.")));
+            assert_eq!(grads.get(&var).is_some(), above, "{n_layers} {name}");
+        }
+        assert!(encoder.forward_from(&batch[1..], &states, n_layers, None).is_err());
+    }
+}

@@ -35,6 +35,21 @@ pub(super) enum Finish {
     Logits,
 }
 
+/// States after the lowest layers, from which a pass goes on.
+#[derive(Clone, Copy)]
+pub(super) struct Lower<'a> {
+    /// How many layers they have been through.
+    pub(super) n_layers: usize,
+    /// The states of each text of the batch.
+    pub(super) of_texts: &'a [&'a [f32]],
+}
+
+impl Lower<'_> {
+    fn numbers(&self) -> impl Iterator<Item = f32> + '_ {
+        self.of_texts.iter().flat_map(|states| states.iter().copied())
+    }
+}
+
 /// A transformer, perhaps with a classification head, on one device.
 pub(super) struct Network {
     architecture: Box<dyn Architecture>,
@@ -95,14 +110,26 @@ impl Network {
     }
 
     /// A pass that can be gone back through with [`Network::backward`].
-    pub(super) fn forward(&self, packed: &Packed, finish: Finish, dropout: Option<&mut Dropout>) -> Result<Tensor> {
+    ///
+    /// `lower` are the states after some layers, text after text: the pass starts there, and the layers below get no gradient.
+    pub(super) fn forward(
+        &self,
+        packed: &Packed,
+        finish: Finish,
+        dropout: Option<&mut Dropout>,
+        lower: Option<Lower<'_>>,
+    ) -> Result<Tensor> {
         if self.plain {
-            return self.forward_plain(packed, finish, dropout, false);
+            return self.forward_plain(packed, finish, dropout, false, lower);
         }
         let mut tape = Tape::recorded(self.parameters.clone(), &packed.starts, dropout)
             .in_precision(self.precision)
             .in_memory_of(&self.pool);
-        let states = self.architecture.encode_fused(&mut tape, packed)?;
+        let dim = self.sizes().dim;
+        let from = lower.map(|lower| (lower.n_layers, tape.input(dim, lower.numbers())));
+        let states = self
+            .architecture
+            .encode_fused(&mut tape, packed, from, self.sizes().n_layers)?;
         let rows = self.finish(&mut tape, packed, &states, finish)?;
         let shape = (rows.data().len() / rows.width().max(1), rows.width());
         let pass = Pass {
@@ -125,14 +152,16 @@ impl Network {
     pub(super) fn infer(&self, packed: &Packed, finish: Finish) -> Result<Vec<f32>> {
         if self.plain {
             return Ok(self
-                .forward_plain(packed, finish, None, true)?
+                .forward_plain(packed, finish, None, true, None)?
                 .flatten_all()?
                 .to_vec1()?);
         }
         let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts)
             .in_precision(self.precision)
             .in_memory_of(&self.pool);
-        let states = self.architecture.encode_fused(&mut tape, packed)?;
+        let states = self
+            .architecture
+            .encode_fused(&mut tape, packed, None, self.sizes().n_layers)?;
         Ok(self.finish(&mut tape, packed, &states, finish)?.data().to_vec())
     }
 
@@ -143,10 +172,32 @@ impl Network {
         finish: Finish,
         dropout: Option<&mut Dropout>,
         detached: bool,
+        lower: Option<Lower<'_>>,
     ) -> Result<Tensor> {
         let mut ops = Plain::new(self.parameters.clone(), &packed.starts, dropout, detached, &self.device);
-        let states = self.architecture.encode_plain(&mut ops, packed)?;
+        let from = lower.map(|lower| -> Result<_> {
+            let numbers: Vec<f32> = lower.numbers().collect();
+            let shape = (packed.n_rows(), self.sizes().dim);
+            Ok((lower.n_layers, Tensor::from_vec(numbers, shape, &self.device)?))
+        });
+        let states = self
+            .architecture
+            .encode_plain(&mut ops, packed, from.transpose()?, self.sizes().n_layers)?;
         self.finish(&mut ops, packed, &states, finish)
+    }
+
+    /// The states after `n_layers` layers, `(rows, dim)` row-major, without dropout.
+    pub(super) fn lower_states(&self, packed: &Packed, n_layers: usize) -> Result<Vec<f32>> {
+        if self.plain {
+            let mut ops = Plain::new(self.parameters.clone(), &packed.starts, None, true, &self.device);
+            let states = self.architecture.encode_plain(&mut ops, packed, None, n_layers)?;
+            return Ok(states.flatten_all()?.to_vec1()?);
+        }
+        let mut tape = Tape::forgetful(self.parameters.clone(), &packed.starts)
+            .in_precision(self.precision)
+            .in_memory_of(&self.pool);
+        let states = self.architecture.encode_fused(&mut tape, packed, None, n_layers)?;
+        Ok(states.data().to_vec())
     }
 
     fn finish<O: Ops>(&self, ops: &mut O, packed: &Packed, states: &O::Value, finish: Finish) -> Result<O::Value> {

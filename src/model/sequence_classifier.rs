@@ -80,7 +80,7 @@ impl SequenceClassifier {
 
     /// Logits, `(n_texts, n_classes)` f32. Differentiable: see [`SequenceClassifier::backward`].
     pub fn logits(&self, batch: &[&Tokens], dropout: Option<&mut Dropout>) -> Result<Tensor> {
-        self.network.forward(&self.pack(batch)?, Finish::Logits, dropout)
+        self.network.forward(&self.pack(batch)?, Finish::Logits, dropout, None)
     }
 
     /// [`SequenceClassifier::logits`] without a graph, row-major.

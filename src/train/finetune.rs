@@ -6,11 +6,12 @@
 use std::time::Instant;
 
 use super::adamw::AdamWSettings;
+use super::inputs::Inputs;
 use super::tuner::{Stepped, Tuner};
 use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, schedule};
 use crate::core::rng::{self, Stream};
 use crate::model::head::Link;
-use crate::model::{Dropout, Encoder, LogisticHead, Targets, Tokens};
+use crate::model::{Dropout, Encoder, LogisticHead, Targets};
 use candle_core::{DType, Tensor, Var};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -33,7 +34,7 @@ pub(super) fn run(
     let encoder = encoder
         .without_normalization()
         .with_max_tokens(options.whole("max_length"))?;
-    let tokens = encoder.tokenize(&set.texts())?;
+    let inputs = Inputs::new(&encoder, set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
     let layer = Layer::new(&encoder, set, &mut rng::stream(seed, "head"))?;
@@ -53,8 +54,7 @@ pub(super) fn run(
         n_texts += batch.len();
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
-        let texts: Vec<&Tokens> = batch.iter().map(|text| &tokens[*text]).collect();
-        let embeddings = encoder.forward(&texts, Some(&mut dropout))?;
+        let embeddings = inputs.forward(&batch, &mut dropout)?;
         let loss = layer.loss(&embeddings, &set.targets, &batch)?;
         let Stepped { loss, grad_norm } = tuner.step(&loss, learning_rate)?.check(step, peak)?;
         let secs = clock.elapsed().as_secs_f64().max(1e-9);

@@ -155,6 +155,7 @@ pub static METHODS: &[Method] = &[
                 help: "How often the iterations are gone through, each time with new pairs.",
                 advanced: true,
             },
+            FREEZE_LAYERS,
             WARMUP,
             WEIGHT_DECAY,
             MAX_GRAD_NORM,
@@ -204,6 +205,7 @@ pub static METHODS: &[Method] = &[
                 help: "Longer texts lose their end, in training and in use. Time and memory grow with it; never more than the encoder takes.",
                 advanced: false,
             },
+            FREEZE_LAYERS,
             WARMUP,
             WEIGHT_DECAY,
             MAX_GRAD_NORM,
@@ -211,6 +213,16 @@ pub static METHODS: &[Method] = &[
         run: finetune::run,
     },
 ];
+
+const FREEZE_LAYERS: OptionSpec = OptionSpec {
+    id: "freeze_layers",
+    title: "Frozen layers",
+    unit: "layers from below",
+    range: Range::Whole { min: 0, max: 255 },
+    default: 0.0,
+    help: "The lowest layers and the word embeddings stay as they are, and what they make of each text is computed once: faster, and less to learn with.",
+    advanced: true,
+};
 
 const WARMUP: OptionSpec = OptionSpec {
     id: "warmup",

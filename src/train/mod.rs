@@ -8,6 +8,7 @@ pub mod clip;
 pub mod device_check;
 pub mod finetune;
 pub mod groups;
+mod inputs;
 pub mod losses;
 pub mod methods;
 pub mod options;

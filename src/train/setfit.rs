@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use super::adamw::AdamWSettings;
 use super::groups::{GroupBatch, Groups};
+use super::inputs::Inputs;
 use super::pairs::{Pair, PairBatch, Pairs};
 use super::tuner::{Stepped, Tuner};
 use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule};
 use crate::core::rng;
-use crate::model::{Dropout, Encoder, Tokens};
+use crate::model::{Dropout, Encoder};
 use candle_core::Tensor;
 use rand::RngExt;
 
@@ -30,10 +31,10 @@ pub(super) fn run(
     let n_steps = sampler.n_steps(options);
     let mut stop = events(TrainEvent::Started { n_steps }).is_break();
     stop |= events(TrainEvent::Phase(Phase::Tokenizing)).is_break();
-    let tokens = encoder.tokenize(&set.texts())?;
+    let inputs = Inputs::new(&encoder, set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
-    let mut tuning = Tuning::new(&encoder, &tokens, options, seed);
+    let mut tuning = Tuning::new(&encoder, &inputs, options, seed);
     let clock = Instant::now();
     let (mut step, mut n_texts) = (0, 0);
     while step < n_steps && !stop {
@@ -134,21 +135,19 @@ impl Batch {
 
 /// Everything one step needs.
 struct Tuning<'a> {
-    encoder: &'a Encoder,
-    tokens: &'a [Tokens],
+    inputs: &'a Inputs<'a>,
     tuner: Tuner<'a>,
     dropout: Dropout,
 }
 
 impl<'a> Tuning<'a> {
-    fn new(encoder: &'a Encoder, tokens: &'a [Tokens], options: &Options, seed: u64) -> Self {
+    fn new(encoder: &'a Encoder, inputs: &'a Inputs<'a>, options: &Options, seed: u64) -> Self {
         let settings = AdamWSettings {
             weight_decay: options.get("weight_decay"),
             ..AdamWSettings::default()
         };
         Tuning {
-            encoder,
-            tokens,
+            inputs,
             tuner: Tuner::new(encoder, &[], settings, options.get("max_grad_norm")),
             dropout: Dropout::new(rng::stream(seed, "dropout").random()),
         }
@@ -156,8 +155,7 @@ impl<'a> Tuning<'a> {
 
     /// Moves the weights along the gradient of a batch.
     fn step(&mut self, batch: &Batch, learning_rate: f64) -> Result<Stepped, TrainError> {
-        let texts: Vec<&Tokens> = batch.texts().iter().map(|text| &self.tokens[*text]).collect();
-        let embeddings = self.encoder.forward(&texts, Some(&mut self.dropout))?;
+        let embeddings = self.inputs.forward(batch.texts(), &mut self.dropout)?;
         self.tuner.step(&batch.loss(&embeddings)?, learning_rate)
     }
 }

@@ -422,3 +422,24 @@ fn the_fast_sampler_learns_with_fewer_steps() {
     let rows = trained.head.predict_proba(&embedded(&trained)).unwrap();
     assert!(rows.iter().enumerate().all(|(i, row)| row[i / 8] > 0.5), "{rows:?}");
 }
+
+#[test]
+fn frozen_layers_stay_and_the_others_move() {
+    for id in ["setfit", "finetune"] {
+        let method = method(id).unwrap();
+        let options = method.parse(&[("freeze_layers", "1"), ("num_epochs", "1")]).unwrap();
+        let (before, trained) = (tiny_encoder(), run(&topics(), &options, 0).0);
+        for ((name, before), (_, after)) in before.vars().into_iter().zip(trained.encoder.vars()) {
+            let numbers = |var: candle_core::Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let stays = numbers(before) == numbers(after);
+            let frozen = name.starts_with("embeddings.") || name.starts_with("encoder.layer.0.");
+            assert_eq!(stays, frozen, "{id}: {name}");
+        }
+        let all = method.parse(&[("freeze_layers", "2")]).unwrap();
+        let mut listen = |_| ControlFlow::Continue(());
+        let error = train(method, &topics(), &all, 0, tiny_encoder(), &mut listen)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("below the 2 layers"), "{error}");
+    }
+}

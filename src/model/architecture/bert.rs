@@ -10,6 +10,7 @@ use crate::model::error::Result;
 use crate::model::ops::{Activation, LayerNorm, Ops};
 use crate::model::parameters::Param;
 use serde::Deserialize;
+use std::ops::Range;
 
 const NAMES: Names = Names {
     layer: "encoder.layer",
@@ -206,11 +207,12 @@ impl Encode for Bert {
         Sizes {
             dim: self.config.hidden_size,
             vocab_size: self.config.vocab_size,
+            n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings.saturating_sub(reserved),
         }
     }
 
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
         batch.check_types(self.config.type_vocab_size)?;
         let places = self.padding.map(|padding| places_after_padding(batch, padding));
         let embedded = ops.gather(&[
@@ -219,7 +221,10 @@ impl Encode for Bert {
             (self.token_type, &batch.type_ids),
         ])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        let x = ops.dropout(&normed, self.config.hidden_dropout_prob)?;
-        self.stack.run(ops, x, &Distance::None)
+        ops.dropout(&normed, self.config.hidden_dropout_prob)
+    }
+
+    fn layers<O: Ops>(&self, ops: &mut O, _: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {
+        self.stack.run(ops, x, layers, &Distance::None)
     }
 }

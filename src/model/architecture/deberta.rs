@@ -10,6 +10,7 @@ use crate::model::ops::position::distances;
 use crate::model::ops::{Activation, LayerNorm, Linear, Ops};
 use crate::model::parameters::{Loader, Param};
 use serde::Deserialize;
+use std::ops::Range;
 
 const NAMES: Names = Names {
     layer: "encoder.layer",
@@ -342,11 +343,12 @@ impl Encode for Deberta {
         Sizes {
             dim: self.config.hidden_size,
             vocab_size: self.config.vocab_size,
+            n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings,
         }
     }
 
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
         if self.token_type.is_some() {
             batch.check_types(self.config.type_vocab_size)?;
         }
@@ -358,9 +360,12 @@ impl Encode for Deberta {
             embedded = ops.linear(&embedded, &[projection])?;
         }
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        let x = ops.dropout(&normed, self.config.hidden_dropout_prob)?;
+        ops.dropout(&normed, self.config.hidden_dropout_prob)
+    }
+
+    fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {
         let distance = self.distance_rows(ops, batch.longest())?;
-        self.stack.run(ops, x, &distance)
+        self.stack.run(ops, x, layers, &distance)
     }
 }
 

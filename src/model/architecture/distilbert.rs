@@ -9,6 +9,7 @@ use crate::model::error::Result;
 use crate::model::ops::{Activation, LayerNorm, Ops};
 use crate::model::parameters::Param;
 use serde::Deserialize;
+use std::ops::Range;
 
 const NAMES: Names = Names {
     layer: "transformer.layer",
@@ -144,14 +145,18 @@ impl Encode for DistilBert {
         Sizes {
             dim: self.config.dim,
             vocab_size: self.config.vocab_size,
+            n_layers: self.config.n_layers,
             max_tokens: self.config.max_position_embeddings,
         }
     }
 
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
         let embedded = ops.gather(&[(self.word, &batch.ids), (self.position, &batch.positions)])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        let x = ops.dropout(&normed, self.config.dropout)?;
-        self.stack.run(ops, x, &Distance::None)
+        ops.dropout(&normed, self.config.dropout)
+    }
+
+    fn layers<O: Ops>(&self, ops: &mut O, _: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {
+        self.stack.run(ops, x, layers, &Distance::None)
     }
 }

@@ -5,6 +5,7 @@
 use super::super::error::Result;
 use super::super::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position};
 use super::super::parameters::Loader;
+use std::ops::Range;
 
 /// Reads a linear layer with a bias.
 pub(super) fn linear(loader: &mut Loader<'_>, name: &str, n_in: usize, n_out: usize) -> Result<Linear> {
@@ -128,15 +129,15 @@ impl Stack {
         Ok(Stack { shape, layers })
     }
 
-    /// The last layer's state of every token, from the embeddings.
+    /// Runs some of the layers over the states `x`.
     pub(super) fn run<O: Ops>(
         &self,
         ops: &mut O,
-        embeddings: O::Value,
+        mut x: O::Value,
+        layers: Range<usize>,
         distance: &Distance<O::Value>,
     ) -> Result<O::Value> {
-        let mut x = embeddings;
-        for layer in &self.layers {
+        for layer in &self.layers[layers] {
             let qkv = ops.linear(&x, &layer.qkv)?;
             let context = self.attend(ops, layer, &qkv, distance)?;
             let attended = ops.linear(&context, &[layer.attention_out])?;

@@ -26,6 +26,7 @@ use distilbert::DistilBert;
 use modernbert::ModernBert;
 use mpnet::MpNet;
 use serde_json::Value;
+use std::ops::Range;
 use std::path::Path;
 
 /// What a constructor gets to read a model from.
@@ -57,6 +58,8 @@ pub struct Sizes {
     pub dim: usize,
     /// Token ids are below this.
     pub vocab_size: usize,
+    /// Layers above the embeddings.
+    pub n_layers: usize,
     /// The longest text, in tokens.
     pub max_tokens: usize,
 }
@@ -66,8 +69,11 @@ pub trait Encode: Send + Sync {
     /// The sizes.
     fn sizes(&self) -> Sizes;
 
-    /// The last layer's state of every token: `(rows, dim)`.
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value>;
+    /// The state of every token before the first layer: `(rows, dim)`.
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value>;
+
+    /// Runs some of the layers over the states `x`; with the last one comes what follows it.
+    fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value>;
 }
 
 /// [`Encode`] for the two things that implement [`Ops`], so that an encoder can hold any architecture.
@@ -75,11 +81,12 @@ pub trait Architecture: Send + Sync {
     /// The sizes.
     fn sizes(&self) -> Sizes;
 
-    /// [`Encode::encode`] on the CPU's fused operations.
-    fn encode_fused(&self, ops: &mut Tape, batch: &Packed) -> Result<Rows>;
+    /// The states after `to` layers on the CPU's fused operations, from the states after `from.0` of them, or from the tokens.
+    fn encode_fused(&self, ops: &mut Tape, batch: &Packed, from: Option<(usize, Rows)>, to: usize) -> Result<Rows>;
 
-    /// [`Encode::encode`] on candle's operations.
-    fn encode_plain(&self, ops: &mut Plain, batch: &Packed) -> Result<Tensor>;
+    /// The same on candle's operations.
+    fn encode_plain(&self, ops: &mut Plain, batch: &Packed, from: Option<(usize, Tensor)>, to: usize)
+    -> Result<Tensor>;
 }
 
 impl<E: Encode> Architecture for E {
@@ -87,13 +94,33 @@ impl<E: Encode> Architecture for E {
         Encode::sizes(self)
     }
 
-    fn encode_fused(&self, ops: &mut Tape, batch: &Packed) -> Result<Rows> {
-        self.encode(ops, batch)
+    fn encode_fused(&self, ops: &mut Tape, batch: &Packed, from: Option<(usize, Rows)>, to: usize) -> Result<Rows> {
+        encode(self, ops, batch, from, to)
     }
 
-    fn encode_plain(&self, ops: &mut Plain, batch: &Packed) -> Result<Tensor> {
-        self.encode(ops, batch)
+    fn encode_plain(
+        &self,
+        ops: &mut Plain,
+        batch: &Packed,
+        from: Option<(usize, Tensor)>,
+        to: usize,
+    ) -> Result<Tensor> {
+        encode(self, ops, batch, from, to)
     }
+}
+
+fn encode<E: Encode, O: Ops>(
+    model: &E,
+    ops: &mut O,
+    batch: &Packed,
+    from: Option<(usize, O::Value)>,
+    to: usize,
+) -> Result<O::Value> {
+    let (first, x) = match from {
+        Some(from) => from,
+        None => (0, model.embed(ops, batch)?),
+    };
+    model.layers(ops, batch, x, first..to)
 }
 
 type Constructor = fn(Source<'_>) -> Result<Loaded<Box<dyn Architecture>>>;

@@ -11,6 +11,7 @@ use crate::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position,
 use crate::model::parameters::{Loader, Param};
 use crate::model::pooling::Pooling;
 use serde::Deserialize;
+use std::ops::Range;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
@@ -287,11 +288,18 @@ impl Encode for ModernBert {
         Sizes {
             dim: self.config.hidden_size,
             vocab_size: self.config.vocab_size,
+            n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings,
         }
     }
 
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+        let embedded = ops.gather(&[(self.tokens, &batch.ids)])?;
+        let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
+        ops.dropout(&normed, self.config.embedding_dropout)
+    }
+
+    fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {
         let config = &self.config;
         let (n_heads, each) = (
             config.num_attention_heads,
@@ -299,10 +307,9 @@ impl Encode for ModernBert {
         );
         let rotation = |theta: f64| Rotation::new(theta, each, batch.longest());
         let (global, local) = (rotation(self.thetas.0), rotation(self.thetas.1));
-        let embedded = ops.gather(&[(self.tokens, &batch.ids)])?;
-        let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        let mut x = ops.dropout(&normed, config.embedding_dropout)?;
-        for layer in &self.layers {
+        let is_last = layers.end == self.layers.len();
+        let mut x = x;
+        for layer in &self.layers[layers] {
             let normed = match layer.attention_norm {
                 Some(norm) => ops.add_norm(&x, None, 0.0, norm)?,
                 None => x.clone(),
@@ -326,6 +333,9 @@ impl Encode for ModernBert {
             let outer = ops.linear(&inner, &[layer.output])?;
             x = ops.add(&outer, &x, 0.0)?;
         }
-        ops.add_norm(&x, None, 0.0, self.final_norm)
+        if is_last {
+            x = ops.add_norm(&x, None, 0.0, self.final_norm)?;
+        }
+        Ok(x)
     }
 }

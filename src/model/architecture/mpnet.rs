@@ -11,6 +11,7 @@ use crate::model::ops::position::distances;
 use crate::model::ops::{Activation, LayerNorm, Ops};
 use crate::model::parameters::Param;
 use serde::Deserialize;
+use std::ops::Range;
 
 const NAMES: Names = Names {
     layer: "encoder.layer",
@@ -183,21 +184,25 @@ impl Encode for MpNet {
         Sizes {
             dim: self.config.hidden_size,
             vocab_size: self.config.vocab_size,
+            n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings.saturating_sub(PADDING as usize + 1),
         }
     }
 
-    fn encode<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
+    fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {
         let places = places_after_padding(batch, PADDING);
         let embedded = ops.gather(&[(self.word, &batch.ids), (self.position, &places)])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        let x = ops.dropout(&normed, self.config.hidden_dropout_prob)?;
+        ops.dropout(&normed, self.config.hidden_dropout_prob)
+    }
+
+    fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {
         let n_buckets = self.config.relative_attention_num_buckets as u32;
         let buckets: Vec<u32> = distances(batch.longest())
             .map(|distance| bucket(distance, n_buckets))
             .collect();
         let bias = ops.gather(&[(self.bias, &buckets)])?;
-        self.stack.run(ops, x, &Distance::Bias(bias))
+        self.stack.run(ops, x, layers, &Distance::Bias(bias))
     }
 }
 

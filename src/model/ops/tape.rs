@@ -183,6 +183,18 @@ impl Tape {
         }
     }
 
+    /// Rows from elsewhere, which have no gradient.
+    pub fn input(&mut self, width: usize, rows: impl Iterator<Item = f32>) -> Rows {
+        let id = self.n_values;
+        self.n_values += 1;
+        let data: Vec<f32> = rows.collect();
+        Rows {
+            id,
+            width,
+            data: Arc::new(self.pool.copy(&data)),
+        }
+    }
+
     /// The same pass with memory of `pool`, which passes share that come one after the other.
     pub(crate) fn in_memory_of(self, pool: &Arc<Pool>) -> Tape {
         Tape {
