@@ -10,6 +10,7 @@ use candle_core::{Device, Tensor};
 use clap::Args;
 use serde_json::json;
 
+use super::doctor::peak_memory_mb;
 use super::{Output, progress};
 use crate::app::App;
 use crate::core::NewText;
@@ -226,7 +227,7 @@ impl Embed {
         Tensor::from_vec(embeddings.data, (bodies.len(), dim), &Device::Cpu)?.write_npy(temporary.path())?;
         persist(temporary, &self.out)?;
         output.result(
-            &json!({ "n_texts": bodies.len(), "dim": dim, "secs": secs, "out": self.out }),
+            &json!({ "n_texts": bodies.len(), "dim": dim, "secs": secs, "peak_mb": peak_memory_mb(), "out": self.out }),
             &format!("{} × {dim} in {secs:.1} s: {}", bodies.len(), self.out.display()),
         )
     }

@@ -52,8 +52,7 @@ pub(crate) fn forward(
     x: &[f32],
     residual: Option<&[f32]>,
     mask: Option<&Mask>,
-    weight: &[f32],
-    bias: Option<&[f32]>,
+    (weight, bias): (&[f32], Option<&[f32]>),
     eps: f32,
     out: &mut [f32],
 ) -> Normed {

@@ -547,8 +547,7 @@ impl Ops for Tape {
             &x.data,
             residual_data,
             mask.as_ref(),
-            &weight,
-            bias.as_deref(),
+            (&weight, bias.as_deref()),
             norm.eps as f32,
             &mut out,
         );
