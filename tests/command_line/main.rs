@@ -3,6 +3,7 @@
 //! Needs the default encoder in the cache (`handful models get`).
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
+mod architectures;
 mod devices;
 mod journey;
 mod kill;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Output;
 
 use candle_core::Device;
-use handful::model::Encoder;
+use handful::model::{Encoder, tiny};
 use serde_json::{Value, json};
 
 use super::handful;
@@ -23,7 +23,8 @@ fn run(home: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).arg("--json").output().unwrap()
 }
 
-fn json_of(home: &Path, arguments: &[&str]) -> Value {
+/// Runs a verb that must succeed, with a model cache of the test's own, and returns its JSON.
+pub fn json_of(home: &Path, arguments: &[&str]) -> Value {
     let output = run(home, arguments);
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?} failed: {err}");
@@ -89,6 +90,24 @@ fn shards_and_torch_files_are_added_and_give_the_same_vectors() {
     let refused = refusal(home, &["models", "add", "torch", "--name", "other"]);
     assert!(
         refused.contains("pytorch_model.bin") && refused.contains("nothing was changed"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_folder_with_a_vocabulary_only_is_added_and_used() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let texts = ["the cat sleeps", "a goal, a match"];
+    tiny::write_folder(&home.join("tiny"), 1).unwrap();
+    assert!(!home.join("tiny/tokenizer.json").exists());
+    json_of(home, &["models", "add", "tiny", "--name", "added"]);
+    assert!(embed(home, "added", &texts) == embed(home, "tiny", &texts));
+
+    fs::remove_file(home.join("tiny/vocab.txt")).unwrap();
+    let refused = refusal(home, &["models", "add", "tiny", "--name", "other"]);
+    assert!(
+        refused.contains("tokenizer.json (or vocab.txt) is missing; nothing was changed"),
         "{refused}"
     );
 }

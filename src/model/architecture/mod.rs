@@ -147,20 +147,30 @@ fn boxed<E: Encode + 'static>(loaded: Loaded<E>) -> Loaded<Box<dyn Architecture>
 
 /// Builds the model that `source` describes.
 pub fn load(source: Source<'_>) -> Result<Loaded<Box<dyn Architecture>>> {
-    let path = source.config_path;
-    let model_type = source
-        .config
+    find(source.config, source.config_path)?(source)
+}
+
+/// Whether a configuration, read from `path`, is of a kind of model that [`load`] knows. Sizes and weights are not looked at.
+///
+/// # Errors
+/// A `model_type` that is missing or unknown; the message lists those that are known.
+pub fn check_kind(config: &Value, path: &Path) -> Result<()> {
+    find(config, path).map(|_| ())
+}
+
+fn find(config: &Value, path: &Path) -> Result<Constructor> {
+    let model_type = config
         .get("model_type")
         .and_then(Value::as_str)
         .ok_or_else(|| ModelError::config(path, "model_type is missing, so the kind of model is unknown"))?;
-    let Some((_, constructor)) = ARCHITECTURES.iter().find(|(known, _)| *known == model_type) else {
+    let known = ARCHITECTURES.iter().find(|(known, _)| *known == model_type);
+    known.map(|(_, constructor)| *constructor).ok_or_else(|| {
         let known: Vec<&str> = ARCHITECTURES.iter().map(|(known, _)| *known).collect();
         let shown: String = model_type.chars().take(60).collect();
-        return Err(ModelError::Unsupported {
+        ModelError::Unsupported {
             what: format!("model_type \"{shown}\""),
             supported: format!("known are {}", known.join(", ")),
             path: path.to_path_buf(),
-        });
-    };
-    constructor(source)
+        }
+    })
 }

@@ -5,12 +5,14 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::error::io_error;
-use super::manifest::{MANIFEST, is_inside};
+use super::manifest::MANIFEST;
 use super::{CatalogError, OnProgress, Progress};
+use crate::model::encoder::model_type;
+use crate::model::error::{ModelError, Result as ModelResult};
+use crate::model::sentence_transformer::{Layout, read_json};
 use crate::model::weights::{self, WeightFiles};
+use crate::model::{architecture, tokenize};
 
 /// Bounds on what is copied: a model beyond them is a mistake or an attack.
 const MAX_FILES: usize = 200;
@@ -20,7 +22,6 @@ const MAX_DEPTH: usize = 2;
 
 /// What is copied, besides the weights in use: weights in other formats, code and archives are left out.
 const ENDINGS: [&str; 6] = ["safetensors", "json", "txt", "model", "md", "jinja"];
-const REQUIRED: [&str; 2] = ["config.json", "tokenizer.json"];
 
 /// A file to copy: its path within the folder, with forward slashes, and its size.
 pub type Listed = (String, u64);
@@ -41,22 +42,38 @@ pub fn inspect(folder: &Path) -> Result<Vec<Listed>, CatalogError> {
     let mut files = Vec::new();
     list(folder, "", MAX_DEPTH, &mut files).map_err(refuse)?;
     files.sort();
-    for required in REQUIRED {
-        if !files.iter().any(|(path, _)| path == required) {
-            return Err(refuse(format!("{required} is missing")));
-        }
-    }
-    check_config(&folder.join("config.json")).map_err(refuse)?;
-    check_modules(&folder.join("modules.json")).map_err(refuse)?;
-    WeightFiles::open(folder).map_err(|error| refuse(error.to_string()))?;
-    let checked = weights::file_names(folder).unwrap_or_default();
-    for (path, _) in files
-        .iter()
-        .filter(|(path, _)| is_weights(path) && !checked.contains(path))
-    {
+    check_transformer(folder).map_err(|error| refuse(reason(error, folder)))?;
+    // Other modules' weights too: what is copied holds tensors and nothing else.
+    for (path, _) in files.iter().filter(|(path, _)| is_weights(path)) {
         weights::check_file(&folder.join(path)).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(files)
+}
+
+/// Whether the folder has what an encoder is loaded from: a layout and a kind of model that are known, a tokenizer's files, weights.
+fn check_transformer(folder: &Path) -> ModelResult<()> {
+    let transformer = Layout::read(folder)?.transformer;
+    let path = transformer.join("config.json");
+    let config = read_json(&path)?.ok_or_else(|| ModelError::Missing {
+        file: "config.json",
+        path: transformer.clone(),
+    })?;
+    architecture::check_kind(&config, &path)?;
+    tokenize::check_files(&transformer, model_type(&config))?;
+    WeightFiles::open(&transformer)?;
+    Ok(())
+}
+
+/// What is wrong, in a sentence that goes on to name `folder`.
+fn reason(error: ModelError, folder: &Path) -> String {
+    match error {
+        ModelError::Missing { file, path } if path == folder => format!("{file} is missing"),
+        ModelError::Missing { file, path } => {
+            let below = path.strip_prefix(folder).unwrap_or(&path);
+            format!("{file} is missing in {}", below.display())
+        }
+        error => error.to_string(),
+    }
 }
 
 fn is_weights(path: &str) -> bool {
@@ -120,44 +137,10 @@ fn is_kept(name: &str) -> bool {
     ENDINGS.contains(&ending.to_lowercase().as_str()) || name.to_uppercase().starts_with("LICENSE")
 }
 
-fn read_json(path: &Path) -> Result<Value, String> {
-    let name = path.file_name().unwrap_or_default().display().to_string();
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(16 << 20).read_to_end(&mut bytes))
-        .map_err(|error| format!("{name} cannot be read ({error})"))?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("{name} is not valid JSON ({error})"))
-}
-
-fn check_config(path: &Path) -> Result<(), String> {
-    let config = read_json(path)?;
-    if config.is_object() {
-        Ok(())
-    } else {
-        Err("config.json holds no object".to_owned())
-    }
-}
-
-/// Paths in `modules.json` are joined to the folder when the model is loaded: they must stay inside.
-fn check_modules(path: &Path) -> Result<(), String> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let modules = read_json(path)?;
-    let paths = modules
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|module| module.get("path")?.as_str());
-    match paths.filter(|path| !path.is_empty()).find(|path| !is_inside(path)) {
-        Some(path) => Err(format!("modules.json points outside the folder, to {path:?}")),
-        None => Ok(()),
-    }
-}
-
 /// Length of the embeddings as the folder's files say it.
 pub fn embedding_dim(folder: &Path) -> Option<usize> {
-    let config = read_json(&folder.join("config.json")).ok()?;
+    let transformer = Layout::read(folder).ok()?.transformer;
+    let config = read_json(&transformer.join("config.json")).ok()??;
     let dim = ["hidden_size", "d_model", "dim"]
         .iter()
         .find_map(|key| config.get(key)?.as_u64())?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::*;
+use crate::model::tokenize::TextTokenizer;
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "hidden_size": 4}"#;
 
@@ -482,6 +483,76 @@ fn folders_with_shards_or_torch_files_are_added_with_the_files_in_use() {
 }
 
 #[test]
+fn folders_with_vocabulary_files_only_are_added_with_what_their_tokenizer_needs() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizers");
+    let cases: [(&str, &[&str]); 7] = [
+        ("bert", &["vocab.txt"]),
+        ("mpnet", &["special_tokens_map.json", "vocab.txt"]),
+        ("roberta", &["merges.txt", "vocab.json"]),
+        ("xlm_roberta", &["sentencepiece.bpe.model"]),
+        ("camembert", &["sentencepiece.bpe.model", "tokenizer_config.json"]),
+        (
+            "deberta_v2_lower",
+            &["added_tokens.json", "spm.model", "tokenizer_config.json"],
+        ),
+        ("multilingual", &["sentencepiece.bpe.model", "tokenizer_config.json"]),
+    ];
+    for (layout, expected) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = catalog(&dir, Vec::new());
+        let given = dir.path().join("given");
+        write_model(&given, &contents()[..1]);
+        for file in expected.iter().chain(&["config.json"]) {
+            std::fs::copy(fixtures.join(layout).join(file), given.join(file)).unwrap();
+        }
+        let entry = catalog.add(&given, Some(layout), None, &mut quiet).unwrap();
+        let kept = Manifest::read(&entry.path).unwrap().files;
+        let mut wanted: Vec<&str> = expected
+            .iter()
+            .copied()
+            .chain(["config.json", "model.safetensors"])
+            .collect();
+        wanted.sort_unstable();
+        assert_eq!(kept.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), wanted);
+        assert!(entry.verified, "{layout}");
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(entry.path.join("config.json")).unwrap()).unwrap();
+        TextTokenizer::load(&entry.path, config["model_type"].as_str().unwrap(), 40, false).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_whose_transformer_lies_in_a_folder_of_its_own_is_added() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = catalog(&dir, Vec::new());
+    let given = dir.path().join("given");
+    let modules = r#"[{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+                      {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+    write_model(&given.join("0_Transformer"), &contents()[..2]);
+    write_model(&given, &contents()[3..]);
+    write_model(
+        &given,
+        &[
+            ("0_Transformer/vocab.txt", b"[UNK]\n[CLS]\n[SEP]\n".to_vec()),
+            ("modules.json", modules.as_bytes().to_vec()),
+        ],
+    );
+    let entry = catalog.add(&given, None, None, &mut quiet).unwrap();
+    assert_eq!((entry.dim, entry.verified), (Some(4), true));
+    let kept = Manifest::read(&entry.path).unwrap().files;
+    assert_eq!(
+        kept.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        [
+            "0_Transformer/config.json",
+            "0_Transformer/model.safetensors",
+            "0_Transformer/vocab.txt",
+            "1_Pooling/config.json",
+            "modules.json"
+        ]
+    );
+}
+
+#[test]
 fn a_prompt_is_given_when_a_model_is_added_and_set_later_and_the_model_still_verifies() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = catalog(&dir, Vec::new());
@@ -586,7 +657,52 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
         ),
         (
             |folder| std::fs::remove_file(folder.join("tokenizer.json")).unwrap(),
-            "tokenizer.json is missing",
+            "model: tokenizer.json (or vocab.txt) is missing; nothing was changed",
+        ),
+        (
+            |folder| {
+                std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+                std::fs::write(folder.join("config.json"), r#"{"model_type": "roberta"}"#).unwrap();
+                std::fs::write(folder.join("vocab.json"), "{}").unwrap();
+            },
+            "tokenizer.json (or vocab.json and merges.txt) is missing",
+        ),
+        (
+            |folder| {
+                std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+                std::fs::write(folder.join("config.json"), r#"{"model_type": "modernbert"}"#).unwrap();
+                std::fs::write(folder.join("vocab.txt"), "[UNK]").unwrap();
+            },
+            "model: tokenizer.json is missing",
+        ),
+        (
+            |folder| {
+                std::fs::remove_file(folder.join("tokenizer.json")).unwrap();
+                std::fs::write(
+                    folder.join("tokenizer_config.json"),
+                    r#"{"tokenizer_class": "GPT2Tokenizer"}"#,
+                )
+                .unwrap();
+            },
+            "tokenizer_class GPT2Tokenizer without a tokenizer.json is not supported",
+        ),
+        (
+            |folder| std::fs::write(folder.join("config.json"), r#"{"model_type": "t5"}"#).unwrap(),
+            "model_type \"t5\" is not supported; known are bert, ",
+        ),
+        (
+            |folder| {
+                let modules = r#"[{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}]"#;
+                std::fs::write(folder.join("modules.json"), modules).unwrap();
+            },
+            "config.json is missing in 0_Transformer; nothing was changed",
+        ),
+        (
+            |folder| {
+                let modules = r#"[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]"#;
+                std::fs::write(folder.join("modules.json"), modules).unwrap();
+            },
+            "module \"Dense\" is not supported",
         ),
         (
             |folder| std::fs::rename(folder.join("model.safetensors"), folder.join("model.pt")).unwrap(),
@@ -616,7 +732,7 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
         ),
         (
             |folder| std::fs::write(folder.join("config.json"), "[1]").unwrap(),
-            "holds no object",
+            "model_type is missing",
         ),
         (
             |folder| std::fs::write(folder.join("config.json"), "{").unwrap(),
@@ -638,11 +754,11 @@ fn folders_that_hold_no_usable_model_are_refused_with_the_reason() {
             |folder| {
                 std::fs::write(
                     folder.join("modules.json"),
-                    r#"[{"path": ""}, {"path": "../elsewhere"}]"#,
+                    r#"[{"path": "", "type": "Transformer"}, {"path": "../elsewhere", "type": "Pooling"}]"#,
                 )
                 .unwrap()
             },
-            "outside",
+            "the module path \"../elsewhere\" leaves the folder",
         ),
         #[cfg(unix)]
         (

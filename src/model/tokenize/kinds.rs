@@ -17,45 +17,53 @@ struct Kind {
     model_types: &'static [&'static str],
     /// Values of `tokenizer_class` in `tokenizer_config.json`, without the ending `Fast`.
     classes: &'static [&'static str],
+    /// The files of its vocabulary, all of which are needed.
+    files: &'static [&'static str],
     /// What is said to be missing.
     wanted: &'static str,
     build: Build,
 }
 
-const KINDS: [Kind; 6] = [
+static KINDS: [Kind; 6] = [
     Kind {
         model_types: &["bert", "distilbert"],
         classes: &["BertTokenizer", "DistilBertTokenizer"],
+        files: &["vocab.txt"],
         wanted: "tokenizer.json (or vocab.txt)",
         build: word_piece::bert,
     },
     Kind {
         model_types: &["mpnet"],
         classes: &["MPNetTokenizer"],
+        files: &["vocab.txt"],
         wanted: "tokenizer.json (or vocab.txt)",
         build: word_piece::mpnet,
     },
     Kind {
         model_types: &["roberta"],
         classes: &["RobertaTokenizer"],
+        files: &["vocab.json", "merges.txt"],
         wanted: "tokenizer.json (or vocab.json and merges.txt)",
         build: byte_level::roberta,
     },
     Kind {
         model_types: &["xlm-roberta"],
         classes: &["XLMRobertaTokenizer"],
+        files: &["sentencepiece.bpe.model"],
         wanted: "tokenizer.json (or sentencepiece.bpe.model)",
         build: unigram::xlm_roberta,
     },
     Kind {
         model_types: &["camembert"],
         classes: &["CamembertTokenizer"],
+        files: &["sentencepiece.bpe.model"],
         wanted: "tokenizer.json (or sentencepiece.bpe.model)",
         build: unigram::camembert,
     },
     Kind {
         model_types: &["deberta-v2"],
         classes: &["DebertaV2Tokenizer"],
+        files: &["spm.model"],
         wanted: "tokenizer.json (or spm.model)",
         build: unigram::deberta_v2,
     },
@@ -68,22 +76,44 @@ const ANY_CLASS: [&str; 3] = ["PreTrainedTokenizer", "TokenizersBackend", "Pytho
 /// XLM-RoBERTa vocabulary. Models of other types, ModernBERT among them, come with a `tokenizer.json`, and without it are an error.
 pub(super) fn build(dir: &Path, model_type: &str) -> Result<Built> {
     let settings = Settings::read(dir)?;
-    let class = settings.class().filter(|class| !ANY_CLASS.contains(class));
-    let kind = match class {
-        Some(class) => KINDS.iter().find(|kind| kind.classes.contains(&class)),
-        None => KINDS.iter().find(|kind| kind.model_types.contains(&model_type)),
-    };
-    let missing = |file| ModelError::Missing {
+    let kind = Kind::of(&settings, model_type, dir)?;
+    (kind.build)(dir, &settings)?.ok_or_else(|| missing(kind.wanted, dir))
+}
+
+/// Whether the files that [`build`] reads are there. Cheap: no vocabulary is opened.
+pub(super) fn check_files(dir: &Path, model_type: &str) -> Result<()> {
+    let kind = Kind::of(&Settings::read(dir)?, model_type, dir)?;
+    if kind.files.iter().all(|file| dir.join(file).is_file()) {
+        Ok(())
+    } else {
+        Err(missing(kind.wanted, dir))
+    }
+}
+
+impl Kind {
+    fn of(settings: &Settings, model_type: &str, dir: &Path) -> Result<&'static Kind> {
+        let class = settings.class().filter(|class| !ANY_CLASS.contains(class));
+        let kind = match class {
+            Some(class) => KINDS.iter().find(|kind| kind.classes.contains(&class)),
+            None => KINDS.iter().find(|kind| kind.model_types.contains(&model_type)),
+        };
+        kind.ok_or_else(|| match class {
+            Some(class) => ModelError::Unsupported {
+                what: format!("tokenizer_class {} without a tokenizer.json", shown(class)),
+                supported: format!(
+                    "{} are",
+                    KINDS.each_ref().map(|kind| kind.classes.join(", ")).join(", ")
+                ),
+                path: settings.path().to_path_buf(),
+            },
+            None => missing("tokenizer.json", dir),
+        })
+    }
+}
+
+fn missing(file: &'static str, dir: &Path) -> ModelError {
+    ModelError::Missing {
         file,
         path: dir.to_path_buf(),
-    };
-    match (kind, class) {
-        (Some(kind), _) => (kind.build)(dir, &settings)?.ok_or_else(|| missing(kind.wanted)),
-        (None, Some(class)) => Err(ModelError::Unsupported {
-            what: format!("tokenizer_class {} without a tokenizer.json", shown(class)),
-            supported: format!("{} are", KINDS.map(|kind| kind.classes.join(", ")).join(", ")),
-            path: settings.path().to_path_buf(),
-        }),
-        (None, None) => Err(missing("tokenizer.json")),
     }
 }

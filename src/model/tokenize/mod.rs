@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams};
 use tokenizers::{Encoding, PostProcessor, Tokenizer};
 
+/// Everything about a tokenizer in one file; where it is there, no other is read.
+const TOKENIZER_FILE: &str = "tokenizer.json";
+
 const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 
 /// A vocabulary of a million tokens has some 15 MB.
@@ -32,6 +35,18 @@ const CHARS_PER_TOKEN: usize = 24;
 
 /// A text is never read beyond this many characters, whatever it holds.
 const MAX_CHARS: usize = 1 << 20;
+
+/// Whether a folder has the files of a tokenizer that [`TextTokenizer::load`] reads. Cheap: no vocabulary is opened, so that they may still
+/// be malformed.
+///
+/// # Errors
+/// Missing files, and a `tokenizer_class` that is not built from a vocabulary.
+pub fn check_files(dir: &Path, model_type: &str) -> Result<()> {
+    if dir.join(TOKENIZER_FILE).is_file() {
+        return Ok(());
+    }
+    kinds::check_files(dir, model_type)
+}
 
 /// A model's tokenizer, with truncation to the model's longest input and no padding.
 pub struct TextTokenizer {
@@ -51,7 +66,7 @@ impl TextTokenizer {
     /// `sentencepiece.bpe.model`, DeBERTa-v2, v3 and mDeBERTa from `spm.model`; each with the same ids as in transformers 5.23. A
     /// `tokenizer_class` in `tokenizer_config.json` goes before the `model_type`. Files that are missing, too large or malformed are errors.
     pub fn load(dir: &Path, model_type: &str, max_tokens: usize, lower_case: bool) -> Result<TextTokenizer> {
-        let path = dir.join("tokenizer.json");
+        let path = dir.join(TOKENIZER_FILE);
         let (mut tokenizer, path) = match read_bounded(&path, MAX_TOKENIZER_BYTES)? {
             Some(bytes) => (
                 Tokenizer::from_bytes(&bytes).map_err(|error| complaint(&path, &error))?,
