@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
 use candle_core::Device;
-use handful::model::Encoder;
+use handful::model::{Encoder, Precision};
 use handful::model::catalog::Catalog;
 use safetensors::SafeTensors;
 use std::ops::ControlFlow;
@@ -59,4 +59,24 @@ fn embeddings_equal_those_of_sentence_transformers() {
         largest.0, largest.1
     );
     assert!(largest.0 <= TOLERANCE, "{largest:?} {beginning:?}");
+}
+
+#[test]
+fn embeddings_in_bf16_point_where_the_exact_ones_do() {
+    if !Precision::Bf16.is_available() {
+        return;
+    }
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let exact = vectors();
+    let encoder = encoder().with_precision(Precision::Bf16).unwrap();
+    let vectors = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
+    // All rows have length one.
+    let cosines = (0..texts.len()).map(|i| {
+        let row = vectors.row(i).unwrap().iter().zip(&exact[i * 384..(i + 1) * 384]);
+        row.map(|(a, b)| a * b).sum::<f32>()
+    });
+    let least = cosines.fold(f32::INFINITY, f32::min);
+    println!("least cosine over 200 texts: {least:.6}");
+    assert!(least >= 0.999, "{least}");
 }

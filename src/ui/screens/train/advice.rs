@@ -12,6 +12,9 @@ const FEW: usize = 4;
 /// Above this many texts of the middling label, SetFit gains from fewer iterations.
 const MANY: usize = 64;
 
+/// Above this many texts of the middling label, pairs cost more than they teach.
+const VERY_MANY: usize = 500;
+
 /// What can be trained on, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Advice {
@@ -86,9 +89,13 @@ fn recommend(counts: &[usize]) -> (&'static str, String) {
             format!("{have}: too few to tune an encoder on. From about eight, SetFit does better."),
         ),
         n if n <= MANY => ("setfit", format!("{have}: SetFit does best in this range.")),
-        _ => (
+        n if n <= VERY_MANY => (
             "setfit",
             format!("{have}: SetFit still gains, and fewer iterations are enough."),
+        ),
+        _ => (
+            "finetune",
+            format!("{have}: enough to learn the labels directly, without pairs."),
         ),
     }
 }
@@ -120,10 +127,11 @@ mod tests {
             (&[2, 8, 88], "setfit", "2 to 88 texts per label: SetFit does best"),
             (&[8, 8], "setfit", "You have 8 texts per label"),
             (
-                &[100, 2000],
+                &[100, 300, 2000],
                 "setfit",
                 "100 to 2,000 texts per label: SetFit still gains",
             ),
+            (&[100, 2000], "finetune", "100 to 2,000 texts per label: enough"),
         ] {
             let (chosen, why) = recommend(counts);
             assert_eq!(chosen, method, "{counts:?}");
