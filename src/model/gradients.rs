@@ -72,14 +72,7 @@ impl GradientMap {
     /// Joins what candle's graph knows with what the parameters of an encoder got.
     pub(super) fn new(store: GradStore, own: &mut Gradients, parameters: &Parameters) -> GradientMap {
         let found = own.slots.iter_mut().zip(parameters.in_order());
-        let own = found.filter_map(|(slot, var)| {
-            let gradient = match std::mem::take(&mut slot.grad) {
-                Grad::None => return None,
-                Grad::Dense(grad) => Gradient::Flat(FlatGradient(Arc::new(grad))),
-                Grad::Rows(grad) => Gradient::Rows(Arc::new(grad.found)),
-            };
-            Some((var.as_tensor().id(), gradient))
-        });
+        let own = found.filter_map(|(slot, var)| Some((var.as_tensor().id(), slot.take()?)));
         GradientMap {
             store,
             own: own.collect(),
@@ -112,7 +105,7 @@ impl Gradient {
 }
 
 /// Gradients of parameters on the CPU, added up over the forward passes of one step.
-pub(crate) struct Gradients {
+pub struct Gradients {
     slots: Vec<Slot>,
     pool: Arc<Pool>,
 }
@@ -130,9 +123,19 @@ enum Grad {
     Rows(Lookup),
 }
 
+impl Slot {
+    fn take(&mut self) -> Option<Gradient> {
+        match std::mem::take(&mut self.grad) {
+            Grad::None => None,
+            Grad::Dense(grad) => Some(Gradient::Flat(FlatGradient(Arc::new(grad)))),
+            Grad::Rows(grad) => Some(Gradient::Rows(Arc::new(grad.found))),
+        }
+    }
+}
+
 impl Gradients {
-    /// No gradients yet for the parameters of a model.
-    pub(crate) fn none(parameters: &Parameters, pool: &Arc<Pool>) -> Gradients {
+    /// No gradients yet for the parameters of a model; they will lie in memory of `pool`.
+    pub fn none(parameters: &Parameters, pool: &Arc<Pool>) -> Gradients {
         Gradients {
             slots: parameters
                 .in_order()
@@ -143,6 +146,11 @@ impl Gradients {
                 .collect(),
             pool: pool.clone(),
         }
+    }
+
+    /// Hands over the gradient of one parameter, which has none from then on; `None` where nothing was added to it.
+    pub fn take(&mut self, parameter: Param) -> Option<Gradient> {
+        self.slots[parameter.index()].take()
     }
 
     /// The gradient of one parameter, to add to. A new one is all zeros.

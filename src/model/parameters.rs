@@ -29,23 +29,25 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Parameters made of numbers, for tests of single operations.
-    #[cfg(test)]
-    pub(crate) fn of(tensors: &[(&str, Tensor)]) -> (Parameters, Vec<Param>) {
+    /// Trainable copies of tensors, for operations that belong to no model that was loaded; the second part has them in the order given.
+    ///
+    /// # Errors
+    /// Where memory is out.
+    pub fn of(tensors: &[(&str, Tensor)]) -> Result<(Parameters, Vec<Param>)> {
         let entries = tensors
             .iter()
-            .map(|(name, tensor)| Entry {
-                name: name.to_string(),
-                var: Var::from_tensor(tensor).unwrap(),
+            .map(|(name, tensor)| {
+                Ok(Entry {
+                    name: name.to_string(),
+                    var: Var::from_tensor(tensor)?,
+                })
             })
-            .collect();
-        (
-            Parameters {
-                entries,
-                carried: BTreeMap::new(),
-            },
-            (0..tensors.len()).map(Param).collect(),
-        )
+            .collect::<Result<_>>()?;
+        let parameters = Parameters {
+            entries,
+            carried: BTreeMap::new(),
+        };
+        Ok((parameters, (0..tensors.len()).map(Param).collect()))
     }
 
     /// All parameters by name, sorted.

@@ -1,7 +1,7 @@
 //! The tiny encoder for tests, here and in rooms that train it: as [`super::tiny`] makes it, or it fails.
 
 use super::encoder::Encoder;
-use super::tiny;
+use super::tiny::{self, Size};
 use candle_core::{Device, Tensor};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -9,16 +9,21 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use tiny::{WORDS, config, random};
+pub use tiny::{WORDS, random};
+
+/// The configuration of the tiny model.
+pub fn config() -> Value {
+    Size::TINY.config()
+}
 
 /// The weights of the tiny model.
 pub fn weights(seed: u64) -> BTreeMap<String, Tensor> {
-    tiny::weights(seed).unwrap()
+    Size::TINY.weights(seed).unwrap()
 }
 
 /// Writes a sentence-transformers folder with the tiny model: mean pooling, normalised.
 pub fn write_folder(dir: &Path, seed: u64) {
-    tiny::write_folder(dir, seed).unwrap();
+    Size::TINY.write_folder(dir, seed).unwrap();
 }
 
 /// Writes a plain folder: `config.json`, `model.safetensors`, `vocab.txt`.
@@ -43,5 +48,5 @@ pub fn write_json(path: &Path, value: &Value) {
 
 /// A tiny encoder on the CPU; its folder is gone again.
 pub fn tiny_encoder(seed: u64) -> Encoder {
-    tiny::encoder(seed, &Device::Cpu).unwrap()
+    Size::TINY.encoder(seed, &Device::Cpu).unwrap()
 }

@@ -11,7 +11,8 @@ use super::pairs::{Pair, PairBatch, Pairs};
 use super::tuner::Tuner;
 use super::{TrainError, losses};
 use crate::core::rng;
-use crate::model::{Encoder, Targets, Tokens, tiny};
+use crate::model::tiny::Size;
+use crate::model::{Encoder, Targets, Tokens};
 
 /// Optimiser steps of the training.
 const N_STEPS: usize = 20;
@@ -68,9 +69,9 @@ pub struct DeviceCheck {
 /// Whatever the device reports.
 pub fn check(device: &Device) -> Result<DeviceCheck, TrainError> {
     let tuner = |encoder| Tuner::new(encoder, &[], AdamWSettings::default(), 1.0);
-    let fused = tiny::encoder(1, &Device::Cpu)?;
+    let fused = Size::TINY.encoder(1, &Device::Cpu)?;
     let on_cpu = losses_of(&fused, tuner(&fused))?;
-    let plain = tiny::encoder(1, device)?.with_plain_operations();
+    let plain = Size::TINY.encoder(1, device)?.with_plain_operations();
     let on_device = losses_of(&plain, tuner(&plain).with_plain_optimiser())?;
     Ok(DeviceCheck::of(&on_cpu, &on_device))
 }

@@ -218,14 +218,14 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::model::tiny;
+    use crate::model::tiny::Size;
 
     #[test]
     fn every_kind_of_work_is_timed_and_training_moves_the_weights() {
         let texts: Vec<String> = ["the cat sleeps", "a dog runs", "good price"]
             .map(String::from)
             .to_vec();
-        let mut encoder = tiny::encoder(1, &Device::Cpu).unwrap();
+        let mut encoder = Size::TINY.encoder(1, &Device::Cpu).unwrap();
         for work in Work::ALL {
             let before = sum(&encoder);
             let (speed, after) = measure(work, encoder, &texts, 0.01).unwrap();

@@ -1,7 +1,7 @@
 //! Where to compute: what `--device` takes, whether a device agrees with the CPU, how fast it is.
 
 use candle_core::Device;
-use handful::model::tiny;
+use handful::model::tiny::Size;
 use serde_json::Value;
 
 use super::{json, refusal, run, sample};
@@ -64,7 +64,8 @@ fn the_cpu_agrees_with_itself() {
 fn the_speed_of_every_kind_of_work_is_measured() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    tiny::encoder(1, &Device::Cpu)
+    Size::TINY
+        .encoder(1, &Device::Cpu)
         .unwrap()
         .save(&home.join("tiny"))
         .unwrap();

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Output;
 
 use candle_core::Device;
-use handful::model::{Encoder, tiny};
+use handful::model::Encoder;
+use handful::model::tiny::Size;
 use serde_json::{Value, json};
 
 use super::handful;
@@ -99,7 +100,7 @@ fn a_folder_with_a_vocabulary_only_is_added_and_used() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let texts = ["the cat sleeps", "a goal, a match"];
-    tiny::write_folder(&home.join("tiny"), 1).unwrap();
+    Size::TINY.write_folder(&home.join("tiny"), 1).unwrap();
     assert!(!home.join("tiny/tokenizer.json").exists());
     json_of(home, &["models", "add", "tiny", "--name", "added"]);
     assert!(embed(home, "added", &texts) == embed(home, "tiny", &texts));

@@ -9,7 +9,7 @@ const SHORTEST: usize = 4096;
 
 /// Buffers that are not in use. It never keeps more than was in use at once.
 #[derive(Default)]
-pub(crate) struct Pool(Mutex<State>);
+pub struct Pool(Mutex<State>);
 
 #[derive(Default)]
 struct State {

@@ -196,6 +196,7 @@ fn parameters(seed: u64) -> (Parameters, Vec<Param>) {
         ("positions", tensor(&[2 * LONGEST - 1, WIDTH / 3], 0.8)),
         ("bias", tensor(&[LONGEST, 2], 0.8)),
     ])
+    .unwrap()
 }
 
 /// Runs a case on the tape: its output, and the gradients of `Σ direction · output`.

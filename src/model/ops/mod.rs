@@ -27,6 +27,7 @@ pub mod tape;
 mod gradient_tests;
 
 pub use activation::Activation;
+pub use buffer::Pool;
 pub use position::Position;
 pub use rotary::Rotation;
 

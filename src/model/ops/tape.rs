@@ -196,7 +196,7 @@ impl Tape {
     }
 
     /// The same pass with memory of `pool`, which passes share that come one after the other.
-    pub(crate) fn in_memory_of(self, pool: &Arc<Pool>) -> Tape {
+    pub fn in_memory_of(self, pool: &Arc<Pool>) -> Tape {
         Tape {
             pool: pool.clone(),
             ..self
@@ -229,8 +229,11 @@ impl Tape {
         }
     }
 
-    /// Goes back from the gradient of the value made last, adding the gradients of the parameters to `gradients`.
-    pub(crate) fn backward(self, grad: &[f32], gradients: &mut Gradients) -> Result<()> {
+    /// Goes back from `grad`, the gradient of the value made last, row-major, adding the gradients of the parameters to `gradients`.
+    ///
+    /// # Errors
+    /// A pass that was not recorded; parameters that are not on the CPU any more.
+    pub fn backward(self, grad: &[f32], gradients: &mut Gradients) -> Result<()> {
         let Some(steps) = self.steps else {
             return Err(ModelError::Input(
                 "this forward pass was not recorded, so it has no gradient".into(),
