@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
 use candle_core::Device;
-use handful::model::{Encoder, Precision};
 use handful::model::catalog::Catalog;
+use handful::model::{Encoder, Precision};
 use safetensors::SafeTensors;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
