@@ -140,7 +140,7 @@ impl AdamW {
         &self.vars
     }
 
-    /// Applies what has been put off: weights lag behind by up to a millionth of themselves until then (see [`super::touched_rows`]).
+    /// Applies what has been put off: weights lag behind by up to a millionth of themselves until then, in rows of tables that were never looked up.
     pub fn settle(&mut self) -> Result<()> {
         for (var, kept) in self.vars.iter().zip(&mut self.kept) {
             if let Kept::Rows(rows) = kept {
