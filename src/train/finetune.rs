@@ -3,11 +3,9 @@
 //! One label a text: softmax and cross-entropy. Any number: one sigmoid a label and binary cross-entropy. The layer becomes the
 //! classifier's logistic head, so that a fine-tuned classifier is saved, exported and used like any other.
 
-use std::time::Instant;
-
 use super::adamw::AdamWSettings;
 use super::inputs::Inputs;
-use super::tuner::{Stepped, Tuner};
+use super::tuner::{Pace, Tuner};
 use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, schedule};
 use crate::core::rng::{self, Stream};
 use crate::model::head::Link;
@@ -46,28 +44,17 @@ pub(super) fn run(
     let mut tuner = Tuner::new(&encoder, &beside, settings, options.get("max_grad_norm"));
     let mut dropout = Dropout::new(rng::stream(seed, "dropout").random());
     let mut batches = Batches::new(set.texts.len(), rng::stream(seed, "batches"));
-    let clock = Instant::now();
-    let (mut step, mut n_texts) = (0, 0);
+    let mut pace = Pace::start(n_steps);
+    let mut step = 0;
     while step < n_steps && !stop {
         step += 1;
         let batch = batches.next(batch_size);
-        n_texts += batch.len();
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
         let embeddings = inputs.forward(&batch, &mut dropout)?;
         let loss = layer.loss(&embeddings, &set.targets, &batch)?;
-        let Stepped { loss, grad_norm } = tuner.step(&loss, learning_rate)?.check(step, peak)?;
-        let secs = clock.elapsed().as_secs_f64().max(1e-9);
-        let event = TrainEvent::Step {
-            step,
-            n_steps,
-            loss,
-            learning_rate,
-            grad_norm,
-            texts_per_sec: n_texts as f64 / secs,
-            secs_left: secs / step as f64 * (n_steps - step) as f64,
-        };
-        stop |= events(event).is_break();
+        let stepped = tuner.step(&loss, learning_rate)?.check(step, peak)?;
+        stop |= events(pace.event(step, batch.len(), stepped, learning_rate)).is_break();
     }
     tuner.finish()?;
     if step == 0 {

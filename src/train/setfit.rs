@@ -4,13 +4,11 @@
 //! rows, where the reference encodes both sides of every pair: the gradient has the same expectation (a text's dropout mask is
 //! shared by its pairs instead of drawn for each), for less work.
 
-use std::time::Instant;
-
 use super::adamw::AdamWSettings;
 use super::groups::{GroupBatch, Groups};
 use super::inputs::Inputs;
 use super::pairs::{Pair, PairBatch, Pairs};
-use super::tuner::{Stepped, Tuner};
+use super::tuner::{Pace, Stepped, Tuner};
 use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule};
 use crate::core::rng;
 use crate::model::{Dropout, Encoder};
@@ -35,26 +33,15 @@ pub(super) fn run(
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
     let mut tuning = Tuning::new(&encoder, &inputs, options, seed);
-    let clock = Instant::now();
-    let (mut step, mut n_texts) = (0, 0);
+    let mut pace = Pace::start(n_steps);
+    let mut step = 0;
     while step < n_steps && !stop {
         step += 1;
         let batch = sampler.next();
-        n_texts += batch.n_texts();
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
-        let Stepped { loss, grad_norm } = tuning.step(&batch, learning_rate)?.check(step, peak)?;
-        let secs = clock.elapsed().as_secs_f64().max(1e-9);
-        let event = TrainEvent::Step {
-            step,
-            n_steps,
-            loss,
-            learning_rate,
-            grad_norm,
-            texts_per_sec: n_texts as f64 / secs,
-            secs_left: secs / step as f64 * (n_steps - step) as f64,
-        };
-        stop |= events(event).is_break();
+        let stepped = tuning.step(&batch, learning_rate)?.check(step, peak)?;
+        stop |= events(pace.event(step, batch.n_texts(), stepped, learning_rate)).is_break();
     }
     tuning.tuner.finish()?;
     let tuned = probe::Tuned {

@@ -1,9 +1,11 @@
 //! One optimiser step, as every method that moves an encoder takes it: gradients of a loss, clipping, AdamW.
 
+use std::time::Instant;
+
 use candle_core::{Tensor, Var};
 
 use super::adamw::{AdamW, AdamWSettings};
-use super::{TrainError, clip};
+use super::{TrainError, TrainEvent, clip};
 use crate::model::Encoder;
 use crate::model::gradients::Gradient;
 
@@ -61,6 +63,39 @@ impl<'a> Tuner<'a> {
     /// Ends tuning; the weights are final from here on.
     pub fn finish(mut self) -> Result<(), TrainError> {
         Ok(self.optimiser.settle()?)
+    }
+}
+
+/// How fast tuning goes, for the events that tell of it.
+pub(super) struct Pace {
+    clock: Instant,
+    n_steps: usize,
+    n_texts: usize,
+}
+
+impl Pace {
+    /// Starts the clock of a tuning of `n_steps` steps.
+    pub(super) fn start(n_steps: usize) -> Pace {
+        Pace {
+            clock: Instant::now(),
+            n_steps,
+            n_texts: 0,
+        }
+    }
+
+    /// What is told of step number `step`, which took `n_texts` texts.
+    pub(super) fn event(&mut self, step: usize, n_texts: usize, stepped: Stepped, learning_rate: f64) -> TrainEvent {
+        self.n_texts += n_texts;
+        let secs = self.clock.elapsed().as_secs_f64().max(1e-9);
+        TrainEvent::Step {
+            step,
+            n_steps: self.n_steps,
+            loss: stepped.loss,
+            learning_rate,
+            grad_norm: stepped.grad_norm,
+            texts_per_sec: self.n_texts as f64 / secs,
+            secs_left: secs / step as f64 * (self.n_steps - step) as f64,
+        }
     }
 }
 
