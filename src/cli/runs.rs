@@ -22,7 +22,7 @@ use crate::train;
 pub struct Train {
     /// The project
     project: PathBuf,
-    /// setfit or probe
+    /// setfit, finetune or probe
     #[arg(long, default_value = "setfit")]
     method: String,
     /// A model's name or a folder
