@@ -1,6 +1,6 @@
 //! An encoder: tokenizer, transformer, pooling and normalisation, as one folder describes them.
 
-use super::architecture::{self, Sizes, Source};
+use super::architecture::{self, Architecture, Loaded, Sizes, Source};
 use super::batch::{Packed, Tokens};
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
@@ -17,7 +17,7 @@ use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Files of the source folder that are written again as they were.
@@ -58,22 +58,14 @@ pub struct Encoder {
 impl Encoder {
     /// Reads a sentence-transformers or Hugging Face folder; [`WeightFiles`] says which weight files. Missing, cut-off or unfitting files are errors that name the file and the tensor.
     pub fn load(dir: &Path, device: &Device) -> Result<Encoder> {
-        let layout = Layout::read(dir)?;
+        let Opened {
+            layout,
+            config,
+            loaded,
+            tokenizer,
+            ..
+        } = Opened::read(dir, device, false)?;
         let folder = layout.transformer.as_path();
-        let config_path = folder.join("config.json");
-        let config = read_json(&config_path)?.ok_or(ModelError::Missing {
-            file: "config.json",
-            path: folder.to_path_buf(),
-        })?;
-        let weights = WeightFiles::open(folder)?;
-        let loaded = architecture::load(Source {
-            config: &config,
-            config_path: &config_path,
-            loader: Loader::new(&weights, device),
-            head: false,
-        })?;
-        let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
-        let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
         let n_prompt = n_prompt_tokens(&layout, &tokenizer, dir)?;
         let mut kept_files = BTreeMap::new();
         for name in KEPT_FILES {
@@ -264,12 +256,50 @@ impl Encoder {
     }
 }
 
+/// A folder's transformer and tokenizer, before anything is made of them.
+pub(super) struct Opened {
+    pub(super) layout: Layout,
+    pub(super) config: Value,
+    pub(super) config_path: PathBuf,
+    pub(super) loaded: Loaded<Box<dyn Architecture>>,
+    pub(super) tokenizer: TextTokenizer,
+}
+
+impl Opened {
+    /// Reads what every model needs; with `head` also the classification head it was saved with.
+    pub(super) fn read(dir: &Path, device: &Device, head: bool) -> Result<Opened> {
+        let layout = Layout::read(dir)?;
+        let folder = layout.transformer.as_path();
+        let config_path = folder.join("config.json");
+        let config = read_json(&config_path)?.ok_or(ModelError::Missing {
+            file: "config.json",
+            path: folder.to_path_buf(),
+        })?;
+        let weights = WeightFiles::open(folder)?;
+        let loaded = architecture::load(Source {
+            config: &config,
+            config_path: &config_path,
+            loader: Loader::new(&weights, device),
+            head,
+        })?;
+        let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
+        let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
+        Ok(Opened {
+            layout,
+            config,
+            config_path,
+            loaded,
+            tokenizer,
+        })
+    }
+}
+
 /// `model_type` of a configuration; nothing where it has none, which `architecture::load` refuses.
 pub(super) fn model_type(config: &Value) -> &str {
     config.get("model_type").and_then(Value::as_str).unwrap_or_default()
 }
 
-pub(super) fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
+fn max_tokens(layout: &Layout, sizes: Sizes) -> Result<usize> {
     let path = layout.transformer.join("tokenizer_config.json");
     let by_tokenizer = read_json(&path)?.and_then(|config| config.get("model_max_length").and_then(Value::as_f64));
     let wanted = layout.max_seq_length.unwrap_or(match by_tokenizer {

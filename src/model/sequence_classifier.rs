@@ -3,17 +3,13 @@
 //!
 //! Not here: what the classes mean for a person's labels.
 
-use super::architecture::{self, Source};
 use super::batch::{Packed, Tokens};
-use super::encoder::{max_tokens, model_type};
+use super::encoder::Opened;
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
-use super::parameters::Loader;
-use super::sentence_transformer::{Layout, read_json};
 use super::tokenize::TextTokenizer;
-use super::weights::WeightFiles;
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
 use std::path::Path;
@@ -28,22 +24,13 @@ pub struct SequenceClassifier {
 impl SequenceClassifier {
     /// Reads a Hugging Face folder. A folder without a head (an encoder) is an error that says so.
     pub fn load(dir: &Path, device: &Device) -> Result<SequenceClassifier> {
-        let layout = Layout::read(dir)?;
-        let folder = layout.transformer.as_path();
-        let config_path = folder.join("config.json");
-        let config = read_json(&config_path)?.ok_or(ModelError::Missing {
-            file: "config.json",
-            path: folder.to_path_buf(),
-        })?;
-        let weights = WeightFiles::open(folder)?;
-        let loaded = architecture::load(Source {
-            config: &config,
-            config_path: &config_path,
-            loader: Loader::new(&weights, device),
-            head: true,
-        })?;
-        let max_tokens = max_tokens(&layout, loaded.model.sizes())?;
-        let tokenizer = TextTokenizer::load(folder, model_type(&config), max_tokens, layout.lower_case)?;
+        let Opened {
+            config,
+            config_path,
+            loaded,
+            tokenizer,
+            ..
+        } = Opened::read(dir, device, true)?;
         let network = Network::new(loaded, device)?;
         let n_classes = network.n_classes();
         Ok(SequenceClassifier {
