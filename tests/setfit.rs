@@ -53,12 +53,12 @@ fn encoder() -> Encoder {
 
 #[test]
 fn setfit_learns_a_distinction_the_encoder_was_not_made_for() {
-    let set = TrainingSet {
-        texts: TRAIN.iter().flatten().map(|text| Arc::from(*text)).collect(),
-        targets: Targets::Single(vec![0, 0, 0, 0, 1, 1, 1, 1]),
-        n_labels: 2,
-        task: TaskKind::SingleLabel,
-    };
+    let set = TrainingSet::new(
+        TRAIN.iter().flatten().map(|text| Arc::from(*text)).collect(),
+        Targets::Single(vec![0, 0, 0, 0, 1, 1, 1, 1]),
+        2,
+        TaskKind::SingleLabel,
+    );
     let setfit = train::method("setfit").unwrap();
     let options = setfit
         .parse(&[("num_iterations", "8"), ("learning_rate", "1e-4")])

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::{Annotating, Notice, NoticeKind};
 use crate::core::metrics::headline;
-use crate::core::run::LossPoint;
+use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{
     Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, text_edits,
 };
@@ -43,6 +43,8 @@ pub struct TrainingProgress {
     pub secs_left: Option<f64>,
     /// The curve so far.
     pub history: Vec<LossPoint>,
+    /// What was measured on held-out texts so far.
+    pub watched: Vec<WatchedPoint>,
     /// When it began.
     pub started: Instant,
 }
@@ -390,6 +392,7 @@ impl TrainingProgress {
             texts_per_sec: 0.0,
             secs_left: None,
             history: Vec::new(),
+            watched: Vec::new(),
             started: Instant::now(),
         }
     }
@@ -412,6 +415,7 @@ impl TrainingProgress {
                 self.secs_left = Some(secs_left);
                 self.history.push(LossPoint { step, loss });
             }
+            TrainEvent::Watched(point) => self.watched.push(point),
             TrainEvent::Phase(phase) => self.phase = phase.to_string(),
         }
     }

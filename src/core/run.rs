@@ -63,6 +63,19 @@ pub struct LossPoint {
     pub loss: f64,
 }
 
+/// The weights at one step, measured on held-out texts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WatchedPoint {
+    /// Optimiser steps taken.
+    pub step: usize,
+    /// The training loss on held-out texts; `None` where the method has none that compares.
+    pub loss: Option<f64>,
+    /// The watched metric, in 0..=1.
+    pub metric: f64,
+    /// Whether these are the best weights so far.
+    pub best: bool,
+}
+
 /// A run: what was asked, on what, and what came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -106,4 +119,14 @@ pub struct Run {
     pub thresholds: Vec<f64>,
     /// The loss curve.
     pub history: Vec<LossPoint>,
+    /// What was measured on held-out texts on the way, in order of steps.
+    pub watched: Vec<WatchedPoint>,
+    /// What the method found out, by name: the strength it chose, how many unlabelled texts it used.
+    pub findings: BTreeMap<String, serde_json::Value>,
+    /// Id of the device it was trained on; empty where that is not known.
+    pub device: String,
+    /// Precision of its products (`f32`, `bf16`); empty where that is not known.
+    pub precision: String,
+    /// The name it shares with the other trials of a search or a comparison; empty for a run of its own.
+    pub series: String,
 }

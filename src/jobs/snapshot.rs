@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::core::{LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
 use crate::model::head::Targets;
+use crate::train::{Held, TrainingSet};
 
 /// Texts with their labels as indices into the label order of the run.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +83,8 @@ pub struct Snapshot {
     pub validation: LabelledTexts,
     /// Texts to report on.
     pub test: LabelledTexts,
+    /// Texts nobody has labelled, but for those kept for validation and test.
+    pub pile: Vec<Arc<str>>,
 }
 
 impl Snapshot {
@@ -106,7 +109,32 @@ impl Snapshot {
             train: LabelledTexts::of_kind(state, &labels, ScoreKind::OutOfFold),
             validation: LabelledTexts::of_kind(state, &labels, ScoreKind::Validation),
             test: LabelledTexts::of_kind(state, &labels, ScoreKind::Test),
+            pile: pile(state),
             labels,
         }
     }
+
+    /// What a method learns from.
+    pub fn training_set(&self) -> TrainingSet {
+        let names = self.label_paths.iter().filter_map(|path| path.last().cloned());
+        TrainingSet {
+            texts: self.train.bodies.clone(),
+            targets: self.train.targets(self.task),
+            n_labels: self.labels.len(),
+            task: self.task,
+            label_names: names.collect(),
+            pile: self.pile.clone(),
+            validation: (!self.validation.is_empty()).then(|| Held {
+                texts: self.validation.bodies.clone(),
+                targets: self.validation.targets(self.task),
+            }),
+        }
+    }
+}
+
+fn pile(state: &ProjectState) -> Vec<Arc<str>> {
+    let unlabelled = |text: &&Text| !text.deleted && text.annotation.is_none();
+    let free = |text: &&Text| matches!(text.split, None | Some(Split::Train));
+    let texts = state.texts().filter(unlabelled).filter(free);
+    texts.map(|text| text.body.clone()).collect()
 }

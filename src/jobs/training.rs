@@ -13,7 +13,7 @@ use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
 use crate::model::{Classifier, Compute};
 use crate::store::Store;
-use crate::train::{self, Method, Options, TrainEvent, Trained, TrainingSet};
+use crate::train::{self, Method, Options, TrainEvent, Trained};
 
 /// What to train.
 #[derive(Debug, Clone)]
@@ -85,6 +85,11 @@ fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run 
         scored_on: None,
         thresholds: vec![default_threshold(snapshot.task); snapshot.labels.len()],
         history: Vec::new(),
+        watched: Vec::new(),
+        findings: train::Findings::new(),
+        device: String::new(),
+        precision: request.compute.precision.to_string(),
+        series: String::new(),
     }
 }
 
@@ -97,14 +102,10 @@ fn train_and_score(
     run: &mut Run,
 ) -> anyhow::Result<()> {
     let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
-    let set = TrainingSet {
-        texts: snapshot.train.bodies.clone(),
-        targets: snapshot.train.targets(snapshot.task),
-        n_labels: snapshot.labels.len(),
-        task: snapshot.task,
-    };
+    let set = snapshot.training_set();
+    run.device = request.compute.device.resolve()?.id.to_string();
     let started = std::time::Instant::now();
-    let mut history = Vec::new();
+    let (mut history, mut watched) = (Vec::new(), Vec::new());
     let trained = train::train(
         request.method,
         &set,
@@ -112,11 +113,13 @@ fn train_and_score(
         request.seed,
         encoder,
         &mut |event| {
-            if let TrainEvent::Step { step, loss, .. } = &event {
-                history.push(LossPoint {
+            match &event {
+                TrainEvent::Step { step, loss, .. } => history.push(LossPoint {
                     step: *step,
                     loss: *loss,
-                });
+                }),
+                TrainEvent::Watched(point) => watched.push(*point),
+                _ => {}
             }
             job.train(event);
             job.flow()
@@ -124,6 +127,8 @@ fn train_and_score(
     )?;
     run.train_secs = started.elapsed().as_secs_f64();
     run.history = history;
+    run.watched = watched;
+    run.findings = trained.findings.clone();
     run.status = if trained.stopped {
         RunStatus::Stopped
     } else {

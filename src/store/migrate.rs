@@ -9,7 +9,7 @@ use super::StoreError;
 use super::lock::beside;
 
 /// Every version of the schema in order; version N is what the first N scripts make. Scripts that were released never change.
-pub(super) const SCRIPTS: &[&str] = &[include_str!("schema/v1.sql")];
+pub(super) const SCRIPTS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// Brings the file up to the last of `scripts`. A file that already holds something is copied to `<file>.backup-v<N>` before.
 pub(super) fn to_latest(connection: &mut Connection, path: &Path, scripts: &[&str]) -> Result<(), StoreError> {

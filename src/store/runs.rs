@@ -158,14 +158,17 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Run>, StoreError> {
 }
 
 const INSERT: &str = "INSERT INTO runs (id, name, method, encoder, seed, task, options, labels, label_paths, n_train, \
-    n_validation, n_test, started_at_millis, train_secs, status, message, scored_on, history) \
+    n_validation, n_test, started_at_millis, train_secs, status, message, scored_on, history, \
+    watched, findings, device, precision, series) \
     VALUES (:id, :name, :method, :encoder, :seed, :task, :options, :labels, :label_paths, :n_train, \
-    :n_validation, :n_test, :started_at_millis, :train_secs, :status, :message, :scored_on, :history)";
+    :n_validation, :n_test, :started_at_millis, :train_secs, :status, :message, :scored_on, :history, :watched, \
+    :findings, :device, :precision, :series)";
 
 const UPDATE: &str = "UPDATE runs SET name = :name, method = :method, encoder = :encoder, seed = :seed, task = :task, \
     options = :options, labels = :labels, label_paths = :label_paths, n_train = :n_train, n_validation = :n_validation, \
     n_test = :n_test, started_at_millis = :started_at_millis, train_secs = :train_secs, status = :status, \
-    message = :message, scored_on = :scored_on, history = :history WHERE id = :id";
+    message = :message, scored_on = :scored_on, history = :history, watched = :watched, \
+    findings = :findings, device = :device, precision = :precision, series = :series WHERE id = :id";
 
 fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError> {
     if !run.train_secs.is_finite() {
@@ -186,6 +189,8 @@ fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError
         ":n_validation": run.n_validation as i64, ":n_test": run.n_test as i64, ":started_at_millis": run.started_at_millis,
         ":train_secs": run.train_secs, ":status": status_name(run.status), ":message": run.message,
         ":scored_on": run.scored_on.map(ScoreKind::name), ":history": history,
+        ":watched": json(&run.watched)?, ":findings": json(&run.findings)?, ":device": run.device,
+        ":precision": run.precision, ":series": run.series,
     })?;
     set_metrics(connection, run)?;
     set_thresholds(connection, run.id, run.labels.len(), &run.thresholds)
@@ -235,6 +240,11 @@ fn from_row(connection: &Connection, row: &Row<'_>) -> Result<Run, StoreError> {
             .collect::<Result<_, _>>()?,
         scored_on: scored_on.as_deref().and_then(ScoreKind::from_name),
         thresholds: thresholds(connection, id)?,
+        watched: from_json(row, "watched")?,
+        findings: from_json(row, "findings")?,
+        device: row.get("device")?,
+        precision: row.get("precision")?,
+        series: row.get("series")?,
         history: history(row.get_ref("history")?.as_blob().map_err(rusqlite::Error::from)?),
     })
 }

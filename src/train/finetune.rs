@@ -6,7 +6,7 @@
 use super::adamw::AdamWSettings;
 use super::inputs::Inputs;
 use super::tuner::{Pace, Tuner};
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, schedule};
+use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, schedule};
 use crate::core::rng::{self, Stream};
 use crate::model::head::Link;
 use crate::model::{Dropout, Encoder, LogisticHead, Targets};
@@ -67,6 +67,7 @@ pub(super) fn run(
         out_of_fold: None,
         stopped: step < n_steps,
         n_steps: step,
+        findings: Findings::new(),
     })
 }
 

@@ -20,11 +20,13 @@ pub mod speed;
 mod touched_rows;
 pub mod tuner;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::core::TaskKind;
+use crate::core::run::WatchedPoint;
 use crate::model::{Encoder, HeadError, LogisticHead, ModelError, Targets};
 
 pub use methods::{METHODS, Method, method, options_help};
@@ -41,7 +43,25 @@ pub struct TrainingSet {
     pub n_labels: usize,
     /// Whether a text has exactly one label or any number.
     pub task: TaskKind,
+    /// The labels' names, one per column, as a person reads them; empty where they are not known.
+    pub label_names: Vec<String>,
+    /// Texts of the project that nobody has labelled: methods may learn from them, and never call what they make of them labels.
+    pub pile: Vec<Arc<str>>,
+    /// Labelled texts to watch the training on: never fitted on, and where the method says so they choose when to stop.
+    pub validation: Option<Held>,
 }
+
+/// Labelled texts that are held out.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The texts, in any order.
+    pub texts: Vec<Arc<str>>,
+    /// Their labels, one entry per text.
+    pub targets: Targets,
+}
+
+/// What a method found out that a person may want to know, by name: the strength it chose, how many unlabelled texts it used.
+pub type Findings = BTreeMap<String, serde_json::Value>;
 
 /// What a method made.
 pub struct Trained {
@@ -57,6 +77,8 @@ pub struct Trained {
     pub stopped: bool,
     /// Optimiser steps taken on the encoder.
     pub n_steps: usize,
+    /// What was chosen on the way.
+    pub findings: Findings,
 }
 
 /// A stage of training; shown as it reads.
@@ -115,6 +137,8 @@ pub enum TrainEvent {
         /// Estimated seconds until tuning ends.
         secs_left: f64,
     },
+    /// The weights at this step were measured on held-out texts.
+    Watched(WatchedPoint),
 }
 
 /// The receiver of events; `Break` asks the method to stop and make the best of what it has.
@@ -204,6 +228,19 @@ pub fn train(
 }
 
 impl TrainingSet {
+    /// Labelled texts alone: no names, no pile, nothing held out.
+    pub fn new(texts: Vec<Arc<str>>, targets: Targets, n_labels: usize, task: TaskKind) -> Self {
+        TrainingSet {
+            texts,
+            targets,
+            n_labels,
+            task,
+            label_names: Vec::new(),
+            pile: Vec::new(),
+            validation: None,
+        }
+    }
+
     fn check(&self) -> Result<(), TrainError> {
         if self.texts.len() != self.targets.len() {
             let (n_texts, n_targets) = (self.texts.len(), self.targets.len());

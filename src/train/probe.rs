@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
+use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
 use crate::model::head::{self, LogisticHead, Targets};
 use crate::model::{Embeddings, Encoder, ModelError};
 
@@ -105,5 +105,6 @@ pub(super) fn finish(
         out_of_fold,
         stopped: tuned.stopped,
         n_steps: tuned.n_steps,
+        findings: Findings::new(),
     })
 }

@@ -158,12 +158,12 @@ fn steps(
     laps: &mut Laps,
 ) -> Result<Encoder, TrainError> {
     let texts = texts.iter().cycle().take(n_texts);
-    let set = TrainingSet {
-        texts: texts.map(|text| text.as_str().into()).collect(),
-        targets: Targets::Single((0..n_texts).map(|i| i % N_LABELS).collect()),
-        n_labels: N_LABELS,
-        task: TaskKind::SingleLabel,
-    };
+    let set = TrainingSet::new(
+        texts.map(|text| text.as_str().into()).collect(),
+        Targets::Single((0..n_texts).map(|i| i % N_LABELS).collect()),
+        N_LABELS,
+        TaskKind::SingleLabel,
+    );
     let mut listen = |event| match event {
         TrainEvent::Step { .. } => laps.lap(),
         _ => ControlFlow::Continue(()),

@@ -33,12 +33,12 @@ fn topics() -> TrainingSet {
         "rain and chip code",
         "the cat and the price",
     ];
-    TrainingSet {
-        texts: sport.iter().chain(&money).map(|text| Arc::from(*text)).collect(),
-        targets: Targets::Single((0..16).map(|i| i / 8).collect()),
-        n_labels: 2,
-        task: TaskKind::SingleLabel,
-    }
+    TrainingSet::new(
+        sport.iter().chain(&money).map(|text| Arc::from(*text)).collect(),
+        Targets::Single((0..16).map(|i| i / 8).collect()),
+        2,
+        TaskKind::SingleLabel,
+    )
 }
 
 /// The training texts as the trained encoder embeds them.

@@ -1,6 +1,6 @@
 //! Runs, scores and thresholds.
 
-use handful::core::run::LossPoint;
+use handful::core::run::{LossPoint, WatchedPoint};
 use handful::core::{RunId, RunStatus, ScoreKind, TaskKind, TextId, text_edits};
 use handful::store::StoreError;
 
@@ -28,6 +28,14 @@ fn a_run_comes_back_as_it_was_saved() {
     });
     run.thresholds = vec![1.0 / 3.0, 0.0, 1.0];
     run.message = "done".to_owned();
+    run.watched = vec![WatchedPoint {
+        step: 500,
+        loss: None,
+        metric: 1.0 / 3.0,
+        best: true,
+    }];
+    run.findings.insert("c".to_owned(), 0.3.into());
+    run.series = "search-1".to_owned();
     project.store().save_run(&run).unwrap();
     project.reopen();
     assert_eq!(project.state().runs, [run]);

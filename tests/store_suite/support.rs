@@ -131,5 +131,10 @@ pub fn a_run(state: &ProjectState) -> Run {
         metrics: [("accuracy".to_owned(), 0.1 + 0.2)].into(),
         scored_on: None,
         history: Vec::new(),
+        watched: Vec::new(),
+        findings: Default::default(),
+        device: "cpu".to_owned(),
+        precision: "f32".to_owned(),
+        series: String::new(),
     }
 }

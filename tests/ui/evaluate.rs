@@ -45,6 +45,11 @@ fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
             metrics: BTreeMap::new(),
             scored_on: Some(ScoreKind::Test),
             history: Vec::new(),
+            watched: Vec::new(),
+            findings: Default::default(),
+            device: "cpu".to_owned(),
+            precision: "f32".to_owned(),
+            series: String::new(),
         };
         let run = project.store.create_run(run).unwrap();
         let ids: Vec<TextId> = project.state.texts().map(|text| text.id).collect();

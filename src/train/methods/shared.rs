@@ -1,0 +1,63 @@
+//! Options that several methods have.
+
+use crate::train::{OptionSpec, Range};
+
+pub(super) const FREEZE_LAYERS: OptionSpec = OptionSpec {
+    id: "freeze_layers",
+    title: "Frozen layers",
+    unit: "layers from below",
+    range: Range::Whole { min: 0, max: 255 },
+    default: 0.0,
+    help: "The lowest layers and the word embeddings stay as they are, and what they make of each text is computed once: faster, and less to learn with.",
+    advanced: true,
+};
+
+pub(super) const WARMUP: OptionSpec = OptionSpec {
+    id: "warmup",
+    title: "Warm-up",
+    unit: "share of the steps",
+    range: Range::Real { min: 0.0, max: 1.0 },
+    default: 0.1,
+    help: "The learning rate rises to its full value over this share of the steps, then falls to zero.",
+    advanced: true,
+};
+
+pub(super) const WEIGHT_DECAY: OptionSpec = OptionSpec {
+    id: "weight_decay",
+    title: "Weight decay",
+    unit: "",
+    range: Range::Real { min: 0.0, max: 1.0 },
+    default: 0.01,
+    help: "Pulls weights towards zero at every step; biases and normalisation weights are left out.",
+    advanced: true,
+};
+
+pub(super) const MAX_GRAD_NORM: OptionSpec = OptionSpec {
+    id: "max_grad_norm",
+    title: "Gradient clipping",
+    unit: "",
+    range: Range::Real { min: 1e-3, max: 1e6 },
+    default: 1.0,
+    help: "Gradients longer than this are shortened to it, so that one odd batch cannot do harm.",
+    advanced: true,
+};
+
+pub(super) const HEAD_C: OptionSpec = OptionSpec {
+    id: "c",
+    title: "Head strength C",
+    unit: "",
+    range: Range::Real { min: 1e-6, max: 1e6 },
+    default: crate::model::head::DEFAULT_C,
+    help: "Inverse regularisation of the logistic head. Raise it to fit the examples more closely, lower it when labels are noisy.",
+    advanced: true,
+};
+
+pub(super) const FOLDS: OptionSpec = OptionSpec {
+    id: "folds",
+    title: "Folds",
+    unit: "",
+    range: Range::Whole { min: 0, max: 50 },
+    default: 5.0,
+    help: "The training texts are scored by this many heads, each fitted without the texts it scores. 0 or 1 leaves that out.",
+    advanced: true,
+};
