@@ -14,6 +14,7 @@ pub mod methods;
 pub mod options;
 pub mod pairs;
 pub mod probe;
+mod remarks;
 pub mod schedule;
 pub mod setfit;
 pub mod speed;
@@ -224,7 +225,13 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     set.check()?;
     options.check_for(method)?;
-    (method.run)(set, options, seed, encoder, events)
+    // Said now rather than after the encoder has been tuned.
+    probe::strategy(options).link(&set.targets)?;
+    let mut trained = (method.run)(set, options, seed, encoder, events)?;
+    for remark in remarks::on_examples(set)? {
+        remarks::add(&mut trained.findings, remark);
+    }
+    Ok(trained)
 }
 
 impl TrainingSet {
@@ -265,6 +272,12 @@ impl TrainingSet {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A label as a person reads it.
+    fn name_of(&self, label: usize) -> String {
+        let name = self.label_names.get(label).cloned();
+        name.unwrap_or_else(|| format!("label {label}"))
     }
 
     fn texts(&self) -> Vec<&str> {

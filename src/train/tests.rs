@@ -5,6 +5,7 @@ use rand::RngExt;
 
 use super::*;
 use crate::core::rng;
+use crate::model::head::Examples;
 use crate::model::{Embeddings, testing};
 
 fn tiny_encoder() -> Encoder {
@@ -260,15 +261,8 @@ fn the_probe_leaves_the_encoder_alone_and_can_be_stopped() {
     assert_eq!(before, after);
     assert_eq!(events[0], TrainEvent::Started { n_steps: 0 });
     assert_eq!(events.last(), Some(&TrainEvent::Phase(Phase::Head)));
-    let again = probe::fit_head(
-        &embedded(&trained),
-        &topics().targets,
-        2,
-        &options,
-        0,
-        Some(&trained.head),
-    )
-    .unwrap();
+    let (x, targets) = (embedded(&trained), topics().targets);
+    let again = probe::fit_head(Examples::new(&x, &targets, 2), &options, 0, Some(&trained.head)).unwrap();
     assert_eq!(again.out_of_fold, trained.out_of_fold);
 
     let mut stop = |event| {

@@ -12,7 +12,7 @@ use crate::core::{TaskKind, TextId, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
 use crate::model::catalog::Catalog;
-use crate::model::head::{LogisticHead, Targets};
+use crate::model::head::{Examples, FitSettings, LogisticHead, Targets};
 use crate::model::{Compute, Embeddings, Encoder, zero_shot};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
@@ -20,9 +20,6 @@ const CHUNK: usize = 16;
 
 /// How often growing results are shown while the pile is being embedded.
 const REFRESH: Duration = Duration::from_millis(700);
-
-/// The regularisation strength of the quick model, scikit-learn's default.
-const C: f64 = 1.0;
 
 pub(super) struct Bench {
     catalog: Arc<Catalog>,
@@ -205,7 +202,8 @@ impl Bench {
             TaskKind::MultiLabel => Targets::Multi(known.iter().map(|(_, labels)| labels.clone()).collect()),
         };
         let n_labels = labelled.labels.len();
-        let head = match LogisticHead::fit(&Embeddings { dim: cache.dim(), data }, &targets, n_labels, C) {
+        let x = Embeddings { dim: cache.dim(), data };
+        let head = match LogisticHead::fit(Examples::new(&x, &targets, n_labels), &FitSettings::default()) {
             Ok(head) => head,
             Err(reason) => {
                 (self.report)(SuggesterEvent::NothingToFit(reason.to_string()));

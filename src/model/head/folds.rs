@@ -1,14 +1,11 @@
-//! Probabilities of training texts by heads that did not see them.
+//! Texts scored by heads that did not see them.
 
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{HeadError, LogisticHead, Targets};
+use super::{Examples, FitSettings, HeadError, LogisticHead, Targets};
 use crate::core::rng;
 use crate::model::Embeddings;
-
-/// Texts of one fold with their scores.
-type Scored = Vec<(usize, Vec<f32>)>;
 
 /// Scores every text by a head fitted without its fold: `(n_texts, n_labels)`, for thresholds and honest estimates.
 ///
@@ -18,42 +15,93 @@ type Scored = Vec<(usize, Vec<f32>)>;
 /// labels has a single example.
 ///
 /// # Errors
-/// Those of [`LogisticHead::fit`] on all the texts.
+/// Those of [`LogisticHead::fit`] that another choice of folds would not change.
 pub fn out_of_fold(
-    x: &Embeddings,
-    targets: &Targets,
-    n_labels: usize,
+    examples: Examples<'_>,
+    settings: &FitSettings,
     k: usize,
     seed: u64,
-    c: f64,
 ) -> Result<Option<Vec<Vec<f32>>>, HeadError> {
-    let counts = super::check(x, targets, n_labels, c)?;
-    let n = targets.len();
+    let path = std::slice::from_ref(settings);
+    over_folds(examples, path, k, seed, |_, _, row| row.to_vec())
+}
+
+/// What `read(step, text, probabilities)` makes of every text's probabilities by a head fitted without its fold, for each of several settings
+/// in turn: text by text, and of each text step by step. Each step starts where the one before it ended. See [`out_of_fold`].
+pub(super) fn over_folds<T: Send>(
+    examples: Examples<'_>,
+    path: &[FitSettings],
+    k: usize,
+    seed: u64,
+    read: impl Fn(usize, usize, &[f32]) -> T + Sync,
+) -> Result<Option<Vec<T>>, HeadError> {
+    let mut counts = Vec::new();
+    for settings in path {
+        counts = examples.check(settings)?;
+    }
+    let n = examples.targets.len();
     let k = k.min(n);
     if k < 2 {
         return Ok(None);
     }
-    let fold_of = deal(targets, &counts, k, seed);
-    let by_fold: Vec<Option<Scored>> = (0..k)
+    let fold_of = deal(examples.targets, &counts, k, seed);
+    let by_fold: Vec<Option<Vec<(usize, usize, T)>>> = (0..k)
         .into_par_iter()
         .map(|fold| {
             let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| fold_of[*i] == fold);
-            match LogisticHead::fit(&select(x, &kept), &targets.select(&kept), n_labels, c) {
-                Ok(head) => {
-                    let scores = head.predict_proba(&select(x, &held_out))?;
-                    Ok(Some(held_out.into_iter().zip(scores).collect()))
-                }
-                Err(HeadError::OneLabel | HeadError::EveryLabelConstant | HeadError::NoTexts) => Ok(None),
-                Err(error) => Err(error),
+            let kept = Kept::new(examples, &kept);
+            let (mut read_here, mut head) = (Vec::with_capacity(held_out.len() * path.len()), None);
+            for (step, settings) in path.iter().enumerate() {
+                let fitted = match LogisticHead::refit(kept.examples(examples.n_labels), settings, head.as_ref()) {
+                    Err(
+                        HeadError::OneLabel | HeadError::EveryLabelConstant | HeadError::AllAlike | HeadError::NoTexts,
+                    ) => {
+                        return Ok(None);
+                    }
+                    other => other?,
+                };
+                let scores = fitted.predict_proba(&select(examples.x, &held_out))?;
+                let scored = held_out.iter().zip(scores);
+                read_here.extend(scored.map(|(text, row)| (*text, step, read(step, *text, &row))));
+                head = Some(fitted);
             }
+            Ok(Some(read_here))
         })
         .collect::<Result<_, HeadError>>()?;
     let Some(by_fold) = by_fold.into_iter().collect::<Option<Vec<_>>>() else {
         return Ok(None);
     };
-    let mut scored: Scored = by_fold.into_iter().flatten().collect();
-    scored.sort_unstable_by_key(|(text, _)| *text);
-    Ok(Some(scored.into_iter().map(|(_, scores)| scores).collect()))
+    let mut all: Vec<(usize, usize, T)> = by_fold.into_iter().flatten().collect();
+    all.sort_unstable_by_key(|(text, step, _)| (*text, *step));
+    Ok(Some(all.into_iter().map(|(_, _, value)| value).collect()))
+}
+
+/// The examples outside a fold.
+struct Kept {
+    x: Embeddings,
+    targets: Targets,
+    weights: Option<Vec<f64>>,
+}
+
+impl Kept {
+    fn new(examples: Examples<'_>, rows: &[usize]) -> Self {
+        Kept {
+            x: select(examples.x, rows),
+            targets: examples.targets.select(rows),
+            weights: examples
+                .weights
+                .map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+        }
+    }
+
+    fn examples(&self, n_labels: usize) -> Examples<'_> {
+        Examples {
+            x: &self.x,
+            targets: &self.targets,
+            n_labels,
+            weights: self.weights.as_deref(),
+        }
+    }
 }
 
 /// The fold of each text: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended.
@@ -104,19 +152,30 @@ mod tests {
         )
     }
 
+    fn scores(
+        x: &Embeddings,
+        targets: &Targets,
+        n_labels: usize,
+        k: usize,
+        seed: u64,
+        c: f64,
+    ) -> Result<Option<Vec<Vec<f32>>>, HeadError> {
+        out_of_fold(Examples::new(x, targets, n_labels), &FitSettings::with_c(c), k, seed)
+    }
+
     #[test]
     fn every_text_is_scored_once_by_a_head_that_did_not_see_it() {
         let (mut x, targets) = two_clouds(10);
         // Text 0 sits in the other cloud: a head that saw it would bend towards it, one that did not calls it label 1.
         x.data[0] = 1.0;
-        let scores = out_of_fold(&x, &targets, 2, 5, 3, 100.0).unwrap().unwrap();
-        assert_eq!(scores.len(), 20);
-        assert!(scores[0][1] > 0.9, "{:?}", scores[0]);
-        for (i, row) in scores.iter().enumerate().skip(1) {
+        let rows = scores(&x, &targets, 2, 5, 3, 100.0).unwrap().unwrap();
+        assert_eq!(rows.len(), 20);
+        assert!(rows[0][1] > 0.9, "{:?}", rows[0]);
+        for (i, row) in rows.iter().enumerate().skip(1) {
             assert!(row[i % 2] > 0.5, "{i}: {row:?}");
         }
-        assert_eq!(scores, out_of_fold(&x, &targets, 2, 5, 3, 100.0).unwrap().unwrap());
-        assert_ne!(scores, out_of_fold(&x, &targets, 2, 5, 4, 100.0).unwrap().unwrap());
+        assert_eq!(rows, scores(&x, &targets, 2, 5, 3, 100.0).unwrap().unwrap());
+        assert_ne!(rows, scores(&x, &targets, 2, 5, 4, 100.0).unwrap().unwrap());
     }
 
     #[test]
@@ -136,19 +195,14 @@ mod tests {
         x.data.extend([0.0, 5.0]);
         let mut labels: Vec<usize> = (0..8).map(|i| i % 2).collect();
         labels.push(2);
-        let scores = out_of_fold(&x, &Targets::Single(labels), 3, 4, 0, 1.0)
-            .unwrap()
-            .unwrap();
-        assert_eq!(scores[8][2], 0.0);
+        let rows = scores(&x, &Targets::Single(labels), 3, 4, 0, 1.0).unwrap().unwrap();
+        assert_eq!(rows[8][2], 0.0);
 
         let x = Embeddings {
             dim: 1,
             data: vec![0.0, 0.1, 0.2, 1.0],
         };
-        assert_eq!(
-            out_of_fold(&x, &Targets::Single(vec![0, 0, 0, 1]), 2, 2, 0, 1.0),
-            Ok(None)
-        );
+        assert_eq!(scores(&x, &Targets::Single(vec![0, 0, 0, 1]), 2, 2, 0, 1.0), Ok(None));
     }
 
     #[test]
@@ -168,8 +222,8 @@ mod tests {
             dim: 1,
             data: (0..20).map(|i| i as f32 / 10.0).collect(),
         };
-        let scores = out_of_fold(&x, &Targets::Multi(labels), 3, 4, 0, 1.0).unwrap().unwrap();
-        assert_eq!(scores.len(), 20);
-        assert!(scores.iter().all(|row| row.len() == 3 && row[2] == 0.0));
+        let rows = scores(&x, &Targets::Multi(labels), 3, 4, 0, 1.0).unwrap().unwrap();
+        assert_eq!(rows.len(), 20);
+        assert!(rows.iter().all(|row| row.len() == 3 && row[2] == 0.0));
     }
 }

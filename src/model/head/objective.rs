@@ -9,7 +9,7 @@ use rayon::prelude::*;
 const ROWS_PER_TASK: usize = 128;
 const CLASSES_PER_TASK: usize = 8;
 
-/// Mean log-loss + ‖W‖² / (2·C·n), the objective scikit-learn's `LogisticRegression` minimises.
+/// Weighted mean of the log-losses + ‖W‖² / (2·C·Σweights), the objective scikit-learn's `LogisticRegression` minimises.
 ///
 /// With one output the loss is that of a sigmoid and `y` holds 0 or 1; with K ≥ 2 outputs it is a softmax over them
 /// and `y` holds the column. Parameters are `[W (outputs, dim) row-major, b (outputs)]`; `b` is not penalised.
@@ -19,6 +19,8 @@ pub(super) struct Objective<'a> {
     pub dim: usize,
     /// One target per row.
     pub y: &'a [usize],
+    /// What each row counts, above 0.
+    pub weights: &'a [f64],
     pub n_outputs: usize,
     /// Inverse strength of the penalty.
     pub c: f64,
@@ -29,23 +31,33 @@ impl Objective<'_> {
         self.n_outputs * (self.dim + 1)
     }
 
+    pub fn total_weight(&self) -> f64 {
+        self.weights.iter().sum()
+    }
+
     /// The value at `parameters`; writes the gradient.
     pub fn evaluate(&self, parameters: &[f64], gradient: &mut [f64]) -> f64 {
-        let (dim, n_outputs, n) = (self.dim, self.n_outputs, self.y.len() as f64);
+        let (dim, n_outputs, total) = (self.dim, self.n_outputs, self.total_weight());
         let (weights, intercepts) = parameters.split_at(n_outputs * dim);
         let mut residuals = logits(self.x, dim, weights, intercepts);
         let losses: Vec<f64> = residuals
             .par_chunks_mut(ROWS_PER_TASK * n_outputs)
             .zip(self.y.par_chunks(ROWS_PER_TASK))
-            .map(|(rows, y)| {
+            .zip(self.weights.par_chunks(ROWS_PER_TASK))
+            .map(|((rows, y), weights)| {
                 rows.chunks_mut(n_outputs)
                     .zip(y)
-                    .map(|(row, y)| to_residual(row, *y))
+                    .zip(weights)
+                    .map(|((row, y), weight)| {
+                        let loss = to_residual(row, *y);
+                        row.iter_mut().for_each(|residual| *residual *= weight);
+                        weight * loss
+                    })
                     .sum()
             })
             .collect();
 
-        let penalty = 1.0 / (self.c * n);
+        let penalty = 1.0 / (self.c * total);
         let (weight_gradient, intercept_gradient) = gradient.split_at_mut(n_outputs * dim);
         weight_gradient
             .par_chunks_mut(CLASSES_PER_TASK * dim)
@@ -53,13 +65,13 @@ impl Objective<'_> {
             .for_each(|(task, block)| {
                 let first = task * CLASSES_PER_TASK;
                 block.copy_from_slice(&weights[first * dim..first * dim + block.len()]);
-                add_transposed_product(block, penalty, &residuals[first..], n_outputs, self.x, dim, 1.0 / n);
+                add_transposed_product(block, penalty, &residuals[first..], n_outputs, self.x, dim, 1.0 / total);
             });
         for (class, g) in intercept_gradient.iter_mut().enumerate() {
-            *g = residuals[class..].iter().step_by(n_outputs).sum::<f64>() / n;
+            *g = residuals[class..].iter().step_by(n_outputs).sum::<f64>() / total;
         }
         let squares: f64 = weights.iter().map(|w| w * w).sum();
-        losses.iter().sum::<f64>() / n + 0.5 * penalty * squares
+        losses.iter().sum::<f64>() / total + 0.5 * penalty * squares
     }
 }
 
@@ -156,6 +168,11 @@ pub(super) fn sigmoid(z: f64) -> f64 {
     }
 }
 
+/// The logarithm of [`sigmoid`], finite wherever `z` is.
+pub(super) fn log_sigmoid(z: f64) -> f64 {
+    z.min(0.0) - (-z.abs()).exp().ln_1p()
+}
+
 /// Replaces logits by probabilities; returns the logarithm of the sum of their exponentials.
 pub(super) fn softmax(row: &mut [f64]) -> f64 {
     let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -181,10 +198,12 @@ mod tests {
             let (n, dim) = (150, 5);
             let x: Vec<f64> = (0..n * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
             let y: Vec<usize> = (0..n).map(|_| rng.random_range(0..n_classes)).collect();
+            let weights: Vec<f64> = (0..n).map(|_| rng.random_range(0.1..3.0)).collect();
             let objective = Objective {
                 x: &x,
                 dim,
                 y: &y,
+                weights: &weights,
                 n_outputs,
                 c: 0.7,
             };
@@ -217,5 +236,6 @@ mod tests {
         assert!((softmax(&mut row) - 900.0).abs() < 1e-12);
         assert_eq!(row, [1.0, 0.0, 0.0]);
         assert_eq!((sigmoid(-800.0), sigmoid(800.0)), (0.0, 1.0));
+        assert_eq!((log_sigmoid(-800.0), log_sigmoid(800.0)), (-800.0, 0.0));
     }
 }

@@ -1,7 +1,9 @@
 //! The options of SetFit.
 
 use super::Method;
-use super::shared::{FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{
+    CHOOSE_C, CLASS_WEIGHT, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, STRATEGY, WARMUP, WEIGHT_DECAY,
+};
 use crate::train::{OptionSpec, Range, setfit};
 
 pub(super) const SETFIT: Method = Method {
@@ -59,6 +61,9 @@ pub(super) const SETFIT: Method = Method {
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
         HEAD_C,
+        CHOOSE_C,
+        CLASS_WEIGHT,
+        STRATEGY,
         FOLDS,
     ],
     run: setfit::run,

@@ -1,5 +1,6 @@
 //! Options that several methods have.
 
+use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
 use crate::train::{OptionSpec, Range};
 
 pub(super) const FREEZE_LAYERS: OptionSpec = OptionSpec {
@@ -47,8 +48,38 @@ pub(super) const HEAD_C: OptionSpec = OptionSpec {
     title: "Head strength C",
     unit: "",
     range: Range::Real { min: 1e-6, max: 1e6 },
-    default: crate::model::head::DEFAULT_C,
+    default: DEFAULT_C,
     help: "Inverse regularisation of the logistic head. Raise it to fit the examples more closely, lower it when labels are noisy.",
+    advanced: true,
+};
+
+pub(super) const CHOOSE_C: OptionSpec = OptionSpec {
+    id: "choose_c",
+    title: "Choose C",
+    unit: "",
+    range: Range::Choice(&["off", "on"]),
+    default: 0.0,
+    help: "Takes the C, from 0.1 to 100, whose heads do best on training texts they did not see, instead of the one given: some tens of fits more, worth it where there are many labels or wrong ones.",
+    advanced: true,
+};
+
+pub(super) const CLASS_WEIGHT: OptionSpec = OptionSpec {
+    id: "class_weight",
+    title: "Class weights",
+    unit: "",
+    range: Range::Choice(&ClassWeight::NAMES),
+    default: 0.0,
+    help: "What an example counts in the head. none: every one the same. balanced: rare labels' examples more, so that all labels count the same in sum; finds more of the rare ones, and is wrong about them more often.",
+    advanced: true,
+};
+
+pub(super) const STRATEGY: OptionSpec = OptionSpec {
+    id: "strategy",
+    title: "Head strategy",
+    unit: "",
+    range: Range::Choice(&Strategy::NAMES),
+    default: 0.0,
+    help: "How labels share the head. auto: multinomial where a text has one label, one-vs-rest where it has any number. one-vs-rest: each label against the rest. chain: any number only, each label also sees those before it, for labels that depend on each other.",
     advanced: true,
 };
 

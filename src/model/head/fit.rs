@@ -1,0 +1,229 @@
+//! From examples to a head: which labels get a logit, what each is fitted on, and where the search starts.
+//!
+//! Not here: the loss (`objective`), the minimiser (`lbfgs`), what may be fitted on (`examples`).
+
+use rayon::prelude::*;
+
+use super::objective::Objective;
+use super::stored::Stored;
+use super::{ClassWeight, Examples, FitSettings, HeadError, Link, LogisticHead, Targets, lbfgs};
+
+/// The optimum is found to about this precision in the weights: the penalised sum of losses is 1-strongly convex in them.
+const WEIGHT_PRECISION: f64 = 1e-6;
+/// Bounds of the gradient of the mean loss at which the search ends. The upper one is for intercepts, which no penalty makes convex.
+const GRADIENT: (f64, f64) = (1e-12, 1e-8);
+const MAX_ITERATIONS: usize = 1000;
+
+impl LogisticHead {
+    /// Fits on examples with an L2 penalty; intercepts are not penalised.
+    ///
+    /// The objective is scikit-learn's: the mean of the losses by weight, + ‖W‖² / (2 · C · sum of weights). The optimum is unique and found to
+    /// working precision, so the result does not depend on a seed or on threads. Cost: some tens of passes over the embeddings, times
+    /// labels.
+    ///
+    /// # Errors
+    /// No texts, fewer than two labels with examples, embeddings that are all the same or not finite, weights that are not above 0, shapes
+    /// that do not match, a strategy for the other kind of targets.
+    pub fn fit(examples: Examples<'_>, settings: &FitSettings) -> Result<Self, HeadError> {
+        Self::refit(examples, settings, None)
+    }
+
+    /// Like [`LogisticHead::fit`], starting at `previous` where that has the same shape: the same optimum, sooner.
+    ///
+    /// # Errors
+    /// Those of [`LogisticHead::fit`].
+    pub fn refit(
+        examples: Examples<'_>,
+        settings: &FitSettings,
+        previous: Option<&LogisticHead>,
+    ) -> Result<Self, HeadError> {
+        let counts = examples.check(settings)?;
+        examples.check_learnable(&counts)?;
+        let problem = Problem {
+            x: examples.x.data.iter().map(|v| f64::from(*v)).collect(),
+            dim: examples.x.dim,
+            weights: examples.row_weights(),
+            settings: *settings,
+            previous: previous.filter(|previous| previous.dim == examples.x.dim),
+        };
+        let link = settings.strategy.link(examples.targets)?;
+        Ok(match examples.targets {
+            Targets::Single(labels) => problem.single(labels, &counts, link),
+            Targets::Multi(labels) => problem.multi(labels, &counts, link),
+        })
+    }
+
+    /// A head whose logits were learnt elsewhere: one for each label of `fitted`, ascending, with `weights` `(logits, dim)` row-major. The
+    /// other labels of `n_labels` are never predicted.
+    ///
+    /// # Errors
+    /// Parts that do not fit together, or numbers that are not finite.
+    pub fn from_logits(
+        link: Link,
+        dim: usize,
+        fitted: Vec<usize>,
+        (weights, intercepts): (Vec<f64>, Vec<f64>),
+        n_labels: usize,
+    ) -> Result<Self, HeadError> {
+        LogisticHead::try_from(Stored {
+            dim,
+            link,
+            fitted,
+            weights,
+            intercepts,
+            constants: vec![0.0; n_labels],
+            chain: Vec::new(),
+        })
+    }
+
+    /// The parameters of a label that has its own logit, as its problem has them: weights, those of the labels before it in a chain, intercept.
+    fn row(&self, label: usize) -> Option<Vec<f64>> {
+        let at = self.fitted.binary_search(&label).ok()?;
+        let mut row = self.weights.get(at * self.dim..(at + 1) * self.dim)?.to_vec();
+        if self.link == Link::Chain {
+            row.extend(self.chained(at));
+        }
+        row.push(*self.intercepts.get(at)?);
+        Some(row)
+    }
+}
+
+/// Examples ready to be fitted on.
+struct Problem<'a> {
+    /// `(n, dim)`, row-major.
+    x: Vec<f64>,
+    dim: usize,
+    weights: Vec<f64>,
+    settings: FitSettings,
+    /// Of the same `dim`.
+    previous: Option<&'a LogisticHead>,
+}
+
+impl Problem<'_> {
+    fn single(&self, labels: &[usize], counts: &[usize], link: Link) -> LogisticHead {
+        let fitted: Vec<usize> = (0..counts.len()).filter(|label| counts[*label] > 0).collect();
+        let constants = vec![0.0; counts.len()];
+        if fitted.len() > 2 && link == Link::NormalizedOneVsRest {
+            return self.one_vs_rest(link, fitted, constants, |text, label| labels[text] == label);
+        }
+        let mut place = vec![0; counts.len()];
+        fitted.iter().enumerate().for_each(|(at, label)| place[*label] = at);
+        let y: Vec<usize> = labels.iter().map(|label| place[*label]).collect();
+        let (link, n_outputs) = match fitted.len() {
+            2 => (Link::Sigmoid, 1),
+            more => (Link::Softmax, more),
+        };
+        let start = self.previous.filter(|p| p.link == link && p.fitted == fitted);
+        let start = start.map(|p| [p.weights.as_slice(), &p.intercepts].concat());
+        let mut weights = self.optimum(&self.x, self.dim, &y, n_outputs, start);
+        let intercepts = weights.split_off(n_outputs * self.dim);
+        LogisticHead {
+            dim: self.dim,
+            link,
+            fitted,
+            weights,
+            intercepts,
+            constants,
+            chain: Vec::new(),
+        }
+    }
+
+    fn multi(&self, labels: &[Vec<usize>], counts: &[usize], link: Link) -> LogisticHead {
+        let n = labels.len();
+        let varies = |label: &usize| (1..n).contains(&counts[*label]);
+        let fitted: Vec<usize> = (0..counts.len()).filter(varies).collect();
+        let constants = counts.iter().map(|count| if *count == n { 1.0 } else { 0.0 }).collect();
+        self.one_vs_rest(link, fitted, constants, |text, label| labels[text].contains(&label))
+    }
+
+    /// A sigmoid for each label of `fitted`; in a chain, the labels before it are columns too.
+    fn one_vs_rest(
+        &self,
+        link: Link,
+        fitted: Vec<usize>,
+        constants: Vec<f64>,
+        is_set: impl Fn(usize, usize) -> bool + Sync,
+    ) -> LogisticHead {
+        let previous = self.previous.filter(|p| p.link == link);
+        let previous = previous.filter(|p| link != Link::Chain || p.fitted == fitted);
+        let parameters: Vec<Vec<f64>> = fitted
+            .par_iter()
+            .enumerate()
+            .map(|(at, label)| {
+                let y: Vec<usize> = (0..self.weights.len())
+                    .map(|text| usize::from(is_set(text, *label)))
+                    .collect();
+                let start = previous.and_then(|p| p.row(*label));
+                match link {
+                    Link::Chain if at > 0 => {
+                        let before = &fitted[..at];
+                        let x = self.with_columns(at, |text, column| is_set(text, before[column]));
+                        self.optimum(&x, self.dim + at, &y, 1, start)
+                    }
+                    _ => self.optimum(&self.x, self.dim, &y, 1, start),
+                }
+            })
+            .collect();
+        let mut head = LogisticHead {
+            dim: self.dim,
+            link,
+            fitted,
+            weights: Vec::new(),
+            intercepts: Vec::new(),
+            constants,
+            chain: Vec::new(),
+        };
+        for mut row in parameters {
+            head.intercepts.extend(row.pop());
+            head.chain.extend(row.split_off(self.dim));
+            head.weights.extend(row);
+        }
+        head
+    }
+
+    /// The embeddings, each followed by `n` columns of 0 or 1.
+    fn with_columns(&self, n: usize, is_set: impl Fn(usize, usize) -> bool) -> Vec<f64> {
+        let mut wide = Vec::with_capacity(self.weights.len() * (self.dim + n));
+        for (text, row) in self.x.chunks_exact(self.dim).enumerate() {
+            wide.extend_from_slice(row);
+            wide.extend((0..n).map(|column| f64::from(u8::from(is_set(text, column)))));
+        }
+        wide
+    }
+
+    /// Minimises from `start`, or from zero.
+    fn optimum(&self, x: &[f64], dim: usize, y: &[usize], n_outputs: usize, start: Option<Vec<f64>>) -> Vec<f64> {
+        let weights = match self.settings.class_weight {
+            ClassWeight::None => self.weights.clone(),
+            ClassWeight::Balanced => balanced(&self.weights, y, n_outputs.max(2)),
+        };
+        let objective = Objective {
+            x,
+            dim,
+            y,
+            weights: &weights,
+            n_outputs,
+            c: self.settings.c,
+        };
+        let mut parameters = start.unwrap_or_else(|| vec![0.0; objective.n_parameters()]);
+        // The objective is the mean loss, so the bound on the gradient of the sum shrinks by the sum of weights times C.
+        let bound = WEIGHT_PRECISION / (self.settings.c * objective.total_weight());
+        let stop = lbfgs::Stop {
+            gradient: bound.clamp(GRADIENT.0, GRADIENT.1),
+            iterations: MAX_ITERATIONS,
+        };
+        lbfgs::minimise(&mut parameters, stop, |at, gradient| objective.evaluate(at, gradient));
+        parameters
+    }
+}
+
+/// The weights, each times total / (K · total of its class).
+fn balanced(weights: &[f64], y: &[usize], n_classes: usize) -> Vec<f64> {
+    let mut of_class = vec![0.0; n_classes];
+    weights.iter().zip(y).for_each(|(w, class)| of_class[*class] += w);
+    let total: f64 = of_class.iter().sum();
+    let weighted = weights.iter().zip(y);
+    weighted
+        .map(|(w, class)| w * total / (n_classes as f64 * of_class[*class]))
+        .collect()
+}
