@@ -11,7 +11,8 @@ use super::{Annotating, Notice, NoticeKind};
 use crate::core::metrics::headline;
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{
-    Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, text_edits,
+    Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, Split, TaskKind, TextId,
+    text_edits,
 };
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
@@ -359,8 +360,19 @@ impl Project {
         let texts = snapshot.train.ids.into_iter().zip(snapshot.train.labels).collect();
         suggester.refit(Labelled {
             task: self.state.task,
+            names: snapshot
+                .label_paths
+                .iter()
+                .filter_map(|path| path.last().cloned())
+                .collect(),
             labels: snapshot.labels,
             texts,
+            held_out: self
+                .state
+                .texts()
+                .filter(|text| !matches!(text.split, None | Some(Split::Train)))
+                .map(|text| text.id)
+                .collect(),
         });
     }
 

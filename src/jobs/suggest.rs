@@ -3,7 +3,7 @@
 //!
 //! Pseudo-labels never leave this thread: what it says is shown, and nothing of it is stored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::model::Compute;
 use crate::model::catalog::Catalog;
 
 mod bench;
+mod quick;
 
 /// The labelled texts of the project, for a refit.
 #[derive(Debug, Clone)]
@@ -25,8 +26,12 @@ pub struct Labelled {
     pub task: TaskKind,
     /// Labels in the order of score columns.
     pub labels: Vec<LabelId>,
+    /// The labels' names, in the same order.
+    pub names: Vec<String>,
     /// Texts that train, with sorted indices into `labels`.
     pub texts: Vec<(TextId, Vec<usize>)>,
+    /// Texts for validation and test: nothing is learnt from them.
+    pub held_out: HashSet<TextId>,
 }
 
 /// Label names to try on the project's texts.
@@ -42,11 +47,22 @@ pub struct ZeroShotRequest {
     pub generation: u64,
 }
 
+/// What a head took from the unlabelled texts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FromPile {
+    /// How many counted.
+    pub n_texts: usize,
+    /// Mean probability of what was guessed about them, in 0..=1.
+    pub confidence: f64,
+}
+
 /// Scores of the quick model for every embedded text.
 #[derive(Debug)]
 pub struct Suggestions {
     /// Texts the head was fitted on.
     pub n_train: usize,
+    /// What it took from unlabelled texts; `None` where the labelled texts say that they do not help.
+    pub from_pile: Option<FromPile>,
     /// Seconds the refit took, scoring included.
     pub took_secs: f64,
     /// When it was made.

@@ -24,4 +24,13 @@ impl Embeddings {
     pub fn row(&self, i: usize) -> Option<&[f32]> {
         self.data.get(i * self.dim..(i + 1) * self.dim)
     }
+
+    /// The embeddings of these texts, in this order; texts beyond the end are left out.
+    pub fn rows(&self, texts: &[usize]) -> Embeddings {
+        let rows = texts.iter().filter_map(|text| self.row(*text));
+        Embeddings {
+            dim: self.dim,
+            data: rows.flatten().copied().collect(),
+        }
+    }
 }

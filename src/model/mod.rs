@@ -20,6 +20,7 @@ mod encoder_tests;
 pub mod error;
 pub mod gradients;
 pub mod head;
+pub mod label_names;
 #[cfg(test)]
 mod malformed_tests;
 mod network;

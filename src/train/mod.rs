@@ -13,6 +13,7 @@ pub mod losses;
 pub mod methods;
 pub mod options;
 pub mod pairs;
+mod pile;
 pub mod probe;
 mod remarks;
 pub mod schedule;

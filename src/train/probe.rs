@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::pile::{self, Gathered};
 use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, remarks};
 use crate::model::head::{self, ClassWeight, Examples, FitSettings, LogisticHead, Strategy};
 use crate::model::{Encoder, ModelError};
@@ -66,6 +67,25 @@ pub fn fit_head(
     })
 }
 
+/// A head with the pile where that helps, else one of the labelled texts alone.
+fn fit_best(
+    examples: Examples<'_>,
+    gathered: Option<&Gathered>,
+    options: &Options,
+    seed: u64,
+) -> Result<Fitted, TrainError> {
+    let Some(gathered) = gathered else {
+        return fit_head(examples, options, seed, None);
+    };
+    let (with_pile, told) = pile::fit_head(examples, gathered, options, seed)?;
+    if let Some(fitted) = with_pile {
+        return Ok(fitted);
+    }
+    let mut plain = fit_head(examples, options, seed, None)?;
+    plain.findings.extend(told);
+    Ok(plain)
+}
+
 pub(super) fn run(
     set: &TrainingSet,
     options: &Options,
@@ -118,12 +138,18 @@ pub(super) fn finish(
     if go_on(events(TrainEvent::Phase(Phase::Embedding { n_done: 0, n_texts }))).is_break() {
         return Err(TrainError::Stopped);
     }
-    let embedded = encoder.embed(&set.texts(), &mut |n_done| {
-        go_on(events(TrainEvent::Phase(Phase::Embedding { n_done, n_texts })))
-    });
-    let embeddings = match embedded {
-        Err(ModelError::Stopped) => return Err(TrainError::Stopped),
-        other => other?,
+    let wants_pile = pile::is_wanted(set, options);
+    let n_labelled = n_texts;
+    let n_texts = n_labelled + if wants_pile { pile::texts(set).len() } else { 0 };
+    let mut embedded = |n_done| go_on(events(TrainEvent::Phase(Phase::Embedding { n_done, n_texts })));
+    let stopped = |error| match error {
+        ModelError::Stopped => TrainError::Stopped,
+        other => other.into(),
+    };
+    let embeddings = encoder.embed(&set.texts(), &mut embedded).map_err(stopped)?;
+    let gathered = match wants_pile {
+        true => Some(Gathered::embed(set, &encoder, &mut |n| embedded(n_labelled + n)).map_err(stopped)?),
+        false => None,
     };
     if go_on(events(TrainEvent::Phase(Phase::Head))).is_break() {
         return Err(TrainError::Stopped);
@@ -133,7 +159,7 @@ pub(super) fn finish(
         head,
         out_of_fold,
         findings,
-    } = fit_head(examples, options, seed, None)?;
+    } = fit_best(examples, gathered.as_ref(), options, seed)?;
     Ok(Trained {
         encoder,
         head,

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvError, TryRecvError};
 
+use super::quick::Quick;
 use super::{Labelled, Request, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
-use crate::core::{TaskKind, TextId, queue};
+use crate::core::{TextId, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
 use crate::model::catalog::Catalog;
-use crate::model::head::{Examples, FitSettings, LogisticHead, Targets};
 use crate::model::{Compute, Embeddings, Encoder, zero_shot};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
@@ -35,6 +35,9 @@ pub(super) struct Bench {
     zero_shot: Option<ZeroShotRequest>,
     refit_due: bool,
     zero_shot_due: bool,
+    quick: Quick,
+    /// Whether the last refit gave a head.
+    fitted: bool,
     refreshed: Instant,
 }
 
@@ -61,6 +64,8 @@ impl Bench {
             zero_shot: None,
             refit_due: false,
             zero_shot_due: false,
+            quick: Quick::default(),
+            fitted: false,
             refreshed: Instant::now(),
         }
     }
@@ -77,6 +82,7 @@ impl Bench {
                 self.next_text = self.texts.len();
                 self.refit_due = false;
                 self.zero_shot_due = false;
+                self.fitted = false;
             }
         }
         if let Some((_, cache)) = &mut self.ready {
@@ -85,7 +91,13 @@ impl Bench {
     }
 
     fn idle(&self) -> bool {
-        self.next_text >= self.texts.len() && !self.refit_due && !self.zero_shot_due
+        self.next_text >= self.texts.len() && !self.refit_due && !self.zero_shot_due && !self.verdict_is_due()
+    }
+
+    /// Whether the labelled texts should be asked about the pile; not where there was nothing to fit on.
+    fn verdict_is_due(&self) -> bool {
+        let labelled = self.labelled.as_ref().filter(|_| self.fitted);
+        labelled.is_some_and(|labelled| self.quick.verdict_is_due(labelled))
     }
 
     /// Drains the requests; waits for one when there is nothing to do. `Break` when nobody asks any more.
@@ -134,6 +146,8 @@ impl Bench {
         }
         if std::mem::take(&mut self.refit_due) {
             self.refit()?;
+        } else {
+            self.ask_about_pile()?;
         }
         self.embed_some()
     }
@@ -157,6 +171,9 @@ impl Bench {
         let grown = cache.ids().len() > before;
         if finished {
             cache.save()?;
+        }
+        if finished && grown {
+            self.quick.ask_again();
         }
         if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
             self.refreshed = Instant::now();
@@ -185,37 +202,23 @@ impl Bench {
             .collect();
         embed(encoder, cache, &missing)?;
 
-        let known: Vec<&(TextId, Vec<usize>)> = labelled
-            .texts
-            .iter()
-            .filter(|(id, _)| cache.row(*id).is_some())
-            .collect();
-        let data = known
-            .iter()
-            .flat_map(|(id, _)| cache.row(*id).unwrap_or_default())
-            .copied()
-            .collect();
-        let targets = match labelled.task {
-            TaskKind::SingleLabel => {
-                Targets::Single(known.iter().filter_map(|(_, labels)| labels.first().copied()).collect())
-            }
-            TaskKind::MultiLabel => Targets::Multi(known.iter().map(|(_, labels)| labels.clone()).collect()),
-        };
-        let n_labels = labelled.labels.len();
-        let x = Embeddings { dim: cache.dim(), data };
-        let head = match LogisticHead::fit(Examples::new(&x, &targets, n_labels), &FitSettings::default()) {
-            Ok(head) => head,
+        let material = self.quick.gather(labelled, encoder, cache)?;
+        let refitted = match self.quick.refit(&material) {
+            Ok(refitted) => refitted,
             Err(reason) => {
+                self.fitted = false;
                 (self.report)(SuggesterEvent::NothingToFit(reason.to_string()));
                 return Ok(());
             }
         };
-        let scores = head.predict_proba(&Embeddings {
+        let scores = refitted.head.predict_proba(&Embeddings {
             dim: cache.dim(),
             data: cache.data().to_vec(),
         })?;
+        self.fitted = true;
         (self.report)(SuggesterEvent::Suggested(Arc::new(Suggestions {
-            n_train: known.len(),
+            n_train: material.n_texts(),
+            from_pile: refitted.from_pile,
             took_secs: started.elapsed().as_secs_f64(),
             at: Instant::now(),
             rows: queue::Suggestions {
@@ -223,6 +226,18 @@ impl Bench {
                 scores: cache.ids().iter().copied().zip(scores).collect(),
             },
         })));
+        Ok(())
+    }
+
+    /// Asks the labelled texts whether the pile helps, when there is nothing more urgent.
+    fn ask_about_pile(&mut self) -> anyhow::Result<()> {
+        if !self.verdict_is_due() {
+            return Ok(());
+        }
+        if let (Some((encoder, cache)), Some(labelled)) = (&self.ready, &self.labelled) {
+            let material = self.quick.gather(labelled, encoder, cache)?;
+            self.refit_due = self.quick.ask(&material)?;
+        }
         Ok(())
     }
 

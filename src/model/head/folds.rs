@@ -77,14 +77,14 @@ pub(super) fn over_folds<T: Send>(
 }
 
 /// The examples outside a fold.
-struct Kept {
+pub(super) struct Kept {
     x: Embeddings,
     targets: Targets,
     weights: Option<Vec<f64>>,
 }
 
 impl Kept {
-    fn new(examples: Examples<'_>, rows: &[usize]) -> Self {
+    pub(super) fn new(examples: Examples<'_>, rows: &[usize]) -> Self {
         Kept {
             x: select(examples.x, rows),
             targets: examples.targets.select(rows),
@@ -94,7 +94,7 @@ impl Kept {
         }
     }
 
-    fn examples(&self, n_labels: usize) -> Examples<'_> {
+    pub(super) fn examples(&self, n_labels: usize) -> Examples<'_> {
         Examples {
             x: &self.x,
             targets: &self.targets,
@@ -105,7 +105,7 @@ impl Kept {
 }
 
 /// The fold of each text: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended.
-fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
+pub(super) fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
     let mut strata: Vec<Vec<usize>> = vec![Vec::new(); counts.len() + 1];
     for i in 0..targets.len() {
         let rarest = targets.of(i).iter().min_by_key(|label| (counts[**label], **label));
@@ -124,7 +124,7 @@ fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> 
     fold_of
 }
 
-fn select(x: &Embeddings, rows: &[usize]) -> Embeddings {
+pub(super) fn select(x: &Embeddings, rows: &[usize]) -> Embeddings {
     let data = rows
         .iter()
         .flat_map(|row| &x.data[row * x.dim..(row + 1) * x.dim])

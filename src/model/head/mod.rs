@@ -7,6 +7,7 @@ mod fit;
 mod folds;
 mod lbfgs;
 mod objective;
+pub mod pile;
 mod settings;
 mod stored;
 mod strength;
@@ -127,6 +128,15 @@ pub struct LogisticHead {
 }
 
 impl LogisticHead {
+    /// Whether a head could be fitted on these examples.
+    ///
+    /// # Errors
+    /// Those of [`LogisticHead::fit`].
+    pub fn check(examples: Examples<'_>) -> Result<(), HeadError> {
+        let counts = examples.check(&FitSettings::default())?;
+        examples.check_learnable(&counts)
+    }
+
     /// One probability per text and label, `(n_texts, n_labels)`; rows sum to 1 where a text has one label.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Options that several methods have.
 
 use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
-use crate::train::{OptionSpec, Range};
+use crate::train::{OptionSpec, Range, pile};
 
 pub(super) const FREEZE_LAYERS: OptionSpec = OptionSpec {
     id: "freeze_layers",
@@ -81,6 +81,16 @@ pub(super) const STRATEGY: OptionSpec = OptionSpec {
     default: 0.0,
     help: "How labels share the head. auto: multinomial where a text has one label, one-vs-rest where it has any number. one-vs-rest: each label against the rest. chain: any number only, each label also sees those before it, for labels that depend on each other.",
     advanced: true,
+};
+
+pub(super) const PILE: OptionSpec = OptionSpec {
+    id: "pile",
+    title: "Unlabelled texts",
+    unit: "",
+    range: Range::Choice(&pile::MODES),
+    default: 0.0,
+    help: "The names of the labels and the unlabelled texts the model is surest of teach too. auto: where the labelled texts, held out in turn, say that it helps. What is guessed about unlabelled texts is used for training only, and never kept.",
+    advanced: false,
 };
 
 pub(super) const FOLDS: OptionSpec = OptionSpec {

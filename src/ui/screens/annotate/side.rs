@@ -35,7 +35,11 @@ fn suggested_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let tokens = theme::of(ui);
     let aside = match &project.suggestions {
         Some(suggestions) if !desk.memory.annotate.blind => {
-            format!("probe on {} texts", thousands(suggestions.n_train))
+            let labelled = thousands(suggestions.n_train);
+            match suggestions.from_pile.filter(|pile| pile.n_texts > 0) {
+                Some(pile) => format!("{labelled} labelled + {} unlabelled", thousands(pile.n_texts)),
+                None => format!("probe on {labelled} texts"),
+            }
         }
         _ => String::new(),
     };

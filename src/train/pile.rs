@@ -1,0 +1,122 @@
+//! Learning from the pile, as methods with a logistic head do it: which unlabelled texts, whether they help, and what is told of it.
+//!
+//! Not here: how a head learns from them (`model::head::pile`).
+
+use std::ops::ControlFlow;
+
+use super::probe::{Fitted, fit_settings};
+use super::{Findings, Options, TrainError, TrainingSet};
+use crate::model::head::Examples;
+use crate::model::head::pile::{self, Beside, PileFit, PileSettings};
+use crate::model::{Embeddings, Encoder, ModelError, label_names};
+
+/// The values of the option `pile`, in this order.
+pub(super) const MODES: [&str; 3] = ["auto", "on", "off"];
+
+/// More unlabelled texts than this add time and little else: an even sample of them is taken.
+const MAX_TEXTS: usize = 2_000;
+
+/// With more labelled texts a label than this, `auto` does not ask: what the pile could add they say themselves.
+const PLENTY: usize = 200;
+
+/// The unlabelled texts to learn from, in order.
+pub(super) fn texts(set: &TrainingSet) -> Vec<&str> {
+    let n = set.pile.len();
+    let n_taken = n.min(MAX_TEXTS);
+    (0..n_taken).map(|at| &*set.pile[at * n / n_taken]).collect()
+}
+
+/// Whether the options and the texts ask for it.
+pub(super) fn is_wanted(set: &TrainingSet, options: &Options) -> bool {
+    let something = !set.pile.is_empty() || !set.label_names.is_empty();
+    something
+        && options.method().option("pile").is_ok()
+        && match MODES[options.whole("pile")] {
+            "on" => true,
+            "auto" => set.texts.len() <= PLENTY * set.n_labels,
+            _ => false,
+        }
+}
+
+/// What lies beside the labelled texts, embedded.
+pub(super) struct Gathered {
+    names: Option<Embeddings>,
+    pile: Embeddings,
+}
+
+impl Gathered {
+    /// Embeds names and unlabelled texts; `on_progress` hears how many texts are done.
+    ///
+    /// # Errors
+    /// [`ModelError::Stopped`] where `on_progress` says so, and whatever the encoder reports.
+    pub(super) fn embed(
+        set: &TrainingSet,
+        encoder: &Encoder,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Gathered, ModelError> {
+        let names = match set.label_names.len() == set.n_labels {
+            true => Some(label_names::embed(encoder, &set.label_names)?),
+            false => None,
+        };
+        Ok(Gathered {
+            names,
+            pile: encoder.embed(&texts(set), on_progress)?,
+        })
+    }
+
+    pub(super) fn beside(&self) -> Beside<'_> {
+        Beside {
+            names: self.names.as_ref(),
+            pile: &self.pile,
+        }
+    }
+}
+
+/// A head that learns from the pile where that helps: always with `on`, as the labelled texts say with `auto`. `None` where it does not; the
+/// findings say why in both cases.
+///
+/// # Errors
+/// Those of [`pile::fit`].
+pub(super) fn fit_head(
+    examples: Examples<'_>,
+    gathered: &Gathered,
+    options: &Options,
+    seed: u64,
+) -> Result<(Option<Fitted>, Findings), TrainError> {
+    let (beside, settings) = (gathered.beside(), PileSettings::default());
+    let mut findings = Findings::new();
+    if MODES[options.whole("pile")] == "auto" {
+        let verdict = pile::verdict(examples, beside, &settings, &fit_settings(options), seed)?;
+        if let (Some(with), Some(without)) = (verdict.with, verdict.without) {
+            findings.insert("held_out_with_pile".into(), rounded(with));
+            findings.insert("held_out_without_pile".into(), rounded(without));
+        }
+        if !verdict.helps {
+            findings.insert("pile_texts".into(), 0.into());
+            return Ok((None, findings));
+        }
+    }
+    let fitted = pile::fit(examples, beside, &settings)?;
+    findings.extend(told(&fitted));
+    let folds = options.whole("folds");
+    let fitted = Fitted {
+        out_of_fold: pile::out_of_fold(examples, beside, &settings, folds, seed)?,
+        head: fitted.head,
+        findings: findings.clone(),
+    };
+    Ok((Some(fitted), findings))
+}
+
+/// How many unlabelled texts counted, and how sure of them the head was.
+pub(super) fn told(fitted: &PileFit) -> Findings {
+    let mut findings = Findings::new();
+    findings.insert("pile_texts".into(), fitted.guesses.len().into());
+    if !fitted.guesses.is_empty() {
+        findings.insert("pile_confidence".into(), rounded(fitted.confidence()));
+    }
+    findings
+}
+
+fn rounded(value: f64) -> serde_json::Value {
+    ((value * 1e4).round() / 1e4).into()
+}
