@@ -1,7 +1,7 @@
 //! The options of SetFit.
 
 use super::Method;
-use super::shared::{FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
 use crate::train::{OptionSpec, Range, setfit};
 
 pub(super) const SETFIT: Method = Method {
@@ -60,6 +60,7 @@ pub(super) const SETFIT: Method = Method {
         MAX_GRAD_NORM,
         HEAD_C,
         FOLDS,
+        FOLD_BY,
     ],
     run: setfit::run,
 };
