@@ -46,6 +46,31 @@ pub enum Command {
         seed: u64,
         options: Vec<(String, String)>,
     },
+    /// Tries settings and trains the best in full. `tries`: ids and values as written, separated by commas; those of `preset` come
+    /// beside them. At most `n_trials` combinations, drawn from the seed; each rung keeps the best `1/eta` by `metric`.
+    Search {
+        method: String,
+        encoder: Option<String>,
+        seed: u64,
+        options: Vec<(String, String)>,
+        tries: Vec<(String, String)>,
+        preset: Option<String>,
+        n_trials: Option<usize>,
+        metric: String,
+        eta: usize,
+    },
+    /// Trains variants of one method, each with `n_seeds` seeds from `seed` on, and puts their figures side by side. `variants`: as
+    /// `name: option=value, option=value`; with `imbalance` also every treatment of imbalance that the method has.
+    Compare {
+        method: String,
+        encoder: Option<String>,
+        options: Vec<(String, String)>,
+        variants: Vec<String>,
+        imbalance: bool,
+        seed: u64,
+        n_seeds: usize,
+        on: Option<ScoreKind>,
+    },
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
     /// Gathers scores and metrics of a run.
@@ -100,6 +125,8 @@ impl App {
                 seed,
                 options,
             } => self.train(&method, encoder, seed, &options)?,
+            command @ Command::Search { .. } => self.search(command)?,
+            command @ Command::Compare { .. } => self.compare(command)?,
             Command::Stop(job) => {
                 self.jobs.cancel(job);
                 return Ok(None);
@@ -203,6 +230,22 @@ impl App {
         seed: u64,
         options: &[(String, String)],
     ) -> anyhow::Result<JobId> {
+        let (request, snapshot) = self.training(method, encoder, seed, options)?;
+        let store = self.project()?.store.clone();
+        let catalog = self.catalog.clone();
+        Ok(self.jobs.start(JobKind::Train, move |job| {
+            jobs::training::run(job, &store, &catalog, snapshot, request, now_millis())
+        }))
+    }
+
+    /// What to train, and on what, once everything that can be checked beforehand is in order.
+    pub(super) fn training(
+        &self,
+        method: &str,
+        encoder: Option<String>,
+        seed: u64,
+        options: &[(String, String)],
+    ) -> anyhow::Result<(TrainRequest, Snapshot)> {
         ensure!(
             self.running(JobKind::Train).is_none(),
             "a training is running; wait for it or stop it"
@@ -221,11 +264,7 @@ impl App {
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
-        let store = project.store.clone();
-        let catalog = self.catalog.clone();
-        Ok(self.jobs.start(JobKind::Train, move |job| {
-            jobs::training::run(job, &store, &catalog, snapshot, request, now_millis())
-        }))
+        Ok((request, snapshot))
     }
 
     fn run(&self, run: RunId) -> anyhow::Result<Run> {

@@ -2,7 +2,7 @@
 
 use super::{App, Notice, NoticeKind, Project};
 use crate::core::{EditError, ProjectState, text_edits};
-use crate::jobs::{ImportReport, Outcome};
+use crate::jobs::{ImportReport, Outcome, SearchReport};
 
 /// Takes over the outcome.
 pub(super) fn finished(app: &mut App, outcome: Outcome) {
@@ -20,6 +20,20 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
                 project.training = None;
                 project.state.put_run(*run);
                 project.revision += 1;
+            }
+        }
+        Outcome::Searched(report) => {
+            app.notify(NoticeKind::Info, searched(&report));
+            if let Some(project) = &mut app.project {
+                project.series_ended();
+                project.search = Some(report);
+            }
+        }
+        Outcome::Compared(comparison) => {
+            app.notify(NoticeKind::Info, format!("{} is done.", comparison.series));
+            if let Some(project) = &mut app.project {
+                project.series_ended();
+                project.comparison = Some(comparison);
             }
         }
         Outcome::Evaluated(evaluation) => {
@@ -63,6 +77,17 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
             }
         }
         Outcome::Cancelled => app.notify(NoticeKind::Info, "Stopped."),
+    }
+}
+
+fn searched(report: &SearchReport) -> String {
+    match (report.winner, report.best) {
+        (Some(run), Some(trial)) => format!("{} is done: trial {trial} won, run {run} is its model.", report.series),
+        _ => format!(
+            "{} was stopped; {} trials are kept.",
+            report.series,
+            report.trials.len()
+        ),
     }
 }
 

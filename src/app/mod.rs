@@ -8,6 +8,7 @@ pub mod events;
 pub mod notice;
 pub mod project;
 pub mod sample;
+mod series;
 pub mod settings;
 
 use std::collections::VecDeque;

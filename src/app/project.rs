@@ -17,10 +17,11 @@ use crate::core::{
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
 use crate::jobs::{
-    Evaluation, JobEvent, Suggester, SuggesterEvent, Suggestions, Tuning, ZeroShotRequest, ZeroShotScores,
+    Comparison, Evaluation, JobEvent, SearchReport, Suggester, SuggesterEvent, Suggestions, Tuning, ZeroShotRequest,
+    ZeroShotScores,
 };
 use crate::store::{History, Store, StoreError};
-use crate::train::TrainEvent;
+use crate::train::{Fold, TrainEvent};
 
 /// How long a closing program waits for the disk before it gives up on a write that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,7 +33,9 @@ pub struct TrainingProgress {
     pub run: RunId,
     /// What is being done: `contrastive training`, `fitting the head`.
     pub phase: String,
-    /// Steps done.
+    /// The fold that is left out, where whole trainings are repeated and this is not the one on all the texts.
+    pub fold: Option<Fold>,
+    /// Steps done, over all folds.
     pub step: usize,
     /// Steps in all; 0 until known.
     pub n_steps: usize,
@@ -42,12 +45,14 @@ pub struct TrainingProgress {
     pub texts_per_sec: f64,
     /// Estimated seconds left.
     pub secs_left: Option<f64>,
-    /// The curve so far.
+    /// The curve of the training at hand so far.
     pub history: Vec<LossPoint>,
     /// What was measured on held-out texts so far.
     pub watched: Vec<WatchedPoint>,
     /// When it began.
     pub started: Instant,
+    /// Steps of the trainings without a fold that are over.
+    n_before: usize,
 }
 
 /// Counts the projects opened by this process.
@@ -77,6 +82,10 @@ pub struct Project {
     pub evaluations: HashMap<(RunId, ScoreKind), Arc<Evaluation>>,
     /// What tuning did last.
     pub tuning: Option<Box<Tuning>>,
+    /// What the last search found.
+    pub search: Option<Box<SearchReport>>,
+    /// The last comparison.
+    pub comparison: Option<Box<Comparison>>,
     /// What undo and redo would do.
     pub history: History,
     /// Counts up with every change of `state`.
@@ -101,6 +110,8 @@ impl Project {
             training: None,
             evaluations: HashMap::new(),
             tuning: None,
+            search: None,
+            comparison: None,
             history,
             revision: 0,
             pending: VecDeque::new(),
@@ -311,6 +322,12 @@ impl Project {
         }
     }
 
+    /// After the last run of a search or a comparison.
+    pub(super) fn series_ended(&mut self) {
+        self.training = None;
+        self.revision += 1;
+    }
+
     /// After an import: the state as it was read back, with the edits still on their way to disk.
     pub(super) fn imported(&mut self, state: ProjectState) {
         self.state = state;
@@ -398,6 +415,8 @@ impl TrainingProgress {
         TrainingProgress {
             run,
             phase: "loading the encoder".to_owned(),
+            fold: None,
+            n_before: 0,
             step: 0,
             n_steps: 0,
             loss: None,
@@ -425,10 +444,24 @@ impl TrainingProgress {
                 self.loss = Some(loss);
                 self.texts_per_sec = texts_per_sec;
                 self.secs_left = Some(secs_left);
-                self.history.push(LossPoint { step, loss });
+                self.history.push(LossPoint {
+                    step: step - self.n_before,
+                    loss,
+                });
             }
             TrainEvent::Watched(point) => self.watched.push(point),
-            TrainEvent::Phase(phase) => self.phase = phase.to_string(),
+            TrainEvent::Fold(fold) => {
+                self.n_before = self.step;
+                self.fold = fold;
+                self.history.clear();
+                self.watched.clear();
+            }
+            TrainEvent::Phase(phase) => {
+                self.phase = match self.fold {
+                    Some(fold) => format!("{fold} · {phase}"),
+                    None => phase.to_string(),
+                }
+            }
         }
     }
 }

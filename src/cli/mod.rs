@@ -5,13 +5,17 @@
 mod bench;
 mod check_device;
 mod classify;
+mod compare;
 mod demo;
 mod doctor;
 mod models;
 mod output;
 mod progress;
 mod project;
+mod run_list;
 mod runs;
+mod search;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +35,7 @@ Examples:
   handful new mail.handful --task single-label --labels spam,ham
   handful import mail.handful messages.csv         columns and encoding are found; --text-column and others override
   handful train mail.handful --method setfit
+  handful search mail.handful --preset quick       several settings, the best in full
   handful evaluate mail.handful --split test
   handful export mail.handful --out mail-model
   handful predict mail-model new.csv --out predicted.jsonl
@@ -82,6 +87,15 @@ enum Verb {
     Label(project::LabelText),
     /// Train a model on the labelled texts
     Train(runs::Train),
+    /// Try settings by successive halving, and train the best in full
+    ///
+    /// Every trial is a run of the series; trials are scored on the validation split, else out of fold on the training texts, never on the
+    /// test split, and keep no model. Stopping keeps the trials that are finished, and a trial that fails does not end the search.
+    Search(search::Search),
+    /// Train one method with different settings and put the figures side by side
+    Compare(compare::Compare),
+    /// The runs of a project, with the options that differ from the defaults
+    Runs(run_list::Runs),
     /// Metrics of a run, and its score for every text
     Evaluate(runs::Evaluate),
     /// Choose the decision threshold of each label, never on the test split
@@ -148,6 +162,9 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::Import(verb) => verb.run(&mut app, output),
         Verb::Label(verb) => verb.run(&mut app, output),
         Verb::Train(verb) => verb.run(&mut app, output),
+        Verb::Search(verb) => verb.run(&mut app, output),
+        Verb::Compare(verb) => verb.run(&mut app, output),
+        Verb::Runs(verb) => verb.run(&mut app, output),
         Verb::Evaluate(verb) => verb.run(&mut app, output),
         Verb::Tune(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),

@@ -13,7 +13,7 @@ use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
 use crate::core::report::figure;
 use crate::core::thresholds::Objective;
-use crate::core::{Run, RunId, RunStatus, ScoreKind};
+use crate::core::{Run, RunId, ScoreKind};
 use crate::jobs::Evaluation;
 use crate::train;
 
@@ -36,7 +36,8 @@ pub struct Train {
     options: Vec<(String, String)>,
 }
 
-fn option(written: &str) -> Result<(String, String), String> {
+/// Reads `option=value`.
+pub fn option(written: &str) -> Result<(String, String), String> {
     let (id, value) = written.split_once('=').ok_or("write it as option=value")?;
     Ok((id.trim().to_owned(), value.trim().to_owned()))
 }
@@ -77,7 +78,18 @@ pub fn train(
 }
 
 fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {
-    Ok(json!({
+    let mut value = run_figures(run);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("device".to_owned(), json!(app.device.resolve()?.id));
+        fields.insert("precision".to_owned(), json!(app.precision));
+        fields.insert("peak_mb".to_owned(), json!(super::doctor::peak_memory_mb()));
+    }
+    Ok(value)
+}
+
+/// What was asked of a run and what came out.
+pub fn run_figures(run: &Run) -> serde_json::Value {
+    json!({
         "run": run.id,
         "name": run.name,
         "method": run.method,
@@ -91,16 +103,14 @@ fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {
         "n_test": run.n_test,
         "scored_on": run.scored_on,
         "metrics": run.metrics,
-        "device": app.device.resolve()?.id,
-        "precision": app.precision,
-        "peak_mb": super::doctor::peak_memory_mb(),
-    }))
+    })
 }
 
 /// Metrics a terminal shows after training; `handful evaluate` has all of them.
 const HEADLINES: [&str; 4] = ["accuracy", "macro_f1", "micro_f1", "constant_guess_accuracy"];
 
-fn run_text(run: &Run) -> String {
+/// A run in a line or two.
+pub fn run_text(run: &Run) -> String {
     let mut text = format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs);
     if let Some(kind) = run.scored_on {
         let shown = METRICS.iter().filter(|metric| HEADLINES.contains(&metric.id));
@@ -134,13 +144,14 @@ fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
             .runs
             .iter()
             .rev()
-            .find(|run| matches!(run.status, RunStatus::Done | RunStatus::Stopped))
+            .find(|run| run.has_model())
             .cloned()
-            .context("no run has finished yet; `handful train` makes one"),
+            .context("no run has a model yet; `handful train` makes one, `handful runs` lists them all"),
     }
 }
 
-fn kind(name: &str) -> Result<ScoreKind, String> {
+/// Reads a kind of scores.
+pub fn kind(name: &str) -> Result<ScoreKind, String> {
     ScoreKind::from_name(name).ok_or_else(|| "one of: test, validation, out-of-fold".to_owned())
 }
 
@@ -151,7 +162,7 @@ pub struct Evaluate {
     /// Number of the run; the newest otherwise
     #[arg(long)]
     run: Option<i64>,
-    /// test, validation, or out-of-fold (the training texts, scored by heads that did not see them)
+    /// test, validation, or out-of-fold (the training texts, scored by models that did not see them)
     #[arg(long, value_parser = kind)]
     split: Option<ScoreKind>,
     /// Write one JSON line per text: id, true labels, score per label

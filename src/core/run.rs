@@ -81,7 +81,7 @@ pub struct WatchedPoint {
 pub struct Run {
     /// Stable within the project.
     pub id: RunId,
-    /// `setfit-7`: the method and the run's number.
+    /// `setfit-7`: the method and the run's number; of a trial, its series and what it tries.
     pub name: String,
     /// Id in the table of methods.
     pub method: String,
@@ -129,4 +129,23 @@ pub struct Run {
     pub precision: String,
     /// The name it shares with the other trials of a search or a comparison; empty for a run of its own.
     pub series: String,
+}
+
+impl Run {
+    /// Whether its model is kept: trials of searches and comparisons leave scores and figures only, as does a run without a model at all.
+    pub fn has_model(&self) -> bool {
+        let usable = matches!(self.status, RunStatus::Done | RunStatus::Stopped);
+        let is_trial = TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark));
+        usable && !is_trial
+    }
+}
+
+/// What a run's findings say where it is one of several to choose from: its number in a search, its name in a comparison.
+pub const TRIAL_MARKS: [&str; 2] = ["trial", "variant"];
+
+/// The name of the next series of a kind: `search-3` after `search-1` and `search-2`.
+pub fn next_series(runs: &[Run], kind: &str) -> String {
+    let number = |run: &Run| run.series.strip_prefix(kind)?.strip_prefix('-')?.parse::<u64>().ok();
+    let newest = runs.iter().filter_map(number).max().unwrap_or_default();
+    format!("{kind}-{}", newest.saturating_add(1))
 }

@@ -190,6 +190,17 @@ fn score_missing(
     Ok(rows.iter().map(|row| texts.ids[*row]).zip(scores).collect())
 }
 
+/// Every figure of freshly made scores.
+pub(super) fn report(
+    run: &Run,
+    kind: ScoreKind,
+    texts: &LabelledTexts,
+    scores: &[(TextId, Vec<f32>)],
+) -> anyhow::Result<Report> {
+    let scores = scores.iter().cloned().collect();
+    Ok(Evaluation::new(run, kind, texts.clone(), &scores)?.report)
+}
+
 /// Headline metrics of freshly made scores; empty when there is nothing to measure.
 pub(super) fn headline_metrics(
     run: &Run,
@@ -197,9 +208,8 @@ pub(super) fn headline_metrics(
     texts: &LabelledTexts,
     scores: &[(TextId, Vec<f32>)],
 ) -> BTreeMap<String, f64> {
-    let scores = scores.iter().cloned().collect();
-    Evaluation::new(run, kind, texts.clone(), &scores)
-        .map(|e| metrics::headline(&e.report))
+    report(run, kind, texts, scores)
+        .map(|report| metrics::headline(&report))
         .unwrap_or_default()
 }
 

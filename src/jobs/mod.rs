@@ -2,20 +2,25 @@
 //!
 //! Not here: widgets, printing, argument parsing, and any decision about what to do next: a job does what it was asked and reports.
 
+pub mod compare;
 pub mod embeddings;
 pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod models;
 pub mod predict;
+pub mod search;
 pub mod snapshot;
 pub mod suggest;
 pub mod training;
+mod trial;
 pub mod worker;
 
+pub use compare::{CompareRequest, Comparison};
 pub use evaluate::{Evaluation, Tuning};
 pub use export::ExportReport;
 pub use import::ImportReport;
+pub use search::{SearchReport, SearchRequest};
 pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
 pub use training::TrainRequest;
 pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

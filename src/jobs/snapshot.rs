@@ -114,6 +114,15 @@ impl Snapshot {
         }
     }
 
+    /// The labelled texts that scores of a kind are of.
+    pub fn scored(&self, kind: ScoreKind) -> &LabelledTexts {
+        match kind {
+            ScoreKind::OutOfFold => &self.train,
+            ScoreKind::Validation => &self.validation,
+            ScoreKind::Test => &self.test,
+        }
+    }
+
     /// What a method learns from.
     pub fn training_set(&self) -> TrainingSet {
         let names = self.label_paths.iter().filter_map(|path| path.last().cloned());

@@ -8,7 +8,7 @@ use super::models::load_encoder;
 use super::snapshot::{LabelledTexts, Snapshot};
 use super::worker::{JobContext, JobEvent, Outcome};
 use crate::core::metrics::default_threshold;
-use crate::core::run::LossPoint;
+use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
 use crate::model::{Classifier, Compute};
@@ -46,12 +46,26 @@ pub fn run(
     request: TrainRequest,
     now_millis: i64,
 ) -> anyhow::Result<Outcome> {
-    let mut run = store.create_run(new_run(&snapshot, &request, now_millis))?;
+    let run = new_run(&snapshot, &request, now_millis);
+    let run = carry_out(job, store, catalog, &snapshot, &request, run)?;
+    Ok(Outcome::Trained(Box::new(run)))
+}
+
+/// [`run`] for a run that says more about itself: what series it belongs to, how it came about.
+pub(super) fn carry_out(
+    job: &mut JobContext,
+    store: &Store,
+    catalog: &Catalog,
+    snapshot: &Snapshot,
+    request: &TrainRequest,
+    run: Run,
+) -> anyhow::Result<Run> {
+    let mut run = store.create_run(run)?;
     job.emit(JobEvent::RunStarted(Box::new(run.clone())));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(request.n_threads.max(1))
         .build()?;
-    let result = pool.install(|| train_and_score(job, store, catalog, &snapshot, &request, &mut run));
+    let result = pool.install(|| train_and_score(job, store, catalog, snapshot, request, &mut run));
     if let Err(error) = result {
         run.status = RunStatus::Failed;
         run.message = format!("{error:#}");
@@ -60,10 +74,11 @@ pub fn run(
         return Err(error);
     }
     store.save_run(&run)?;
-    Ok(Outcome::Trained(Box::new(run)))
+    Ok(run)
 }
 
-fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run {
+/// A run that has yet to begin; the store gives it its id, and a name where it has none.
+pub(super) fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run {
     Run {
         id: RunId(0),
         name: String::new(),
@@ -105,7 +120,7 @@ fn train_and_score(
     let set = snapshot.training_set();
     run.device = request.compute.device.resolve()?.id.to_string();
     let started = std::time::Instant::now();
-    let (mut history, mut watched) = (Vec::new(), Vec::new());
+    let mut course = Course::default();
     let trained = train::train(
         request.method,
         &set,
@@ -113,28 +128,67 @@ fn train_and_score(
         request.seed,
         encoder,
         &mut |event| {
-            match &event {
-                TrainEvent::Step { step, loss, .. } => history.push(LossPoint {
-                    step: *step,
-                    loss: *loss,
-                }),
-                TrainEvent::Watched(point) => watched.push(*point),
-                _ => {}
-            }
+            course.hear(&event);
             job.train(event);
             job.flow()
         },
     )?;
     run.train_secs = started.elapsed().as_secs_f64();
-    run.history = history;
-    run.watched = watched;
-    run.findings = trained.findings.clone();
+    run.history = course.history;
+    run.watched = course.watched;
+    run.findings.extend(trained.findings.clone());
     run.status = if trained.stopped {
         RunStatus::Stopped
     } else {
         RunStatus::Done
     };
+    note_left_out(run);
     finish(job, store, snapshot, trained, run)
+}
+
+/// A training that was stopped among its folds has not learnt from all the texts.
+fn note_left_out(run: &mut Run) {
+    let learnt = run.findings.get("n_texts_learnt").and_then(serde_json::Value::as_u64);
+    if let (Some(n), Some(left_out)) = (learnt, run.findings.get("left_out").and_then(|fold| fold.as_str())) {
+        run.message = format!(
+            "stopped among the folds: this model was trained without {left_out}, on {n} of the {} texts",
+            run.n_train
+        );
+        run.n_train = n as usize;
+    }
+}
+
+/// The loss curve and what was watched, of the last training that was told of: with folds, of the one on all the texts.
+#[derive(Default)]
+pub(super) struct Course {
+    /// Steps of the trainings before.
+    n_before: usize,
+    n_steps: usize,
+    pub(super) history: Vec<LossPoint>,
+    pub(super) watched: Vec<WatchedPoint>,
+}
+
+impl Course {
+    pub(super) fn hear(&mut self, event: &TrainEvent) {
+        match event {
+            TrainEvent::Fold(_) => {
+                *self = Course {
+                    n_before: self.n_steps,
+                    n_steps: self.n_steps,
+                    ..Course::default()
+                }
+            }
+            TrainEvent::Step { step, loss, .. } => {
+                self.n_steps = *step;
+                self.history.push(LossPoint {
+                    step: step - self.n_before,
+                    loss: *loss,
+                });
+            }
+            TrainEvent::Watched(point) => self.watched.push(*point),
+            TrainEvent::Started { .. } | TrainEvent::Phase(_) => {}
+        }
+    }
 }
 
 fn finish(
@@ -193,6 +247,6 @@ fn score(
     Ok(paired(&texts.ids, &probs))
 }
 
-fn paired(ids: &[TextId], scores: &[Vec<f32>]) -> Vec<(TextId, Vec<f32>)> {
+pub(super) fn paired(ids: &[TextId], scores: &[Vec<f32>]) -> Vec<(TextId, Vec<f32>)> {
     ids.iter().copied().zip(scores.iter().cloned()).collect()
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{Evaluation, ExportReport, ImportReport, Tuning};
+use super::{Comparison, Evaluation, ExportReport, ImportReport, SearchReport, Tuning};
 use crate::core::{Edit, ProjectState, Run};
 use crate::io::import::Preview;
 use crate::store::{History, Store};
@@ -36,7 +36,7 @@ pub enum JobKind {
     PreviewImport,
     /// Imports a file.
     Import,
-    /// Trains a model.
+    /// Trains a model, or several: a search, a comparison.
     Train,
     /// Gathers scores and metrics of a run.
     Evaluate,
@@ -66,7 +66,7 @@ pub struct Progress {
 pub enum JobEvent {
     /// How far it is.
     Progress(Progress),
-    /// A run exists.
+    /// A run exists, or what is known of it has changed.
     RunStarted(Box<Run>),
     /// Something happened in training.
     Train(TrainEvent),
@@ -85,6 +85,10 @@ pub enum Outcome {
     Imported(Box<ImportReport>, Box<ProjectState>),
     /// A run ended: done or stopped.
     Trained(Box<Run>),
+    /// A search ended: with a winner or stopped.
+    Searched(Box<SearchReport>),
+    /// A comparison ended: in full or stopped.
+    Compared(Box<Comparison>),
     /// Scores and metrics of a run.
     Evaluated(Arc<Evaluation>),
     /// Thresholds of a run, chosen but not stored.

@@ -52,7 +52,7 @@ pub struct Encoder {
     pub(super) lower_case: bool,
     pub(super) tokenizer: TextTokenizer,
     pub(super) config: Value,
-    pub(super) kept_files: BTreeMap<String, Vec<u8>>,
+    pub(super) kept_files: Arc<BTreeMap<String, Vec<u8>>>,
 }
 
 impl Encoder {
@@ -86,7 +86,28 @@ impl Encoder {
             lower_case: layout.lower_case,
             tokenizer,
             config,
-            kept_files,
+            kept_files: Arc::new(kept_files),
+        })
+    }
+
+    /// A copy with weights of its own on the same device, for a training that must not move these: as much memory again for the weights,
+    /// and everything else cheap.
+    ///
+    /// # Errors
+    /// Where memory is out.
+    pub fn duplicate(&self) -> Result<Encoder> {
+        Ok(Encoder {
+            name: self.name.clone(),
+            network: self.network.duplicate()?,
+            pooling: self.pooling,
+            prompts: self.prompts.clone(),
+            include_prompt: self.include_prompt,
+            n_prompt: self.n_prompt,
+            normalize: self.normalize,
+            lower_case: self.lower_case,
+            tokenizer: self.tokenizer.clone(),
+            config: self.config.clone(),
+            kept_files: self.kept_files.clone(),
         })
     }
 

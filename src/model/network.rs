@@ -52,8 +52,8 @@ impl Lower<'_> {
 
 /// A transformer, perhaps with a classification head, on one device.
 pub(super) struct Network {
-    architecture: Box<dyn Architecture>,
-    head: Option<Head>,
+    architecture: Arc<dyn Architecture>,
+    head: Option<Arc<Head>>,
     parameters: Arc<Parameters>,
     device: Device,
     /// Whether candle's operations compute, and not the fused ones.
@@ -69,14 +69,31 @@ impl Network {
         let pool = Arc::default();
         let gradients = Gradients::none(&loaded.parameters, &pool);
         Ok(Network {
-            architecture: loaded.model,
-            head: loaded.head,
+            architecture: Arc::from(loaded.model),
+            head: loaded.head.map(Arc::new),
             parameters: Arc::new(loaded.parameters),
             device: device.clone(),
             plain: !device.is_cpu(),
             precision: Precision::F32,
             anchor: Var::zeros(1, DType::F32, device)?,
             gradients: Arc::new(Mutex::new(gradients)),
+            pool,
+        })
+    }
+
+    /// The same transformer with weights of its own.
+    pub(super) fn duplicate(&self) -> Result<Network> {
+        let parameters = self.parameters.duplicate()?;
+        let pool = Arc::default();
+        Ok(Network {
+            architecture: self.architecture.clone(),
+            head: self.head.clone(),
+            device: self.device.clone(),
+            plain: self.plain,
+            precision: self.precision,
+            anchor: Var::zeros(1, DType::F32, &self.device)?,
+            gradients: Arc::new(Mutex::new(Gradients::none(&parameters, &pool))),
+            parameters: Arc::new(parameters),
             pool,
         })
     }
@@ -98,7 +115,7 @@ impl Network {
 
     /// Logits of a pass that ends with them; 0 without a head.
     pub(super) fn n_classes(&self) -> usize {
-        self.head.as_ref().map_or(0, Head::n_classes)
+        self.head.as_ref().map_or(0, |head| head.n_classes())
     }
 
     pub(super) fn device(&self) -> &Device {

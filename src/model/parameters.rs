@@ -50,6 +50,21 @@ impl Parameters {
         Ok((parameters, (0..tensors.len()).map(Param).collect()))
     }
 
+    /// The same numbers in variables of their own; what is carried along untrained is shared.
+    pub(crate) fn duplicate(&self) -> Result<Parameters> {
+        let copy = |entry: &Entry| {
+            Ok(Entry {
+                name: entry.name.clone(),
+                // Detached first: of a variable candle would make another handle, not a copy.
+                var: Var::from_tensor(&entry.var.as_detached_tensor())?,
+            })
+        };
+        Ok(Parameters {
+            entries: self.entries.iter().map(copy).collect::<Result<_>>()?,
+            carried: self.carried.clone(),
+        })
+    }
+
     /// All parameters by name, sorted.
     pub fn vars(&self) -> Vec<(String, Var)> {
         let sorted: BTreeMap<&str, &Var> = self

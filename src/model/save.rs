@@ -22,7 +22,7 @@ impl Encoder {
                 source: std::io::Error::other(error.to_string()),
             }
         })?;
-        for (name, bytes) in &self.kept_files {
+        for (name, bytes) in self.kept_files.iter() {
             write(&dir.join(name), bytes)?;
         }
         if !self.kept_files.contains_key("tokenizer.json") {

@@ -11,14 +11,16 @@ use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 
 const INTERRUPTED: &str = "Handful ended before training did; labels are safe, train again";
 
-/// Stores a new run under the next id.
+/// Stores a new run under the next id; one without a name is called by its method and id.
 pub(super) fn create(connection: &Connection, mut run: Run) -> Result<Run, StoreError> {
     run.id = RunId(connection.query_row(
         "SELECT ifnull(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'runs'",
         [],
         |row| row.get(0),
     )?);
-    run.name = format!("{}-{}", run.method, run.id);
+    if run.name.is_empty() {
+        run.name = format!("{}-{}", run.method, run.id);
+    }
     write(connection, &run, INSERT)?;
     Ok(run)
 }

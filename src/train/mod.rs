@@ -7,7 +7,10 @@ pub mod adamw;
 pub mod clip;
 pub mod device_check;
 pub mod finetune;
+pub mod folds;
+pub mod grid;
 pub mod groups;
+pub mod halving;
 mod inputs;
 pub mod losses;
 pub mod methods;
@@ -31,7 +34,11 @@ use crate::core::TaskKind;
 use crate::core::run::WatchedPoint;
 use crate::model::{Encoder, HeadError, LogisticHead, ModelError, Targets};
 
-pub use methods::{METHODS, Method, method, options_help};
+pub use folds::Fold;
+pub use grid::Grid;
+pub use methods::{
+    METHODS, Method, Variant, imbalance_variants, method, options_help, parse_variant, preset, presets_help,
+};
 pub use options::{OptionSpec, Options, Range};
 
 /// What a method learns from.
@@ -71,9 +78,10 @@ pub struct Trained {
     pub encoder: Encoder,
     /// The head on its embeddings.
     pub head: LogisticHead,
-    /// `(n_texts, n_labels)` probabilities by heads that did not see the text; `None` where there are too few examples.
+    /// `(n_texts, n_labels)` probabilities by models that did not see the text; `None` where there are too few examples, or none were
+    /// asked for.
     ///
-    /// Only the head is held out: a tuned encoder has seen every training text, so these flatter a little.
+    /// With `fold_by=head` only the head is held out: a tuned encoder has seen every training text, so these flatter a little.
     pub out_of_fold: Option<Vec<Vec<f32>>>,
     /// Whether the callback ended the tuning early.
     pub stopped: bool,
@@ -120,6 +128,9 @@ pub enum TrainEvent {
         /// Optimiser steps to come; 0 for methods that do not tune the encoder.
         n_steps: usize,
     },
+    /// A training without this fold begins, or with `None` that on all the texts. Only where whole trainings are repeated, before the first
+    /// phase of each; the steps of all are counted in one.
+    Fold(Option<Fold>),
     /// A stage begins.
     Phase(Phase),
     /// One optimiser step was taken.
@@ -169,6 +180,9 @@ pub enum TrainError {
         /// What is possible.
         range: String,
     },
+    /// A search or a comparison that makes no sense.
+    #[error("{0}")]
+    BadSearch(String),
     /// A method id that is not in [`METHODS`].
     #[error("there is no training method {0:?}; there are {1}")]
     UnknownMethod(String, String),
@@ -212,7 +226,8 @@ pub enum TrainError {
 /// Trains `method` on `set`, starting from `encoder`.
 ///
 /// The same set, options and seed give the same weights, whatever the number of threads. `events` is called on this thread;
-/// when it returns `Break`, tuning ends after the step at hand, the head is still fitted, and `Trained::stopped` is set.
+/// when it returns `Break`, tuning ends after the step at hand, the head is still fitted, and `Trained::stopped` is set. While whole
+/// trainings are repeated for out-of-fold scores, a stop ends everything and keeps the model that has come furthest (see [`folds`]).
 ///
 /// # Errors
 /// Sets that cannot be learnt from, options of another method, a diverging loss, and whatever the encoder reports.
@@ -228,7 +243,10 @@ pub fn train(
     options.check_for(method)?;
     // Said now rather than after the encoder has been tuned.
     probe::strategy(options).link(&set.targets)?;
-    let mut trained = (method.run)(set, options, seed, encoder, events)?;
+    let mut trained = match folds::n_whole(options) < 2 {
+        true => (method.run)(set, options, seed, encoder, events)?,
+        false => folds::train(set, options, seed, encoder, events)?,
+    };
     for remark in remarks::on_examples(set)? {
         remarks::add(&mut trained.findings, remark);
     }
@@ -246,6 +264,15 @@ impl TrainingSet {
             label_names: Vec::new(),
             pile: Vec::new(),
             validation: None,
+        }
+    }
+
+    /// The given labelled texts, in that order, with everything else as it is; indices beyond the end are left out.
+    fn select(&self, texts: &[usize]) -> Self {
+        TrainingSet {
+            texts: texts.iter().filter_map(|i| self.texts.get(*i).cloned()).collect(),
+            targets: self.targets.select(texts),
+            ..self.clone()
         }
     }
 

@@ -134,6 +134,14 @@ impl Options {
         self.get(id) as usize
     }
 
+    /// The word that a choice stands at; `None` for an option that is no choice or that the method does not have.
+    pub fn word(&self, id: &str) -> Option<&'static str> {
+        match self.method.options.iter().find(|spec| spec.id == id)?.range {
+            Range::Choice(words) => words.get(self.whole(id)).copied(),
+            _ => None,
+        }
+    }
+
     /// The method these belong to.
     pub fn method(&self) -> &'static Method {
         self.method

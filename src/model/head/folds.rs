@@ -104,8 +104,9 @@ impl Kept {
     }
 }
 
-/// The fold of each text: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended.
-pub(super) fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
+/// The fold of each text, below `k`: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended. Strata
+/// are labels (multi-label: a text's rarest label); `counts` says how many texts carry each.
+pub fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
     let mut strata: Vec<Vec<usize>> = vec![Vec::new(); counts.len() + 1];
     for i in 0..targets.len() {
         let rarest = targets.of(i).iter().min_by_key(|label| (counts[**label], **label));

@@ -16,7 +16,7 @@ mod targets;
 use serde::{Deserialize, Serialize};
 
 pub use examples::Examples;
-pub use folds::out_of_fold;
+pub use folds::{deal, out_of_fold};
 pub use settings::{ClassWeight, DEFAULT_C, FitSettings, Strategy};
 pub use strength::choose_c;
 pub use targets::Targets;

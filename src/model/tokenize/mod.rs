@@ -49,6 +49,7 @@ pub fn check_files(dir: &Path, model_type: &str) -> Result<()> {
 }
 
 /// A model's tokenizer, with truncation to the model's longest input and no padding.
+#[derive(Clone)]
 pub struct TextTokenizer {
     tokenizer: Tokenizer,
     path: PathBuf,

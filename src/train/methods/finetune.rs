@@ -1,7 +1,7 @@
 //! The options of fine-tuning.
 
 use super::Method;
-use super::shared::{FREEZE_LAYERS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{FOLDS, FREEZE_LAYERS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
 use crate::train::{OptionSpec, Range, finetune};
 
 pub(super) const FINETUNE: Method = Method {
@@ -49,6 +49,11 @@ pub(super) const FINETUNE: Method = Method {
         WARMUP,
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
+        OptionSpec {
+            default: 0.0,
+            help: "The whole training is repeated this many times, each time without one part of the training texts, which it then scores: honest scores for as many trainings more. 0 or 1 leaves that out.",
+            ..FOLDS
+        },
     ],
     run: finetune::run,
 };

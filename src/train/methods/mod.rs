@@ -1,12 +1,17 @@
 //! The table of training methods: adding one is a file with a `run` function, a file with its options here, and a line in [`METHODS`].
 
 mod finetune;
+mod presets;
 mod probe;
 mod setfit;
 mod shared;
+mod variants;
 
 use super::{Events, OptionSpec, Options, TrainError, Trained, TrainingSet};
 use crate::model::Encoder;
+
+pub use presets::{PRESETS, Preset, preset, presets_help};
+pub use variants::{Variant, imbalance_variants, parse_variant};
 
 /// A way of training a classifier.
 pub struct Method {

@@ -1,13 +1,13 @@
 //! The options of the quick probe.
 
 use super::Method;
-use super::shared::{CHOOSE_C, CLASS_WEIGHT, FOLDS, HEAD_C, PILE, STRATEGY};
+use super::shared::{CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, HEAD_C, PILE, STRATEGY};
 use crate::train::probe;
 
 pub(super) const PROBE: Method = Method {
     id: "probe",
     title: "Quick probe",
     summary: "Logistic regression on the encoder's embeddings as they are: seconds, good for a first look.",
-    options: &[PILE, HEAD_C, CHOOSE_C, CLASS_WEIGHT, STRATEGY, FOLDS],
+    options: &[PILE, HEAD_C, CHOOSE_C, CLASS_WEIGHT, STRATEGY, FOLDS, FOLD_BY],
     run: probe::run,
 };

@@ -2,7 +2,7 @@
 
 use super::Method;
 use super::shared::{
-    CHOOSE_C, CLASS_WEIGHT, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, STRATEGY, WARMUP, WEIGHT_DECAY,
+    CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, STRATEGY, WARMUP, WEIGHT_DECAY,
 };
 use crate::train::{OptionSpec, Range, setfit};
 
@@ -65,6 +65,7 @@ pub(super) const SETFIT: Method = Method {
         CLASS_WEIGHT,
         STRATEGY,
         FOLDS,
+        FOLD_BY,
     ],
     run: setfit::run,
 };

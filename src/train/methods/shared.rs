@@ -1,7 +1,7 @@
 //! Options that several methods have.
 
 use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
-use crate::train::{OptionSpec, Range, pile};
+use crate::train::{OptionSpec, Range, folds, pile};
 
 pub(super) const FREEZE_LAYERS: OptionSpec = OptionSpec {
     id: "freeze_layers",
@@ -99,6 +99,16 @@ pub(super) const FOLDS: OptionSpec = OptionSpec {
     unit: "",
     range: Range::Whole { min: 0, max: 50 },
     default: 5.0,
-    help: "The training texts are scored by this many heads, each fitted without the texts it scores. 0 or 1 leaves that out.",
+    help: "The training texts are scored in this many parts, each by a model that was made without it. 0 or 1 leaves that out.",
+    advanced: true,
+};
+
+pub(super) const FOLD_BY: OptionSpec = OptionSpec {
+    id: "fold_by",
+    title: "Held out",
+    unit: "",
+    range: Range::Choice(&folds::FOLD_BY),
+    default: 0.0,
+    help: "What is made anew without each fold. head: the head alone, at once; a tuned encoder has seen the texts, so the scores flatter. whole: everything, honest scores for as many trainings more as there are folds.",
     advanced: true,
 };
