@@ -20,6 +20,7 @@ mod encoder_tests;
 pub mod error;
 pub mod gradients;
 pub mod head;
+pub mod input;
 #[cfg(test)]
 mod malformed_tests;
 mod network;
@@ -48,6 +49,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
+pub use input::Input;
 pub use ops::dropout::Dropout;
 pub use precision::Precision;
 pub use sequence_classifier::SequenceClassifier;
