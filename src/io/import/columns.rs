@@ -331,6 +331,12 @@ fn pairs<'a>(columns: &'a [ColumnStats], rows: &[Row], taken: &[String]) -> Vec<
     PAIRS.iter().filter_map(both).filter(free).collect()
 }
 
+/// Whether a name is one that people give to columns.
+pub fn is_usual(name: &str) -> bool {
+    let of_pair = |(first, second): &(&str, &str)| [*first, *second].contains(&normal(name).as_str());
+    Role::of(name).is_some() || PAIRS.iter().any(of_pair)
+}
+
 /// Whether a column of this name would be the second of a pair whose first is called `text`.
 pub fn goes_with(text: &str, name: &str) -> bool {
     PAIRS.contains(&(normal(text).as_str(), normal(name).as_str()))

@@ -110,12 +110,9 @@ impl TextTokenizer {
     /// Cuts texts to `max_tokens` from now on, if that is fewer than before; at least one token of a text remains.
     pub fn cut_to(&mut self, max_tokens: usize) -> Result<()> {
         self.max_tokens = self.max_tokens.min(max_tokens).max(self.n_special.0 + 1);
-        let truncation = TruncationParams {
-            max_length: self.max_tokens,
-            ..Default::default()
-        };
+        // Cut here and not in the library, whose encodings do not say how long a text was.
         self.tokenizer
-            .with_truncation(Some(truncation))
+            .with_truncation(None)
             .map_err(|error| complaint(&self.path, &error))?;
         Ok(())
     }
@@ -127,8 +124,14 @@ impl TextTokenizer {
 
     /// The tokenizer as the contents of a `tokenizer.json`.
     pub fn to_json(&self) -> Result<String> {
-        self.tokenizer
-            .to_string(false)
+        let truncation = TruncationParams {
+            max_length: self.max_tokens,
+            ..Default::default()
+        };
+        let mut tokenizer = self.tokenizer.clone();
+        let cutting = tokenizer.with_truncation(Some(truncation));
+        cutting
+            .and_then(|tokenizer| tokenizer.to_string(false))
             .map_err(|error| complaint(&self.path, &error))
     }
 
@@ -180,8 +183,7 @@ impl TextTokenizer {
 
     fn cut_longest(&self, first: &str, second: &str, room: usize) -> Result<(Encoding, Encoding)> {
         let (mut first, mut second) = (self.enough(first, room)?, self.enough(second, room)?);
-        let n_read = |text: &Encoding| text.len() + text.get_overflowing().iter().map(Encoding::len).sum::<usize>();
-        let (n_first, n_second) = longest_first(n_read(&first), n_read(&second), room);
+        let (n_first, n_second) = longest_first(first.len(), second.len(), room);
         cut(&mut first, n_first);
         cut(&mut second, n_second);
         Ok((first, second))
@@ -210,8 +212,8 @@ impl TextTokenizer {
         Ok(encoding)
     }
 
-    /// More than `room` tokens of a text, or all it has; those beyond the longest input are in the overflow. Long texts are read in growing
-    /// pieces until there are enough tokens: a text of 10 MB costs no more than its beginning.
+    /// More than `room` tokens of a text, or all it has. Long texts are read in growing pieces until there are enough tokens: a text of 10 MB
+    /// costs no more than its beginning.
     fn enough(&self, text: &str, room: usize) -> Result<Encoding> {
         let text = text.trim();
         let mut n_chars = self.max_tokens.saturating_mul(CHARS_PER_TOKEN).clamp(4096, MAX_CHARS);
@@ -227,8 +229,7 @@ impl TextTokenizer {
                 .encode_fast(piece.as_ref(), false)
                 .map_err(|error| complaint(&self.path, &error))?;
             // The last word may be cut in two, so a piece that only just fills the model is not enough.
-            let is_full = encoding.len() > room || !encoding.get_overflowing().is_empty();
-            if !is_cut || is_full || n_chars >= MAX_CHARS {
+            if !is_cut || encoding.len() > room || n_chars >= MAX_CHARS {
                 return Ok(encoding);
             }
             n_chars = n_chars.saturating_mul(4).min(MAX_CHARS);
