@@ -201,7 +201,7 @@ fn a_long_text_is_cut_to_the_longest_the_model_takes() {
         let encoder = Encoder::load(&case.dir, &Device::Cpu).unwrap();
         let longest = case.tokens.iter().map(Tokens::len).max().unwrap();
         let text: Vec<String> = (0..200).map(|i| format!("w{}", i % 40)).collect();
-        let tokens = encoder.tokenize(&[&text.join(" "), "w1"]).unwrap();
+        let tokens = encoder.tokenize(&[text.join(" ").as_str(), "w1"]).unwrap();
         assert_eq!((tokens[0].len(), tokens[1].len()), (longest, 3), "{}", case.name);
         let rows = encoder.forward(&tokens.iter().collect::<Vec<_>>(), None).unwrap();
         assert_eq!((rows.dims(), rows.dtype()), ([2, encoder.dim()].as_slice(), DType::F32));

@@ -33,6 +33,7 @@ fn text(id: i64, body: &str, labels: Option<&[i64]>) -> Text {
         id: TextId(id),
         external_id: (id % 2 == 0).then(|| format!("row-{id}")),
         body: Arc::from(body),
+        second: None,
         split: [None, Some(Split::Train), Some(Split::Validation), Some(Split::Test)][id as usize % 4],
         source: Arc::from("a.csv"),
         import: None,
@@ -113,6 +114,7 @@ fn projects() -> Vec<(&'static str, ProjectState)> {
 fn expected(state: &ProjectState) -> Vec<NewText> {
     let row = |text: &Text| NewText {
         body: text.body.to_string(),
+        second: text.second.as_deref().map(str::to_owned),
         external_id: text.external_id.clone(),
         split: text.split,
         labels: text
@@ -183,4 +185,32 @@ fn an_unknown_format_names_those_there_are() {
     let (_, state) = projects().swap_remove(0);
     let error = annotations("parquet", &state, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("parquet") && error.contains("csv, jsonl"), "{error}");
+}
+
+#[test]
+fn pairs_are_written_with_both_parts() {
+    let mut state = project(
+        TaskKind::SingleLabel,
+        vec![label(1, "yes", None)],
+        &[Some(&[1]), None, Some(&[1])],
+    );
+    let pairs = state.all_texts().iter().cloned().map(|text| Text {
+        second: Some(format!("asks, \"{}\"?", text.id).into()),
+        ..text
+    });
+    state = ProjectState::new(state.task, state.labels.clone(), pairs.collect(), Vec::new());
+    let dir = tempfile::tempdir().unwrap();
+    for exporter in EXPORTERS {
+        let mut bytes = Vec::new();
+        annotations(exporter.id, &state, &mut bytes).unwrap();
+        let path = dir.path().join(format!("pairs.{}", exporter.extension));
+        std::fs::write(&path, &bytes).unwrap();
+        let mut rows = Vec::new();
+        let report = import::read(&path, &ReadOptions::default(), &mut |batch| {
+            rows.extend(batch.rows);
+            Ok(())
+        });
+        assert_eq!(report.unwrap().mapping.second_column.as_deref(), Some("text_pair"));
+        assert_eq!(rows, expected(&state), "{}", exporter.id);
+    }
 }

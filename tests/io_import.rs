@@ -810,3 +810,100 @@ proptest::proptest! {
         proptest::prop_assert_eq!(got, expected);
     }
 }
+
+/// Both parts of each row, and what else the report says of the columns.
+fn pairs_of(name: &str, bytes: &str, options: &ReadOptions) -> Vec<(String, Option<String>)> {
+    let (rows, _) = read(name, bytes, options);
+    rows.into_iter().map(|row| (row.body, row.second)).collect()
+}
+
+#[test]
+fn pairs_of_texts_are_found_by_their_columns_names_in_every_format() {
+    let pair = [("it rains".to_owned(), Some("the street is wet".to_owned()))];
+    for (first, second) in [
+        ("premise", "hypothesis"),
+        ("Sentence1", "Sentence2"),
+        ("text", "text_pair"),
+        ("question", "passage"),
+        ("question 1", "Question2"),
+    ] {
+        let found = first != "question 1";
+        let csv = format!("id,{second},{first},label\n1,the street is wet,it rains,yes\n");
+        let json = format!("{{\"{first}\": \"it rains\", \"{second}\": \"the street is wet\", \"label\": \"yes\"}}");
+        for (name, bytes) in [
+            ("a.csv", csv.clone()),
+            ("a.tsv", csv.replace(',', "\t")),
+            ("a.jsonl", format!("{json}\n")),
+            ("a.json", format!("[{json}]")),
+        ] {
+            let read = pairs_of(name, &bytes, &ReadOptions::default());
+            assert_eq!(read == pair, found, "{name}: {read:?}");
+        }
+    }
+}
+
+#[test]
+fn the_column_of_the_second_text_can_be_chosen_and_refused() {
+    let csv = "premise,hypothesis,other\nit rains,the street is wet,the sun shines\n";
+    let options = |text: Option<&str>, second: Pick| ReadOptions {
+        text_column: text.map(str::to_owned),
+        second_column: second,
+        ..ReadOptions::default()
+    };
+    let column = |name: &str| Pick::Column(name.to_owned());
+    for (options, first, second) in [
+        (options(None, Pick::Guess), "it rains", Some("the street is wet")),
+        (
+            options(Some("premise"), Pick::Guess),
+            "it rains",
+            Some("the street is wet"),
+        ),
+        (options(Some("hypothesis"), Pick::Guess), "the street is wet", None),
+        (options(Some("premise"), Pick::Nothing), "it rains", None),
+        (
+            options(None, column("hypothesis")),
+            "it rains",
+            Some("the street is wet"),
+        ),
+        (
+            options(Some("premise"), column("other")),
+            "it rains",
+            Some("the sun shines"),
+        ),
+        (options(Some("3"), column("1")), "the sun shines", Some("it rains")),
+    ] {
+        let expected = (first.to_owned(), second.map(str::to_owned));
+        assert_eq!(pairs_of("a.csv", csv, &options), [expected], "{options:?}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "a.csv", csv);
+    for (options, said) in [
+        (
+            options(Some("premise"), column("premise")),
+            "cannot be both texts of a pair",
+        ),
+        (options(None, column("nothing")), "nothing"),
+    ] {
+        let error = read_path(&path, &options).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_pair_without_a_second_text_is_skipped_and_said() {
+    let csv = "premise,hypothesis\nit rains,the street is wet\nit rains,\n,the sun shines\n";
+    let (rows, report) = read("a.csv", csv, &ReadOptions::default());
+    assert_eq!((rows.len(), report.n_skipped), (1, 2));
+    assert_eq!(lines(&report), [Some(3), Some(4)]);
+    let said: Vec<&str> = report.problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert!(
+        said[0].contains("second text is empty") && said[1].contains("the text is empty"),
+        "{said:?}"
+    );
+    // A second text of which the first thousand rows know nothing.
+    let mut late = "{\"premise\": \"it rains\"}\n".repeat(1_200);
+    late.push_str("{\"premise\": \"it snows\", \"hypothesis\": \"it is cold\"}\n");
+    let (_, report) = read("late.jsonl", late, &ReadOptions::default());
+    let said = &report.problems.last().unwrap().message;
+    assert!(said.contains("“hypothesis” first appears"), "{said}");
+}

@@ -2,7 +2,7 @@
 //! `scripts/parity/tokenizer_ids.py`.
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
-use handful::model::tokenize::TextTokenizer;
+use handful::model::tokenize::{PairCut, TextTokenizer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -38,6 +38,7 @@ struct Pairs {
 struct Expected {
     texts: Vec<Vec<u32>>,
     pairs: Vec<ExpectedPair>,
+    long_pairs: Vec<ExpectedPair>,
 }
 
 #[derive(Deserialize)]
@@ -72,13 +73,19 @@ fn same_texts(name: &str, tokenizer: &TextTokenizer, texts: &[String], expected:
 }
 
 #[track_caller]
-fn same_pairs(name: &str, tokenizer: &TextTokenizer, pairs: &[(String, String)], expected: &[ExpectedPair]) {
+fn same_pairs(
+    name: &str,
+    tokenizer: &TextTokenizer,
+    pairs: &[(String, String)],
+    cut: PairCut,
+    expected: &[ExpectedPair],
+) {
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_eq!(pairs.len(), expected.len());
     for ((pair, expected), tokens) in pairs
         .iter()
         .zip(expected)
-        .zip(tokenizer.tokenize_pairs(&pairs).unwrap())
+        .zip(tokenizer.tokenize_pairs(&pairs, cut).unwrap())
     {
         assert_eq!(tokens.ids, expected.ids, "{name}: {pair:?}");
         assert_eq!(tokens.type_ids, expected.type_ids, "{name}: {pair:?}");
@@ -89,12 +96,21 @@ fn same_pairs(name: &str, tokenizer: &TextTokenizer, pairs: &[(String, String)],
 fn every_family_gives_the_ids_of_transformers() {
     let texts: Texts = read(&data("texts.json"));
     let pairs: Pairs = read(&data("pairs.json"));
-    assert!(texts.texts.len() > 60 && pairs.pairs.len() > 10);
+    let long: Pairs = read(&data("long_pairs.json"));
+    assert!(texts.texts.len() > 60 && pairs.pairs.len() > 10 && long.pairs.len() > pairs.pairs.len() + 15);
     for name in FAMILIES {
         let dir = data(name);
         let expected: Expected = read(&dir.join("expected.json"));
         same_texts(name, &load(&dir, texts.max_tokens), &texts.texts, &expected.texts);
-        same_pairs(name, &load(&dir, pairs.max_tokens), &pairs.pairs, &expected.pairs);
+        let tokenizer = load(&dir, pairs.max_tokens);
+        same_pairs(name, &tokenizer, &pairs.pairs, PairCut::OnlyFirst, &expected.pairs);
+        same_pairs(
+            name,
+            &tokenizer,
+            &long.pairs,
+            PairCut::LongestFirst,
+            &expected.long_pairs,
+        );
     }
 }
 
@@ -113,7 +129,8 @@ fn a_tokenizer_written_as_tokenizer_json_gives_the_same_ids() {
         .unwrap();
         let again = |max_tokens| TextTokenizer::load(out.path(), "", max_tokens, false).unwrap();
         same_texts(name, &again(texts.max_tokens), &texts.texts, &expected.texts);
-        same_pairs(name, &again(pairs.max_tokens), &pairs.pairs, &expected.pairs);
+        let again = again(pairs.max_tokens);
+        same_pairs(name, &again, &pairs.pairs, PairCut::OnlyFirst, &expected.pairs);
     }
 }
 

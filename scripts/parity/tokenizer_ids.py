@@ -3,7 +3,7 @@
     python scripts/parity/tokenizer_ids.py      (needs transformers 5.23, sentencepiece and tokenizers)
 
 Every folder holds only what a model without tokenizer.json has, trained here on the sentences below, and expected.json:
-ids of texts.json, ids and token types of pairs.json. Texts are stripped of white space at both ends before they reach the
+ids of texts.json, ids and token types of pairs.json and long_pairs.json, the latter cut as truncation=True cuts them. Texts are stripped of white space at both ends before they reach the
 tokenizer, as Handful does it.
 """
 import collections
@@ -64,6 +64,14 @@ PAIRS = [
     ("The committee postponed the vote until the figures have been checked. " * 6, "About politics."),
     ("The committee postponed the vote until the figures have been checked.", "great team"),
     ("naïve " * 30, "This text is about music."), ("a" * 200, "b"),
+]
+
+_SENTENCE = "The committee postponed the vote until the figures have been checked. "
+LONG_PAIRS = PAIRS + [
+    (_SENTENCE * 6, _SENTENCE * 6), (_SENTENCE * 7, _SENTENCE * 6), (_SENTENCE * 6, _SENTENCE * 7), ("great team", _SENTENCE * 6), ("", _SENTENCE * 6),
+    (_SENTENCE * 2, _SENTENCE * 6), (_SENTENCE * 6, _SENTENCE * 2), (_SENTENCE, _SENTENCE), ("great " * 21, "great " * 40), ("great " * 22, "great " * 40), ("great " * 23, "great " * 40),
+    ("great " * 40, "great " * 22), ("great " * 40, "great " * 23), ("great " * 22, "great " * 23), ("great " * 23, "great " * 23), ("great " * 24, "great " * 23),
+    ("naïve " * 30, "日本語の長い文章。" * 20), ("a" * 200, "b" * 200), ("great team " * 700, "great music " * 500),
 ]
 
 # Character replacements of the SentencePiece models, a hundredth of those that released models carry.
@@ -158,12 +166,15 @@ def write_json(path, value):
 def expected(folder):
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     texts = [tokenizer(strip(text), truncation=True, max_length=MAX_TOKENS)["input_ids"] for text in TEXTS]
-    pairs = []
-    for first, second in PAIRS:
+
+    def of_pair(first, second, truncation):
         # As a batch of one: alone, a pair whose second text is empty would be taken for a single text.
-        rows = tokenizer([strip(first)], [strip(second)], truncation="only_first", max_length=MAX_PAIR_TOKENS, return_token_type_ids=True)
-        pairs.append({"ids": rows["input_ids"][0], "type_ids": rows["token_type_ids"][0]})
-    return tokenizer, {"n_tokens": len(tokenizer), "texts": texts, "pairs": pairs}
+        rows = tokenizer([strip(first)], [strip(second)], truncation=truncation, max_length=MAX_PAIR_TOKENS, return_token_type_ids=True)
+        return {"ids": rows["input_ids"][0], "type_ids": rows["token_type_ids"][0]}
+
+    pairs = [of_pair(first, second, "only_first") for first, second in PAIRS]
+    long_pairs = [of_pair(first, second, True) for first, second in LONG_PAIRS]
+    return tokenizer, {"n_tokens": len(tokenizer), "texts": texts, "pairs": pairs, "long_pairs": long_pairs}
 
 
 def main():
@@ -172,6 +183,7 @@ def main():
     OUT.mkdir(parents=True)
     write_json(OUT / "texts.json", {"max_tokens": MAX_TOKENS, "texts": TEXTS})
     write_json(OUT / "pairs.json", {"max_tokens": MAX_PAIR_TOKENS, "pairs": PAIRS})
+    write_json(OUT / "long_pairs.json", {"max_tokens": MAX_PAIR_TOKENS, "pairs": LONG_PAIRS})
     for name, model_type, vocabulary, settings in families():
         folder = OUT / name
         folder.mkdir()

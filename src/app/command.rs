@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::{App, Project, now_millis, sample};
 use crate::core::thresholds::Objective;
-use crate::core::{Edit, Label, LabelId, Run, RunId, ScoreKind, TaskKind, label_edits};
+use crate::core::{Edit, Label, LabelId, Run, RunId, ScoreKind, TaskKind, Text, Words, label_edits};
 use crate::io::import::{self, ReadOptions};
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest};
@@ -300,14 +300,9 @@ impl App {
         let run = self.run(run)?;
         let project = self.project()?;
         let store = project.store.clone();
-        let texts: Vec<std::sync::Arc<str>> = project
-            .state
-            .texts()
-            .take(jobs::export::N_CHECKED)
-            .map(|text| text.body.clone())
-            .collect();
+        let texts = project.state.texts().take(jobs::export::N_CHECKED);
+        let texts: Vec<Words> = texts.map(Text::words).collect();
         Ok(self.jobs.start(JobKind::ExportModel, move |job| {
-            let texts: Vec<&str> = texts.iter().map(|body| &**body).collect();
             jobs::export::run(job, &store, &run, &out, &texts)
         }))
     }

@@ -349,7 +349,7 @@ impl Project {
         self.revision += 1;
         self.embedded = (0, self.state.n_texts());
         if let Some(suggester) = &self.suggester {
-            suggester.set_texts(self.state.texts().map(|text| (text.id, text.body.clone())).collect());
+            suggester.set_texts(self.state.texts().map(|text| (text.id, text.words())).collect());
         }
         self.refresh_queue();
         self.refit();

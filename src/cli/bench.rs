@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::classify::read_texts;
+use super::classify::{TextColumns, read_texts};
 use super::doctor::{forget_peak_memory, peak_memory_mb};
 use super::{Output, progress};
 use crate::app::{App, n_cores, sample};
@@ -49,7 +49,7 @@ struct Measured {
 impl Bench {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
         let texts = match &self.texts {
-            Some(file) => read_texts(file, None, output)?
+            Some(file) => read_texts(file, TextColumns::default(), output)?
                 .into_iter()
                 .map(|row| row.body)
                 .collect(),

@@ -11,14 +11,16 @@ use clap::Args;
 use serde_json::json;
 
 use super::doctor::peak_memory_mb;
+use super::project::second_column;
 use super::{Output, progress};
 use crate::app::App;
-use crate::core::NewText;
-use crate::io::import::{self, ReadOptions};
+use crate::core::text::in_line;
+use crate::core::{NewText, Words};
+use crate::io::import::{self, Pick, ReadOptions};
 use crate::jobs::export::persist;
 use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
 use crate::jobs::predict::{label_names, predict};
-use crate::model::{Classifier, zero_shot};
+use crate::model::{Classifier, Input, zero_shot};
 
 /// The most bytes read from standard input.
 const MAX_STDIN: u64 = 1 << 30;
@@ -50,9 +52,9 @@ impl ZeroShot {
         let (texts, labels, multi) = self.inputs(app, output)?;
         ensure!(!labels.is_empty(), "there are no labels: name some with --labels a,b");
         let encoder = load_encoder(&app.catalog, &self.encoder, app.compute())?;
-        let bodies: Vec<&str> = texts.iter().map(|(_, body)| body.as_str()).collect();
-        let bar = progress::bar(output, bodies.len(), "embedding");
-        let embeddings = encoder.embed(&bodies, &mut |done| {
+        let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
+        let bar = progress::bar(output, inputs.len(), "embedding");
+        let embeddings = encoder.embed(&inputs, &mut |done| {
             bar.set_position(done as u64);
             ControlFlow::Continue(())
         })?;
@@ -65,7 +67,7 @@ impl ZeroShot {
             .map(|((id, _), row)| json!({ "id": id, "scores": names.iter().copied().zip(row.iter().copied()).collect::<BTreeMap<_, _>>() }))
             .collect();
         let mut text = String::new();
-        for ((id, body), row) in texts.iter().zip(&scores) {
+        for ((id, words), row) in texts.iter().zip(&scores) {
             let mut ranked: Vec<(f32, &str)> = row.iter().copied().zip(names.iter().copied()).collect();
             ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
             let best: Vec<String> = ranked
@@ -73,7 +75,11 @@ impl ZeroShot {
                 .take(3)
                 .map(|(score, name)| format!("{name} {score:.2}"))
                 .collect();
-            text += &format!("{id:<14} {:<60} {}\n", shortened(body, 58), best.join("  "));
+            text += &format!(
+                "{id:<14} {:<60} {}\n",
+                shortened(&in_line(&words.body, words.second.as_deref()), 58),
+                best.join("  ")
+            );
         }
         output.result(
             &json!({ "template": self.template, "multi": multi, "texts": rows }),
@@ -88,7 +94,10 @@ impl ZeroShot {
                 .text
                 .iter()
                 .enumerate()
-                .map(|(at, text)| ((at + 1).to_string(), text.clone()))
+                .map(|(at, text)| {
+                    let (body, second) = (text.as_str().into(), None);
+                    ((at + 1).to_string(), Words { body, second })
+                })
                 .collect();
             return Ok((texts, self.labels.clone(), self.multi));
         };
@@ -111,7 +120,7 @@ impl ZeroShot {
             .map(|text| {
                 (
                     text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
-                    text.body.to_string(),
+                    text.words(),
                 )
             })
             .collect();
@@ -120,7 +129,7 @@ impl ZeroShot {
 }
 
 /// A text with the id it is shown by.
-type Named = (String, String);
+type Named = (String, Words);
 
 /// The start of a text on one line.
 pub fn shortened(text: &str, n_chars: usize) -> String {
@@ -142,18 +151,18 @@ pub struct Predict {
     /// Write JSON lines to this file instead of standard output
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Column with the text
-    #[arg(long)]
-    text_column: Option<String>,
+    #[command(flatten)]
+    columns: TextColumns,
 }
 
 impl Predict {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
         let classifier = Classifier::load(&self.model, app.compute())?;
-        let rows = read_texts(&self.file, self.text_column.clone(), output)?;
-        let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
-        let bar = progress::bar(output, bodies.len(), "classifying");
-        let predictions = predict(&classifier, &bodies, &mut |done| {
+        let columns = self.columns.for_model(&classifier, &self.file)?;
+        let rows = read_texts(&self.file, columns, output)?;
+        let inputs: Vec<Input<'_>> = rows.iter().map(Input::from).collect();
+        let bar = progress::bar(output, inputs.len(), "classifying");
+        let predictions = predict(&classifier, &inputs, &mut |done| {
             bar.set_position(done as u64);
             ControlFlow::Continue(())
         })?;
@@ -189,6 +198,57 @@ impl Predict {
     }
 }
 
+/// The columns of a file that verbs without a project read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TextColumns {
+    /// Column with the text, or with the first text of a pair
+    #[arg(long)]
+    text_column: Option<String>,
+    /// Column with the second text of a pair, such as a hypothesis; `none` where the texts stand alone. Usual names are found by themselves
+    #[arg(long = "second", value_name = "COLUMN", value_parser = second_column)]
+    second_column: Option<Pick>,
+}
+
+impl TextColumns {
+    /// The columns a model can read: a file may have a second one that a model for single texts does not look at.
+    fn for_model(&self, classifier: &Classifier, file: &Path) -> anyhow::Result<Self> {
+        let mut columns = self.clone();
+        if !classifier.pairs {
+            ensure!(
+                !matches!(columns.second_column, Some(Pick::Column(_))),
+                "the model was trained on single texts and reads no second one; leave out --second"
+            );
+            columns.second_column = Some(Pick::Nothing);
+            return Ok(columns);
+        }
+        ensure!(
+            file != Path::new("-") && columns.second_column != Some(Pick::Nothing),
+            "the model was trained on pairs of texts and cannot read a text that stands alone: give it a file with a column for each, such as premise and hypothesis"
+        );
+        if columns.second_column.is_none() {
+            let mapping = import::preview(file, &columns.options())?.mapping;
+            let second = mapping.second_column.with_context(|| {
+                format!(
+                    "the model was trained on pairs of texts, and no column looks like the second of them: name it with --second (the first is {}): {}",
+                    mapping.text_column,
+                    file.display()
+                )
+            })?;
+            columns.second_column = Some(Pick::Column(second));
+        }
+        Ok(columns)
+    }
+
+    fn options(&self) -> ReadOptions {
+        ReadOptions {
+            text_column: self.text_column.clone(),
+            second_column: self.second_column.clone().unwrap_or_default(),
+            keep_empty: true,
+            ..ReadOptions::default()
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Embed {
     /// CSV, TSV, JSONL, JSON or TXT; `-` reads one text a line from standard input
@@ -199,19 +259,18 @@ pub struct Embed {
     /// A model's name or a folder
     #[arg(long, default_value = DEFAULT_ENCODER)]
     encoder: String,
-    /// Column with the text
-    #[arg(long)]
-    text_column: Option<String>,
+    #[command(flatten)]
+    columns: TextColumns,
 }
 
 impl Embed {
     pub fn run(self, app: &App, output: &Output) -> anyhow::Result<()> {
         let encoder = load_encoder(&app.catalog, &self.encoder, app.compute())?;
-        let rows = read_texts(&self.file, self.text_column.clone(), output)?;
-        let bodies: Vec<&str> = rows.iter().map(|row| row.body.as_str()).collect();
-        let bar = progress::bar(output, bodies.len(), "embedding");
+        let rows = read_texts(&self.file, self.columns.clone(), output)?;
+        let inputs: Vec<Input<'_>> = rows.iter().map(Input::from).collect();
+        let bar = progress::bar(output, inputs.len(), "embedding");
         let started = std::time::Instant::now();
-        let embeddings = encoder.embed(&bodies, &mut |done| {
+        let embeddings = encoder.embed(&inputs, &mut |done| {
             bar.set_position(done as u64);
             ControlFlow::Continue(())
         })?;
@@ -224,18 +283,18 @@ impl Embed {
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         let temporary = tempfile::NamedTempFile::new_in(folder)?;
-        Tensor::from_vec(embeddings.data, (bodies.len(), dim), &Device::Cpu)?.write_npy(temporary.path())?;
+        Tensor::from_vec(embeddings.data, (inputs.len(), dim), &Device::Cpu)?.write_npy(temporary.path())?;
         persist(temporary, &self.out)?;
         output.result(
-            &json!({ "n_texts": bodies.len(), "dim": dim, "secs": secs, "peak_mb": peak_memory_mb(), "out": self.out }),
-            &format!("{} × {dim} in {secs:.1} s: {}", bodies.len(), self.out.display()),
+            &json!({ "n_texts": inputs.len(), "dim": dim, "secs": secs, "peak_mb": peak_memory_mb(), "out": self.out }),
+            &format!("{} × {dim} in {secs:.1} s: {}", inputs.len(), self.out.display()),
         )
     }
 }
 
 /// Reads texts for a verb, empty ones included, so that results stand in the order of rows. Rows that cannot be read are skipped
 /// and said; no texts at all is an error.
-pub fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> anyhow::Result<Vec<NewText>> {
+pub fn read_texts(file: &Path, columns: TextColumns, output: &Output) -> anyhow::Result<Vec<NewText>> {
     let (rows, n_problems) = if file == Path::new("-") {
         let mut input = String::new();
         std::io::stdin()
@@ -243,21 +302,10 @@ pub fn read_texts(file: &Path, text_column: Option<String>, output: &Output) -> 
             .take(MAX_STDIN)
             .read_to_string(&mut input)
             .context("standard input is not UTF-8 text")?;
-        let row = |line: &str| NewText {
-            body: line.to_owned(),
-            external_id: None,
-            split: None,
-            labels: None,
-        };
-        (input.lines().map(row).collect(), 0)
+        (input.lines().map(NewText::new).collect(), 0)
     } else {
-        let options = ReadOptions {
-            text_column,
-            keep_empty: true,
-            ..ReadOptions::default()
-        };
         let mut rows = Vec::new();
-        let report = import::read(file, &options, &mut |batch| {
+        let report = import::read(file, &columns.options(), &mut |batch| {
             rows.extend(batch.rows);
             Ok(())
         })?;

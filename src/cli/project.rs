@@ -12,7 +12,7 @@ use super::{Output, progress};
 use crate::app::{self, App, Command};
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::{How, Split, TaskKind, Text};
-use crate::io::import::{Preview, ReadOptions};
+use crate::io::import::{Pick, Preview, ReadOptions};
 
 /// Problems printed in full; the rest is counted.
 const N_SHOWN: usize = 20;
@@ -29,6 +29,15 @@ fn task(name: &str) -> Result<TaskKind, String> {
 /// Reads a split's name.
 pub fn split(name: &str) -> Result<Split, String> {
     Split::from_name(name).ok_or_else(|| "one of: train, validation, test".to_owned())
+}
+
+/// Reads the column of the second of a pair.
+pub fn second_column(name: &str) -> Result<Pick, String> {
+    match name.trim() {
+        "" => Err("the name of a column, or `none`".to_owned()),
+        "none" => Ok(Pick::Nothing),
+        name => Ok(Pick::Column(name.to_owned())),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -81,9 +90,12 @@ pub struct Import {
     /// Put every row in this split, whatever the file says
     #[arg(long, value_parser = split)]
     split: Option<Split>,
-    /// Column with the text
+    /// Column with the text, or with the first text of a pair
     #[arg(long)]
     text_column: Option<String>,
+    /// Column with the second text of a pair, such as a hypothesis; `none` where the texts stand alone. Usual names are found by themselves
+    #[arg(long = "second", value_name = "COLUMN", value_parser = second_column)]
+    second_column: Option<Pick>,
     /// Column with the label or labels; may be given several times
     #[arg(long)]
     label_column: Vec<String>,
@@ -167,6 +179,7 @@ impl Import {
         Ok(ReadOptions {
             split: self.split,
             text_column: self.text_column.clone(),
+            second_column: self.second_column.clone().unwrap_or_default(),
             label_columns: (!self.label_column.is_empty()).then(|| self.label_column.clone()),
             path_column: self.path_column.clone().into(),
             split_column: self.split_column.clone().into(),
@@ -185,13 +198,17 @@ fn preview_text(preview: &Preview) -> String {
     let column = |column: &Option<String>| column.clone().unwrap_or_else(|| "–".to_owned());
     let mut text = format!(
         "{}, {}, about {} rows, {} labelled among the first {}\n\
-         text: {}   labels: {}   path: {}   split: {}   id: {}\n",
+         text: {}{}   labels: {}   path: {}   split: {}   id: {}\n",
         preview.format,
         preview.encoding,
         preview.n_rows_estimated,
         preview.n_labelled,
         preview.n_sampled,
         mapping.text_column,
+        mapping
+            .second_column
+            .as_ref()
+            .map_or(String::new(), |second| format!(" with {second}")),
         mapping.label_columns.join(", "),
         column(&mapping.path_column),
         column(&mapping.split_column),
@@ -204,7 +221,7 @@ fn preview_text(preview: &Preview) -> String {
             .flatten()
             .map(|path| path.join(PATH_SEPARATOR))
             .collect();
-        let _ = writeln!(text, "  {:<60} {}", shortened(&row.body, 58), labels.join(", "));
+        let _ = writeln!(text, "  {:<60} {}", shortened(&row.line(), 58), labels.join(", "));
     }
     for problem in preview.problems.iter().take(N_SHOWN) {
         let line = problem.line.map_or("file".to_owned(), |line| format!("line {line}"));

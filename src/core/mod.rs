@@ -27,4 +27,4 @@ pub use incoming::{NewText, Problem};
 pub use label::{Label, LabelTree};
 pub use run::{Run, RunStatus, ScoreKind};
 pub use state::ProjectState;
-pub use text::{Split, TaskKind, Text};
+pub use text::{Split, TaskKind, Text, Words};

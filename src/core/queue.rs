@@ -121,6 +121,7 @@ mod tests {
             id: TextId(id),
             external_id: None,
             body: Arc::from(format!("text {id}")),
+            second: None,
             split: None,
             source: Arc::from("test"),
             import: None,

@@ -51,6 +51,11 @@ impl ProjectState {
             .filter(move |text| text.annotation.is_some() && text.effective_split() == split)
     }
 
+    /// Whether its texts are pairs: as the first one is, so are all.
+    pub fn has_pairs(&self) -> bool {
+        self.texts().next().is_some_and(|text| text.second.is_some())
+    }
+
     /// Texts that are not deleted.
     pub fn n_texts(&self) -> usize {
         self.texts().count()

@@ -1,5 +1,6 @@
 //! A text to classify, the split it belongs to, and the kind of task.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,18 @@ impl Split {
     }
 }
 
+/// What stands between the two parts of a pair on one line.
+pub const PAIR_SEPARATOR: &str = " ‖ ";
+
+/// The words of a text, shared with the project: what a model reads of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Words {
+    /// The text, or the first of a pair.
+    pub body: Arc<str>,
+    /// The second of a pair.
+    pub second: Option<Arc<str>>,
+}
+
 /// One text with everything a person or a file has said about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Text {
@@ -76,8 +89,10 @@ pub struct Text {
     pub id: TextId,
     /// The id it had in the imported file.
     pub external_id: Option<String>,
-    /// The text itself; shared, so a training snapshot costs a pointer.
+    /// The text itself, or the first of a pair (the premise); shared, so a training snapshot costs a pointer.
     pub body: Arc<str>,
+    /// The second of a pair (the hypothesis); `None` for a text that stands alone. All texts of a project are pairs, or none is.
+    pub second: Option<Arc<str>>,
     /// `None`: not assigned.
     pub split: Option<Split>,
     /// The file it came from.
@@ -100,8 +115,47 @@ impl Text {
         !self.deleted && self.annotation.is_some() && matches!(self.split, None | Some(Split::Train))
     }
 
+    /// What a model reads of it; costs two pointers.
+    pub fn words(&self) -> Words {
+        Words {
+            body: self.body.clone(),
+            second: self.second.clone(),
+        }
+    }
+
+    /// The text, or both parts of a pair in order.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        [Some(&*self.body), self.second.as_deref()].into_iter().flatten()
+    }
+
+    /// Words between white space, of both parts.
+    pub fn n_words(&self) -> usize {
+        self.parts().map(|part| part.split_whitespace().count()).sum()
+    }
+
+    /// Both parts on one line, as lists show them; the body where there is no second.
+    pub fn line(&self) -> Cow<'_, str> {
+        in_line(&self.body, self.second.as_deref())
+    }
+
+    /// Both parts, one below the other with an empty line between; the body where there is no second.
+    pub fn paragraphs(&self) -> Cow<'_, str> {
+        match &self.second {
+            None => Cow::Borrowed(&self.body),
+            Some(second) => Cow::Owned([&self.body, "\n\n", second].concat()),
+        }
+    }
+
     /// The split it counts as when annotated: unassigned texts train.
     pub fn effective_split(&self) -> Split {
         self.split.unwrap_or(Split::Train)
+    }
+}
+
+/// The two parts of a pair on one line; the first where it stands alone.
+pub fn in_line<'a>(first: &'a str, second: Option<&str>) -> Cow<'a, str> {
+    match second {
+        None => Cow::Borrowed(first),
+        Some(second) => Cow::Owned([first, PAIR_SEPARATOR, second].concat()),
     }
 }

@@ -13,7 +13,7 @@ use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{self, Counts, Report, Resampling, ScoreMatrix, candidates, macro_average};
 use crate::core::thresholds::{Objective, ThresholdCurve, TuneOptions, TunedLabel, tune as choose};
 use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
-use crate::model::{Classifier, Compute};
+use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
 /// A run, its scores for one kind of texts, what is true, and every figure of them.
@@ -181,9 +181,10 @@ fn score_missing(
             run.name
         )
     })?;
-    let bodies: Vec<&str> = rows.iter().map(|row| &*texts.bodies[*row]).collect();
-    let n_texts = bodies.len() as u64;
-    let scores = classifier.predict_proba(&bodies, &mut |done| {
+    let all = texts.inputs();
+    let inputs: Vec<Input<'_>> = rows.iter().map(|row| all[*row]).collect();
+    let n_texts = inputs.len() as u64;
+    let scores = classifier.predict_proba(&inputs, &mut |done| {
         job.progress(done as u64, n_texts, "scoring new texts");
         std::ops::ControlFlow::Continue(())
     })?;

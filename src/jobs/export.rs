@@ -10,9 +10,8 @@ use serde::Serialize;
 use super::predict::{Prediction, predict};
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
-use crate::core::{ProjectState, Run};
-use crate::model::Classifier;
-use crate::model::Compute;
+use crate::core::{ProjectState, Run, Words};
+use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
 mod card;
@@ -48,8 +47,9 @@ impl ExportReport {
     }
 }
 
-/// Writes the run's model to `out`, which must not exist or be empty. `texts`: what to compare the reopened model on.
-pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[&str]) -> anyhow::Result<Outcome> {
+/// Writes the run's model to `out`, which must not exist or be empty. `texts`: what to compare the reopened model on, as far as it can read
+/// them.
+pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[Words]) -> anyhow::Result<Outcome> {
     ensure!(
         !out.exists() || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()),
         "nothing was written: there is something already; choose another folder: {}",
@@ -69,13 +69,17 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
     let temporary = tempfile::Builder::new().prefix(".handful-export-").tempdir_in(parent)?;
     job.progress(1, 4, "writing");
     classifier.save(temporary.path())?;
-    fs::write(temporary.path().join("README.md"), card::model_card(run))?;
+    fs::write(
+        temporary.path().join("README.md"),
+        card::model_card(run, classifier.pairs),
+    )?;
     job.progress(2, 4, "opening it again");
     let reopened = Classifier::load(temporary.path(), Compute::EXACT)?;
-    let texts = &texts[..texts.len().min(N_CHECKED)];
+    let readable = |input: &Input<'_>| input.is_pair() == classifier.pairs;
+    let texts: Vec<Input<'_>> = texts.iter().map(Input::from).filter(readable).take(N_CHECKED).collect();
     job.progress(3, 4, "comparing predictions");
-    let ours = predict(&classifier, texts, &mut |_| job.flow())?;
-    let theirs = predict(&reopened, texts, &mut |_| job.flow())?;
+    let ours = predict(&classifier, &texts, &mut |_| job.flow())?;
+    let theirs = predict(&reopened, &texts, &mut |_| job.flow())?;
     if job.cancelled() {
         return Ok(Outcome::Cancelled);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::core::TaskKind;
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::decide;
-use crate::model::Classifier;
+use crate::model::{Classifier, Input};
 
 /// What the model says about one text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,10 +27,10 @@ pub fn label_names(classifier: &Classifier) -> Vec<String> {
         .collect()
 }
 
-/// Predictions for texts, in order.
-pub fn predict(
+/// Predictions for texts or pairs, in order.
+pub fn predict<'a, T: Into<Input<'a>> + Copy + Sync>(
     classifier: &Classifier,
-    texts: &[&str],
+    texts: &[T],
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> anyhow::Result<Vec<Prediction>> {
     let names = label_names(classifier);

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use crate::core::{LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
+use crate::model::Input;
 use crate::model::head::Targets;
-use crate::train::{Held, TrainingSet};
+use crate::train::{self, Held, TrainingSet};
 
 /// Texts with their labels as indices into the label order of the run.
 #[derive(Debug, Clone, Default)]
 pub struct LabelledTexts {
     /// Ids in project order.
     pub ids: Vec<TextId>,
-    /// The texts, shared with the project.
+    /// The texts, shared with the project; where they are pairs, the first of each.
     pub bodies: Vec<Arc<str>>,
+    /// The second of each pair; empty where texts stand alone.
+    pub seconds: Vec<Arc<str>>,
     /// Sorted label indices of each text.
     pub labels: Vec<Vec<usize>>,
 }
@@ -33,6 +36,7 @@ impl LabelledTexts {
             }
             out.ids.push(text.id);
             out.bodies.push(text.body.clone());
+            out.seconds.extend(text.second.clone());
             out.labels.push(labels);
         }
         out
@@ -45,6 +49,11 @@ impl LabelledTexts {
             ScoreKind::Validation => Self::collect(state, order, |text| text.split == Some(Split::Validation)),
             ScoreKind::Test => Self::collect(state, order, |text| text.split == Some(Split::Test)),
         }
+    }
+
+    /// What a model reads of each text: both parts of a pair.
+    pub fn inputs(&self) -> Vec<Input<'_>> {
+        train::inputs(&self.bodies, &self.seconds)
     }
 
     /// How many texts.
@@ -83,7 +92,8 @@ pub struct Snapshot {
     pub validation: LabelledTexts,
     /// Texts to report on.
     pub test: LabelledTexts,
-    /// Texts nobody has labelled, but for those kept for validation and test.
+    /// Texts nobody has labelled, but for those kept for validation and test; none where texts are pairs, which no method learns from
+    /// without labels.
     pub pile: Vec<Arc<str>>,
 }
 
@@ -128,6 +138,7 @@ impl Snapshot {
         let names = self.label_paths.iter().filter_map(|path| path.last().cloned());
         TrainingSet {
             texts: self.train.bodies.clone(),
+            seconds: self.train.seconds.clone(),
             targets: self.train.targets(self.task),
             n_labels: self.labels.len(),
             task: self.task,
@@ -135,6 +146,7 @@ impl Snapshot {
             pile: self.pile.clone(),
             validation: (!self.validation.is_empty()).then(|| Held {
                 texts: self.validation.bodies.clone(),
+                seconds: self.validation.seconds.clone(),
                 targets: self.validation.targets(self.task),
             }),
         }
@@ -142,7 +154,7 @@ impl Snapshot {
 }
 
 fn pile(state: &ProjectState) -> Vec<Arc<str>> {
-    let unlabelled = |text: &&Text| !text.deleted && text.annotation.is_none();
+    let unlabelled = |text: &&Text| !text.deleted && text.annotation.is_none() && text.second.is_none();
     let free = |text: &&Text| matches!(text.split, None | Some(Split::Train));
     let texts = state.texts().filter(unlabelled).filter(free);
     texts.map(|text| text.body.clone()).collect()

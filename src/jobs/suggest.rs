@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::worker::panic_text;
-use crate::core::{LabelId, TaskKind, TextId, queue};
+use crate::core::{LabelId, TaskKind, TextId, Words, queue};
 use crate::model::Compute;
 use crate::model::catalog::Catalog;
 
@@ -131,7 +131,7 @@ pub enum SuggesterEvent {
 }
 
 enum Request {
-    Texts(Vec<(TextId, Arc<str>)>),
+    Texts(Vec<(TextId, Words)>),
     Labelled(Labelled),
     ZeroShot(ZeroShotRequest),
 }
@@ -173,7 +173,7 @@ impl Suggester {
     }
 
     /// Replaces the texts to embed.
-    pub fn set_texts(&self, texts: Vec<(TextId, Arc<str>)>) {
+    pub fn set_texts(&self, texts: Vec<(TextId, Words)>) {
         let _ = self.requests.send(Request::Texts(texts));
     }
 

@@ -207,6 +207,7 @@ fn finish(
     let classifier = Classifier {
         encoder: trained.encoder,
         head: trained.head,
+        pairs: !snapshot.train.seconds.is_empty(),
         task: snapshot.task,
         label_paths: snapshot.label_paths.clone(),
         thresholds: run.thresholds.clone(),
@@ -237,10 +238,10 @@ fn score(
     texts: &LabelledTexts,
     kind: ScoreKind,
 ) -> anyhow::Result<Vec<(TextId, Vec<f32>)>> {
-    let bodies: Vec<&str> = texts.bodies.iter().map(|body| &**body).collect();
+    let inputs = texts.inputs();
     let note = format!("scoring {} texts", kind.name());
-    let n_texts = bodies.len() as u64;
-    let probs = classifier.predict_proba(&bodies, &mut |done| {
+    let n_texts = inputs.len() as u64;
+    let probs = classifier.predict_proba(&inputs, &mut |done| {
         job.progress(done as u64, n_texts, &note);
         std::ops::ControlFlow::Continue(())
     })?;

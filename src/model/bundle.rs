@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ModelError, Result};
-use super::{Compute, Encoder, LogisticHead};
+use super::{Compute, Encoder, Input, LogisticHead};
 use crate::core::TaskKind;
 use crate::core::label::MAX_DEPTH;
 
@@ -30,6 +30,8 @@ pub struct Classifier {
     pub encoder: Encoder,
     /// Embedding to probabilities, one per label.
     pub head: LogisticHead,
+    /// Whether it reads pairs of texts; else it reads single ones.
+    pub pairs: bool,
     /// Whether labels exclude each other.
     pub task: TaskKind,
     /// Names from the root, in the order of probabilities.
@@ -44,6 +46,8 @@ pub struct Classifier {
 struct Settings {
     format: u32,
     made_with: String,
+    #[serde(default)]
+    pairs: bool,
     task: TaskKind,
     label_paths: Vec<Vec<String>>,
     thresholds: Vec<f64>,
@@ -60,6 +64,7 @@ impl Classifier {
         let settings = Settings {
             format: FORMAT,
             made_with: format!("Handful {}", env!("CARGO_PKG_VERSION")),
+            pairs: self.pairs,
             task: self.task,
             label_paths: self.label_paths.clone(),
             thresholds: self.thresholds.clone(),
@@ -90,6 +95,7 @@ impl Classifier {
         Ok(Classifier {
             encoder,
             head,
+            pairs: settings.pairs,
             task: settings.task,
             label_paths: settings.label_paths,
             thresholds: settings.thresholds,
@@ -97,15 +103,24 @@ impl Classifier {
         })
     }
 
-    /// One probability per text and label, `(n_texts, n_labels)`, in the order of `texts`.
+    /// One probability per text (or pair) and label, `(n_texts, n_labels)`, in the order of `texts`.
     ///
     /// # Errors
-    /// [`ModelError::Stopped`] when `on_progress` (texts done so far) says `Break`, and whatever the encoder reports.
-    pub fn predict_proba(
+    /// Single texts where the model reads pairs, and the reverse; [`ModelError::Stopped`] when `on_progress` (texts done so far) says `Break`, and whatever the encoder reports.
+    pub fn predict_proba<'a, T: Into<Input<'a>> + Copy + Sync>(
         &self,
-        texts: &[&str],
+        texts: &[T],
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Vec<f32>>> {
+        if texts.iter().any(|text| (*text).into().is_pair() != self.pairs) {
+            let reason = match self.pairs {
+                true => {
+                    "the model was trained on pairs of texts (a premise and a hypothesis) and cannot read a text that stands alone"
+                }
+                false => "the model was trained on single texts and cannot read pairs",
+            };
+            return Err(ModelError::Input(reason.into()));
+        }
         let embeddings = self.encoder.embed(texts, on_progress)?;
         self.head
             .predict_proba(&embeddings)

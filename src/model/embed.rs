@@ -4,6 +4,7 @@ use super::batch::Tokens;
 use super::embeddings::Embeddings;
 use super::encoder::Encoder;
 use super::error::{ModelError, Result};
+use super::input::Input;
 use std::ops::ControlFlow;
 
 /// Tokens of one batch: enough for every core, few enough for the caches.
@@ -13,9 +14,13 @@ const TOKENS_PER_BATCH: usize = 2048;
 const TEXTS_PER_ROUND: usize = 4096;
 
 impl Encoder {
-    /// One row per text, in the order given; `on_progress` hears how many texts are done, and stops the work by breaking
+    /// One row per text or pair, in the order given; `on_progress` hears how many texts are done, and stops the work by breaking
     /// ([`ModelError::Stopped`]). Memory does not grow with the number of texts, apart from the result.
-    pub fn embed(&self, texts: &[&str], on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Embeddings> {
+    pub fn embed<'a, T: Into<Input<'a>> + Copy + Sync>(
+        &self,
+        texts: &[T],
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Embeddings> {
         let dim = self.dim();
         let mut data = vec![0f32; texts.len() * dim];
         let mut n_done = 0;

@@ -4,6 +4,7 @@ use super::architecture::{self, Architecture, Loaded, Sizes, Source};
 use super::batch::{Packed, Tokens};
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
+use super::input::Input;
 use super::network::{Finish, Lower, Network};
 use super::ops::dropout::Dropout;
 use super::parameters::{Loader, Parameters};
@@ -11,11 +12,12 @@ use super::pooling::Pooling;
 use super::precision::Precision;
 use super::prompts::{PROMPTS_FILE, Prompts};
 use super::sentence_transformer::{Layout, read_bounded, read_json};
-use super::tokenize::TextTokenizer;
+use super::tokenize::{PairCut, TextTokenizer};
 use super::weights::WeightFiles;
 use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -178,18 +180,22 @@ impl Encoder {
         self.prompts.text()
     }
 
-    /// The tokens of every text, the prompt before it, in order; runs on the current rayon pool. Empty texts are fine: they have the prompt
-    /// and special tokens only.
-    pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
-        let prompt = self.prompt();
-        if prompt.is_empty() {
-            return self.tokenizer.tokenize(texts);
+    /// The tokens of every text or pair of texts, the prompt before it, in order; runs on the current rayon pool. Empty texts are fine: they
+    /// have the prompt and special tokens only. A pair is one input, with the separators and token types of the model's family; of one that
+    /// is too long the longer text loses its end.
+    pub fn tokenize<'a, T: Into<Input<'a>> + Copy + Sync>(&self, texts: &[T]) -> Result<Vec<Tokens>> {
+        texts.par_iter().map(|text| self.tokens_of((*text).into())).collect()
+    }
+
+    fn tokens_of(&self, input: Input<'_>) -> Result<Tokens> {
+        let text = match self.prompt() {
+            "" => Cow::Borrowed(input.text),
+            prompt => Cow::Owned([prompt, input.text].concat()),
+        };
+        match input.second {
+            None => self.tokenizer.of_text(&text),
+            Some(second) => self.tokenizer.of_pair(&text, second, PairCut::LongestFirst),
         }
-        let tokens: Result<Vec<_>> = texts
-            .par_iter()
-            .map(|text| self.tokenizer.tokenize(&[&[prompt, text].concat()]))
-            .collect();
-        Ok(tokens?.into_iter().flatten().collect())
     }
 
     /// One row per text, `(n_texts, dim)` f32: pooled, and normalised if the folder says so. Differentiable: see [`Encoder::backward`].

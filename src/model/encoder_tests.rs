@@ -259,7 +259,13 @@ fn embedding_reports_progress_and_stops() {
     );
     let stopped = encoder.embed(&texts, &mut |_| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(ModelError::Stopped)));
-    assert_eq!(encoder.embed(&[], &mut |_| ControlFlow::Continue(())).unwrap().len(), 0);
+    assert_eq!(
+        encoder
+            .embed(&[""; 0], &mut |_| ControlFlow::Continue(()))
+            .unwrap()
+            .len(),
+        0
+    );
 }
 
 #[test]
@@ -287,11 +293,7 @@ fn input_that_does_not_fit_is_refused() {
 #[test]
 fn token_types_reach_the_encoder() {
     let encoder = tiny_encoder(12);
-    let pair = encoder
-        .tokenizer
-        .tokenize_pairs(&[("the cat", "a dog")])
-        .unwrap()
-        .remove(0);
+    let pair = encoder.tokenize(&[("the cat", "a dog")]).unwrap().remove(0);
     assert_eq!(pair.type_ids, [0, 0, 0, 0, 1, 1, 1]);
     let one = Tokens::single(pair.ids.clone());
     let rows = |batch: &[&Tokens]| flat(&encoder.forward(batch, None).unwrap());

@@ -20,6 +20,7 @@ mod encoder_tests;
 pub mod error;
 pub mod gradients;
 pub mod head;
+pub mod input;
 pub mod label_names;
 #[cfg(test)]
 mod malformed_tests;
@@ -49,6 +50,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
+pub use input::Input;
 pub use ops::dropout::Dropout;
 pub use precision::Precision;
 pub use sequence_classifier::SequenceClassifier;

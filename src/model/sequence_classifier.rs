@@ -9,7 +9,7 @@ use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
-use super::tokenize::TextTokenizer;
+use super::tokenize::{PairCut, TextTokenizer};
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
 use std::path::Path;
@@ -62,7 +62,7 @@ impl SequenceClassifier {
 
     /// The tokens of every pair (premise, hypothesis), in order; only the first text is cut where both are too long.
     pub fn tokenize_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Tokens>> {
-        self.tokenizer.tokenize_pairs(pairs)
+        self.tokenizer.tokenize_pairs(pairs, PairCut::OnlyFirst)
     }
 
     /// Logits, `(n_texts, n_classes)` f32. Differentiable: see [`SequenceClassifier::backward`].

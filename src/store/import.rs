@@ -240,6 +240,7 @@ pub(super) fn push(
     let mut batch = Batch {
         connection,
         task,
+        pairs: holds_pairs(connection)?,
         import,
         source,
         who,
@@ -255,6 +256,8 @@ pub(super) fn push(
 struct Batch<'a> {
     connection: &'a Connection,
     task: TaskKind,
+    /// Whether the project's texts are pairs; `None` while there are none.
+    pairs: Option<bool>,
     import: ImportId,
     source: Arc<str>,
     who: String,
@@ -268,8 +271,20 @@ impl Batch<'_> {
             self.problem(&row, "has no text: left out");
             return Ok(());
         }
+        if row.second.as_ref().is_some_and(|second| second.trim().is_empty()) {
+            self.problem(&row, "has no second text: left out");
+            return Ok(());
+        }
+        if *self.pairs.get_or_insert(row.second.is_some()) != row.second.is_some() {
+            let remark = match row.second {
+                None => "stands alone, and this project holds pairs of texts: left out",
+                Some(_) => "is one of a pair, and this project holds single texts: left out",
+            };
+            self.problem(&row, remark);
+            return Ok(());
+        }
         let paths = self.label_paths(&row);
-        let hash = body_hash(&row.body);
+        let hash = words_hash(&row.body, row.second.as_deref());
         let twin = self.twin(&row, hash)?;
         match twin {
             Twin::Same(text) => {
@@ -291,12 +306,13 @@ impl Batch<'_> {
     fn insert(&self, row: NewText, hash: i64, labels: Option<Vec<LabelId>>) -> Result<Text, StoreError> {
         self.connection
             .prepare_cached(
-                "INSERT INTO texts (import, external_id, body, body_hash, split) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO texts (import, external_id, body, second, body_hash, split) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute((
                 self.import.0,
                 &row.external_id,
                 &row.body,
+                &row.second,
                 hash,
                 row.split.map(|split| split.name()),
             ))?;
@@ -309,6 +325,7 @@ impl Batch<'_> {
             id,
             external_id: row.external_id,
             body: row.body.into(),
+            second: row.second.map(Into::into),
             split: row.split,
             source: self.source.clone(),
             import: Some(self.import),
@@ -374,16 +391,18 @@ impl Batch<'_> {
             Some(external_id) => ("external_id = ?1", external_id),
             None => ("body_hash = ?1", &hash),
         };
-        let sql = format!("SELECT id, body FROM texts WHERE {condition} AND deleted = 0 ORDER BY id");
+        let sql = format!("SELECT id, body, second FROM texts WHERE {condition} AND deleted = 0 ORDER BY id");
         let mut statement = self.connection.prepare_cached(&sql)?;
         let mut known = statement.query([key])?;
         let mut twin = Twin::None;
         while let Some(text) = known.next()? {
-            if text
+            let same_body = text
                 .get_ref(1)?
                 .as_bytes()
-                .is_ok_and(|body| body == row.body.as_bytes())
-            {
+                .is_ok_and(|body| body == row.body.as_bytes());
+            let second = row.second.as_deref().map(str::as_bytes);
+            let same_second = text.get_ref(2)?.as_bytes_or_null().is_ok_and(|known| known == second);
+            if same_body && same_second {
                 return Ok(Twin::Same(TextId(text.get(0)?)));
             }
             if row.external_id.is_some() {
@@ -493,9 +512,23 @@ fn start_of(text: &str, max_chars: usize) -> String {
     }
 }
 
-/// Finds candidates; equality is decided on the text itself.
-fn body_hash(body: &str) -> i64 {
-    let digest = Sha256::digest(body.as_bytes());
+/// Whether the texts are pairs, which the first one says for all; `None` where there is none.
+fn holds_pairs(connection: &Connection) -> Result<Option<bool>, StoreError> {
+    let pairs = connection
+        .prepare_cached("SELECT second IS NOT NULL FROM texts WHERE deleted = 0 ORDER BY id LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(pairs)
+}
+
+/// Finds candidates; equality is decided on the words themselves.
+fn words_hash(body: &str, second: Option<&str>) -> i64 {
+    let mut digest = Sha256::new_with_prefix(body.as_bytes());
+    if let Some(second) = second {
+        digest.update([0]);
+        digest.update(second.as_bytes());
+    }
+    let digest = digest.finalize();
     digest
         .iter()
         .take(8)

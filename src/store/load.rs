@@ -33,7 +33,7 @@ fn all_texts(connection: &Connection) -> Result<Vec<Text>, StoreError> {
     let sources = sources(connection)?;
     let mut labels = labels_by_text(connection)?;
     let mut statement = connection.prepare(
-        "SELECT id, external_id, body, split, import, note, flagged, deleted, who, at_millis, how \
+        "SELECT id, external_id, body, split, import, note, flagged, deleted, who, at_millis, how, second \
          FROM texts LEFT JOIN annotations ON text = texts.id ORDER BY texts.id",
     )?;
     let mut rows = statement.query([])?;
@@ -46,6 +46,7 @@ fn all_texts(connection: &Connection) -> Result<Vec<Text>, StoreError> {
             id,
             external_id: row.get(1)?,
             body: row.get(2)?,
+            second: row.get(11)?,
             split: split.map(|split| texts::split_named(&split)).transpose()?,
             source: sources.get(&import).cloned().unwrap_or_default(),
             import: Some(ImportId(import)),

@@ -185,7 +185,7 @@ mod tests {
         let mut writer = Writer::open(&path).unwrap();
         let import = writer.transact(|c, _| import::begin(c, "a.csv", "ada", 0)).unwrap();
         writer
-            .transact(|c, task| import::push(c, task, import, vec![row("small")]))
+            .transact(|c, task| import::push(c, task, import, vec![NewText::new("small")]))
             .unwrap();
         writer.transact(|c, _| import::finish(c, import, 0)).unwrap();
         writer
@@ -212,15 +212,6 @@ mod tests {
             .connection
             .query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
             .unwrap();
-    }
-
-    fn row(body: &str) -> NewText {
-        NewText {
-            body: body.to_owned(),
-            external_id: None,
-            split: None,
-            labels: None,
-        }
     }
 
     fn note(before: &str, after: &str) -> Edit {
@@ -267,11 +258,11 @@ mod tests {
         make_room(&writer);
         let import = writer.transact(|c, _| import::begin(c, "b.csv", "ada", 0)).unwrap();
         writer
-            .transact(|c, task| import::push(c, task, import, vec![row("fits")]))
+            .transact(|c, task| import::push(c, task, import, vec![NewText::new("fits")]))
             .unwrap();
         fill_disk(&writer);
         let before = state(&writer);
-        let rows = vec![row("also small"), row(&"y".repeat(200_000))];
+        let rows = vec![NewText::new("also small"), NewText::new(&"y".repeat(200_000))];
         let error = writer
             .transact(|c, task| import::push(c, task, import, rows))
             .unwrap_err();

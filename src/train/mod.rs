@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crate::core::TaskKind;
 use crate::core::run::WatchedPoint;
-use crate::model::{Encoder, HeadError, LogisticHead, ModelError, Targets};
+use crate::model::{Encoder, HeadError, Input, LogisticHead, ModelError, Targets};
 
 pub use folds::Fold;
 pub use grid::Grid;
@@ -44,8 +44,10 @@ pub use options::{OptionSpec, Options, Range};
 /// What a method learns from.
 #[derive(Debug, Clone)]
 pub struct TrainingSet {
-    /// The texts, in any order.
+    /// The texts, in any order; where they are pairs, the first of each.
     pub texts: Vec<Arc<str>>,
+    /// The second of each pair; empty where texts stand alone. Every method reads both together, as one input of the encoder.
+    pub seconds: Vec<Arc<str>>,
     /// Their labels, one entry per text.
     pub targets: Targets,
     /// Labels of the project, including those without examples.
@@ -63,8 +65,10 @@ pub struct TrainingSet {
 /// Labelled texts that are held out.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// The texts, in any order.
+    /// The texts, in any order; where they are pairs, the first of each.
     pub texts: Vec<Arc<str>>,
+    /// The second of each pair; empty where texts stand alone.
+    pub seconds: Vec<Arc<str>>,
     /// Their labels, one entry per text.
     pub targets: Targets,
 }
@@ -258,6 +262,7 @@ impl TrainingSet {
     pub fn new(texts: Vec<Arc<str>>, targets: Targets, n_labels: usize, task: TaskKind) -> Self {
         TrainingSet {
             texts,
+            seconds: Vec::new(),
             targets,
             n_labels,
             task,
@@ -282,6 +287,19 @@ impl TrainingSet {
             return Err(TrainError::BadSet(format!(
                 "{n_texts} texts come with the labels of {n_targets}"
             )));
+        }
+        let pairs = !self.seconds.is_empty();
+        let held = self.validation.as_ref();
+        if pairs && self.seconds.len() != self.texts.len() {
+            let (n_pairs, n_texts) = (self.seconds.len(), self.texts.len());
+            return Err(TrainError::BadSet(format!(
+                "{n_pairs} of {n_texts} texts are pairs; a model learns from pairs or from single texts, not from both"
+            )));
+        }
+        if held.is_some_and(|held| held.seconds.len() != if pairs { held.texts.len() } else { 0 }) {
+            return Err(TrainError::BadSet(
+                "the validation texts are not pairs where the training texts are, or the reverse".into(),
+            ));
         }
         if self.texts.is_empty() {
             return Err(HeadError::NoTexts.into());
@@ -308,10 +326,30 @@ impl TrainingSet {
         name.unwrap_or_else(|| format!("label {label}"))
     }
 
-    fn texts(&self) -> Vec<&str> {
-        self.texts.iter().map(|text| &**text).collect()
+    /// What the encoder reads of each text: both parts of a pair.
+    fn texts(&self) -> Vec<Input<'_>> {
+        inputs(&self.texts, &self.seconds)
     }
 }
 
+impl Held {
+    /// What the encoder reads of each text: both parts of a pair.
+    pub fn texts(&self) -> Vec<Input<'_>> {
+        inputs(&self.texts, &self.seconds)
+    }
+}
+
+/// Texts with the second of each pair; `seconds` is empty where there are none.
+pub fn inputs<'a>(texts: &'a [Arc<str>], seconds: &'a [Arc<str>]) -> Vec<Input<'a>> {
+    let seconds = seconds
+        .iter()
+        .map(|second| Some(&**second))
+        .chain(std::iter::repeat(None));
+    let input = |(text, second): (&'a Arc<str>, _)| Input { text, second };
+    texts.iter().zip(seconds).map(input).collect()
+}
+
+#[cfg(test)]
+mod pair_input_tests;
 #[cfg(test)]
 mod tests;

@@ -26,10 +26,11 @@ pub(super) fn texts(set: &TrainingSet) -> Vec<&str> {
     (0..n_taken).map(|at| &*set.pile[at * n / n_taken]).collect()
 }
 
-/// Whether the options and the texts ask for it.
+/// Whether the options and the texts ask for it. Pairs of texts are not told apart by what a label is called.
 pub(super) fn is_wanted(set: &TrainingSet, options: &Options) -> bool {
     let something = !set.pile.is_empty() || !set.label_names.is_empty();
     something
+        && set.seconds.is_empty()
         && options.method().option("pile").is_ok()
         && match MODES[options.whole("pile")] {
             "on" => true,

@@ -19,7 +19,7 @@ pub struct Term {
 /// What a term asks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// The text, the note or the row's own id contains this, whatever the case.
+    /// The text (either part of a pair), the note or the row's own id contains this, whatever the case.
     Word(String),
     /// The text has this label or one below it; `None`: no label is called that.
     Label(Option<LabelId>),
@@ -132,6 +132,7 @@ fn holds(test: &Test, project: &Project, text: &Text) -> bool {
     match test {
         Test::Word(word) => {
             contains(&text.body, word)
+                || text.second.as_ref().is_some_and(|second| contains(second, word))
                 || contains(&text.note, word)
                 || text.external_id.as_ref().is_some_and(|id| contains(id, word))
         }

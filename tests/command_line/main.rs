@@ -8,6 +8,7 @@ mod devices;
 mod journey;
 mod kill;
 mod models;
+mod pairs;
 mod refusals;
 mod series;
 

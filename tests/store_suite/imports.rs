@@ -3,7 +3,7 @@
 use handful::core::{Edit, How, NewText, ProjectState, Split, TaskKind, TextId, label_edits, text_edits};
 use handful::store::{ImportSummary, Pushed, StoreError};
 
-use crate::support::{Project, labelled, paths, row, with_id};
+use crate::support::{Project, labelled, pair, paths, row, with_id};
 
 fn import(project: &Project, rows: Vec<NewText>) -> (Pushed, ImportSummary) {
     let mut session = project.store().begin_import("rows.csv", "ada", 7).unwrap();
@@ -337,5 +337,74 @@ fn a_dropped_session_ends_the_import_where_it_stands() {
     assert_eq!(
         project.store().history().unwrap().undo.unwrap(),
         "Import 1 texts from rows.csv"
+    );
+}
+
+#[test]
+fn pairs_are_recognised_by_both_parts_and_undone_with_the_import() {
+    let mut project = Project::new(TaskKind::SingleLabel);
+    let rows = || {
+        vec![
+            pair("it rains", "the street is wet", Some("entailment")),
+            pair("it rains", "the sun shines", Some("contradiction")),
+            pair("the street is wet", "it rains", None),
+        ]
+    };
+    let (pushed, summary) = import(&project, rows());
+    assert_eq!(
+        (summary.n_added, pushed.problems.len()),
+        (3, 0),
+        "{:?}",
+        pushed.problems
+    );
+    project.reopen();
+    let state = project.state();
+    assert!(state.has_pairs());
+    let parts = |state: &ProjectState| -> Vec<(String, Option<String>)> {
+        let part = |text: &handful::core::Text| (text.body.to_string(), text.second.as_deref().map(str::to_owned));
+        state.texts().map(part).collect()
+    };
+    let imported = parts(&state);
+    let written: Vec<_> = rows().into_iter().map(|row| (row.body, row.second)).collect();
+    assert_eq!(imported, written);
+    assert_eq!(pushed.texts, state.all_texts());
+
+    // Again, with a label for the one that had none.
+    let (pushed, summary) = import(&project, vec![pair("the street is wet", "it rains", Some("neutral"))]);
+    assert_eq!((summary.n_added, summary.n_duplicates, summary.n_annotated), (0, 1, 1));
+    assert!(pushed.problems.is_empty());
+    let (_, summary) = import(&project, rows());
+    assert_eq!((summary.n_added, summary.n_duplicates, summary.n_annotated), (0, 3, 0));
+
+    project.store().undo().unwrap();
+    project.store().undo().unwrap();
+    assert_eq!(project.state().n_texts(), 0);
+    project.store().redo().unwrap();
+    assert_eq!(parts(&project.state()), imported);
+}
+
+#[test]
+fn a_project_holds_pairs_or_single_texts() {
+    for (first, other, said) in [
+        (pair("a", "b", None), row("a"), "stands alone"),
+        (row("a"), pair("a", "b", None), "is one of a pair"),
+    ] {
+        let project = Project::new(TaskKind::SingleLabel);
+        let (pushed, summary) = import(&project, vec![first, other.clone()]);
+        assert_eq!(summary.n_added, 1);
+        assert!(pushed.problems[0].message.contains(said), "{:?}", pushed.problems);
+        let (_, summary) = import(&project, vec![other.clone()]);
+        assert_eq!((summary.n_added, summary.n_duplicates), (0, 0));
+        // With its texts gone, the project takes the other kind.
+        project.store().undo().unwrap();
+        assert_eq!(import(&project, vec![other]).1.n_added, 1);
+    }
+    let project = Project::new(TaskKind::SingleLabel);
+    let (pushed, summary) = import(&project, vec![pair("a", " ", None)]);
+    assert_eq!(summary.n_added, 0);
+    assert!(
+        pushed.problems[0].message.contains("no second text"),
+        "{:?}",
+        pushed.problems
     );
 }

@@ -74,12 +74,7 @@ impl Project {
 }
 
 pub fn row(body: &str) -> NewText {
-    NewText {
-        body: body.to_owned(),
-        external_id: None,
-        split: None,
-        labels: None,
-    }
+    NewText::new(body)
 }
 
 pub fn labelled(body: &str, labels: &[&str]) -> NewText {
@@ -92,6 +87,14 @@ pub fn labelled(body: &str, labels: &[&str]) -> NewText {
 pub fn with_id(id: &str, body: &str) -> NewText {
     NewText {
         external_id: Some(id.to_owned()),
+        ..row(body)
+    }
+}
+
+pub fn pair(body: &str, second: &str, label: Option<&str>) -> NewText {
+    NewText {
+        second: Some(second.to_owned()),
+        labels: label.map(|label| paths(&[label])),
         ..row(body)
     }
 }

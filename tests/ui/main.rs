@@ -7,6 +7,7 @@ mod evaluate;
 mod import;
 mod keyboard;
 mod models;
+mod pairs;
 mod preview_export;
 mod screens;
 mod support;

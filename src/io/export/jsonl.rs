@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Exporter, LabelColumn, Record};
+use super::{Columns, Exporter, Record};
 
 /// Registered in [`super::EXPORTERS`].
 pub const EXPORTER: Exporter = Exporter {
@@ -14,12 +14,12 @@ pub const EXPORTER: Exporter = Exporter {
     write,
 };
 
-fn write(records: &mut dyn Iterator<Item = Record>, column: LabelColumn, out: &mut dyn Write) -> std::io::Result<()> {
+fn write(records: &mut dyn Iterator<Item = Record>, columns: Columns, out: &mut dyn Write) -> std::io::Result<()> {
     for record in records {
         serde_json::to_writer(
             &mut *out,
             &Line {
-                column,
+                columns,
                 record: &record,
             },
         )?;
@@ -29,7 +29,7 @@ fn write(records: &mut dyn Iterator<Item = Record>, column: LabelColumn, out: &m
 }
 
 struct Line<'a> {
-    column: LabelColumn,
+    columns: Columns,
     record: &'a Record,
 }
 
@@ -37,10 +37,14 @@ impl Serialize for Line<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let record = self.record;
-        let mut map = serializer.serialize_map(Some(8))?;
+        let mut map = serializer.serialize_map(Some(8 + usize::from(self.columns.pairs)))?;
         map.serialize_entry("id", &record.id)?;
         map.serialize_entry("text", &record.text)?;
-        map.serialize_entry(self.column.name(), &self.column.value(record.labels.clone()))?;
+        if self.columns.pairs {
+            map.serialize_entry(Columns::SECOND, &record.second)?;
+        }
+        let column = self.columns.labels;
+        map.serialize_entry(column.name(), &column.value(record.labels.clone()))?;
         map.serialize_entry("split", &record.split)?;
         map.serialize_entry("who", &record.who)?;
         map.serialize_entry("when", &record.when)?;

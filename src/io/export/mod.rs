@@ -8,7 +8,7 @@ use std::io::Write;
 
 use crate::core::ProjectState;
 
-use self::record::{LabelColumn, Record};
+use self::record::{Columns, Record};
 
 /// A way to write annotations. The table of them is [`EXPORTERS`].
 pub struct Exporter {
@@ -18,7 +18,7 @@ pub struct Exporter {
     pub title: &'static str,
     /// The ending to use, without the dot.
     pub extension: &'static str,
-    write: fn(&mut dyn Iterator<Item = Record>, LabelColumn, &mut dyn Write) -> std::io::Result<()>,
+    write: fn(&mut dyn Iterator<Item = Record>, Columns, &mut dyn Write) -> std::io::Result<()>,
 }
 
 /// Every way to write annotations.
@@ -43,7 +43,7 @@ pub enum ExportError {
 /// Writes every text that is not deleted, annotated or not, in import order. Returns how many. Memory does not grow with the project.
 ///
 /// The label column is `label` where every annotation is one plain name, `labels` (a list) where it is not, and `path` (a list of paths) for a
-/// hierarchy. A text nobody has labelled has no label there; one labelled "none of them" has an empty list.
+/// hierarchy. The second of a pair is in `text_pair`, beside `text`. A text nobody has labelled has no label there; one labelled "none of them" has an empty list.
 ///
 /// # Errors
 /// [`ExportError`]: an unknown format, or `out` could not be written.
@@ -64,7 +64,7 @@ pub fn annotations(format: &str, state: &ProjectState, out: &mut dyn Write) -> R
         .texts()
         .map(|text| Record::of(text, &state.labels))
         .inspect(|_| n += 1);
-    (exporter.write)(&mut records, LabelColumn::of(state), out)?;
+    (exporter.write)(&mut records, Columns::of(state), out)?;
     drop(records);
     out.flush()?;
     Ok(n)

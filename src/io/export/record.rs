@@ -7,6 +7,8 @@ pub struct Record {
     /// The id it had in the imported file.
     pub id: Option<String>,
     pub text: String,
+    /// The second of a pair.
+    pub second: Option<String>,
     /// Label paths; `None`: nobody has labelled it.
     pub labels: Option<Vec<Vec<String>>>,
     pub split: Option<&'static str>,
@@ -23,6 +25,7 @@ impl Record {
         Record {
             id: text.external_id.clone(),
             text: text.body.to_string(),
+            second: text.second.as_deref().map(str::to_owned),
             labels: annotation.map(|annotation| annotation.labels.iter().map(|id| labels.path(*id)).collect()),
             split: text.split.map(|split| split.name()),
             who: annotation.map(|annotation| annotation.who.clone()),
@@ -31,6 +34,28 @@ impl Record {
                 .map(|at| at.to_string()),
             how: annotation.map(|annotation| annotation.how.name()),
             note: text.note.clone(),
+        }
+    }
+}
+
+/// What is written, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Whether there is a column for the second of a pair.
+    pub pairs: bool,
+    /// The column of labels.
+    pub labels: LabelColumn,
+}
+
+impl Columns {
+    /// The name of the column for the second of a pair: that of Hugging Face's tokenizers, which goes with `text`.
+    pub const SECOND: &str = "text_pair";
+
+    /// The simplest that lose nothing.
+    pub fn of(state: &ProjectState) -> Columns {
+        Columns {
+            pairs: state.has_pairs(),
+            labels: LabelColumn::of(state),
         }
     }
 }

@@ -110,6 +110,23 @@ const NAMES: &[(Role, &[&str])] = &[
     ),
 ];
 
+/// Names that go together, the first text's and the second's, best first: those of natural language inference, of Hugging Face's
+/// tokenizers, and of the sentence-pair tasks of GLUE and SuperGLUE.
+const PAIRS: &[(&str, &str)] = &[
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("sentence_a", "sentence_b"),
+    ("text", "text_pair"),
+    ("text1", "text2"),
+    ("text_1", "text_2"),
+    ("text_a", "text_b"),
+    ("question1", "question2"),
+    ("question", "passage"),
+    ("question", "sentence"),
+    ("query", "passage"),
+];
+
 impl Role {
     /// What a column of this name is for.
     pub fn of(name: &str) -> Option<Role> {
@@ -189,11 +206,9 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
             taken.push(named(wanted)?);
         }
     }
-    let text_column = match &options.text_column {
-        Some(wanted) => named(wanted)?,
-        None => guess_text(columns, rows, &taken).ok_or_else(|| ImportError::NoTextColumn { have: listed(&names) })?,
-    };
+    let (text_column, second_column) = texts(columns, rows, &names, &taken, options)?;
     taken.push(text_column.clone());
+    taken.extend(second_column.clone());
     let guessed = |role: Role, empty: bool| guess(columns, rows, &taken, role, empty);
     let picked = |pick: &Pick, role: Role, empty: bool| match pick {
         Pick::Nothing => Ok(None),
@@ -250,6 +265,7 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
         .or_else(|| guess_path_separator(&path_cells));
     Ok(Mapping {
         text_column,
+        second_column,
         label_columns,
         path_column,
         split_column,
@@ -258,6 +274,72 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
         path_separator,
         one_label_per_column,
     })
+}
+
+/// The column of the text, and that of its second part where texts are pairs.
+fn texts(
+    columns: &[ColumnStats],
+    rows: &[Row],
+    names: &[&str],
+    taken: &[String],
+    options: &ReadOptions,
+) -> Result<(String, Option<String>), ImportError> {
+    let pairs = pairs(columns, rows, taken);
+    let named = |wanted: &str| find(names, wanted);
+    let guess = |second: Option<&str>| {
+        // The first of the pair that the second belongs to, before the usual names of a text.
+        let first = pairs.iter().find(|(_, other)| Some(*other) == second);
+        let mut taken = taken.to_vec();
+        taken.extend(second.map(str::to_owned));
+        first
+            .map(|(first, _)| (*first).to_owned())
+            .or_else(|| guess_text(columns, rows, &taken))
+            .ok_or_else(|| ImportError::NoTextColumn { have: listed(names) })
+    };
+    let text = options.text_column.as_deref().map(named).transpose()?;
+    match (&options.second_column, text) {
+        (Pick::Column(wanted), text) => {
+            let second = named(wanted)?;
+            let text = text.map_or_else(|| guess(Some(&second)), Ok)?;
+            if text == second {
+                return Err(ImportError::SameColumn { column: text });
+            }
+            Ok((text, Some(second)))
+        }
+        (Pick::Nothing, text) => Ok((text.map_or_else(|| guess(None), Ok)?, None)),
+        (Pick::Guess, Some(text)) => {
+            let second = pairs.iter().find(|(first, _)| *first == text);
+            let second = second.map(|(_, second)| (*second).to_owned());
+            Ok((text, second))
+        }
+        (Pick::Guess, None) => match pairs.first() {
+            Some((first, second)) => Ok(((*first).to_owned(), Some((*second).to_owned()))),
+            None => Ok((guess(None)?, None)),
+        },
+    }
+}
+
+/// Columns of texts whose names go together.
+fn pairs<'a>(columns: &'a [ColumnStats], rows: &[Row], taken: &[String]) -> Vec<(&'a str, &'a str)> {
+    let column = |wanted: &str| {
+        let is_it = |(_, column): &(usize, &ColumnStats)| normal(&column.name) == wanted;
+        let (at, column) = columns.iter().enumerate().find(is_it)?;
+        holds_text(rows, at).then_some(column.name.as_str())
+    };
+    let both = |(first, second): &(&str, &str)| Some((column(first)?, column(second)?));
+    let free = |(first, second): &(&str, &str)| ![first, second].iter().any(|name| taken.iter().any(|t| t == **name));
+    PAIRS.iter().filter_map(both).filter(free).collect()
+}
+
+/// Whether a name is one that people give to columns.
+pub fn is_usual(name: &str) -> bool {
+    let of_pair = |(first, second): &(&str, &str)| [*first, *second].contains(&normal(name).as_str());
+    Role::of(name).is_some() || PAIRS.iter().any(of_pair)
+}
+
+/// Whether a column of this name would be the second of a pair whose first is called `text`.
+pub fn goes_with(text: &str, name: &str) -> bool {
+    PAIRS.contains(&(normal(text).as_str(), normal(name).as_str()))
 }
 
 fn find(names: &[&str], wanted: &str) -> Result<String, ImportError> {

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::columns::Role;
+use super::columns::is_usual;
 use super::{ImportError, Importer, Input, Problems, ReadOptions, Row, RowReader, Sample};
 
 /// Registered in [`super::IMPORTERS`].
@@ -105,7 +105,7 @@ fn best_delimiter(sample: &Sample) -> Option<(u8, f64)> {
         let share = rows.iter().filter(|row| row.len() == width).count() as f64 / rows.len() as f64;
         let named = rows
             .first()
-            .is_some_and(|header| header.iter().any(|name| Role::of(name).is_some()));
+            .is_some_and(|header| header.iter().any(|name| is_usual(name)));
         let usual = delimiter == default_delimiter(sample) && sample.extension != "csv";
         let fit = share + if named { 0.3 } else { 0.0 } + if usual { 0.2 } else { 0.0 };
         if share >= 0.6 && best.is_none_or(|(_, known)| fit > known + 1e-9) {
@@ -158,7 +158,7 @@ fn looks_like_header(rows: &[Vec<String>]) -> bool {
     if !header.iter().all(is_name) || header.iter().all(|cell| cell.trim().is_empty()) {
         return false;
     }
-    if header.iter().any(|name| Role::of(name).is_some()) {
+    if header.iter().any(|name| is_usual(name)) {
         return true;
     }
     let column = |at: usize| {

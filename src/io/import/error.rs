@@ -71,6 +71,12 @@ pub enum ImportError {
         /// Those there are.
         have: String,
     },
+    /// One column was to be both texts of a pair.
+    #[error("“{column}” cannot be both texts of a pair; nothing was imported. Choose another column for one of them")]
+    SameColumn {
+        /// Its name.
+        column: String,
+    },
     /// A JSON document of one object, which cannot be read piece by piece.
     #[error("the JSON is one object of {} MB, which has to be held in memory and may be {} MB at most; nothing was imported. Save it as JSON lines, one object a line", bytes / 1_000_000, limit / 1_000_000)]
     JsonTooLarge {

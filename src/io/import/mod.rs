@@ -200,7 +200,7 @@ pub fn read(
             Some(text) => {
                 n_texts += 1;
                 n_labelled += u64::from(text.labels.is_some());
-                batch_bytes += text.body.len();
+                batch_bytes += text.body.len() + text.second.as_ref().map_or(0, String::len);
                 batch.push(text);
             }
             None => n_skipped += 1,

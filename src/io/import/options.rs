@@ -34,8 +34,10 @@ pub struct ReadOptions {
     pub delimiter: Option<char>,
     /// Whether the first row holds the names of the columns. Only for delimited files.
     pub has_header: Option<bool>,
-    /// The column with the text.
+    /// The column with the text, or with the first of a pair.
     pub text_column: Option<String>,
+    /// The column with the second of a pair.
+    pub second_column: Pick,
     /// Columns with labels; empty for none. Several columns of 0 and 1 are read as one label each, named by the column.
     pub label_columns: Option<Vec<String>>,
     /// The column with a label's path in a hierarchy.
@@ -59,8 +61,11 @@ pub struct ReadOptions {
 /// How the columns of a file are used: [`ReadOptions`] with nothing left open.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
-    /// The column with the text.
+    /// The column with the text, or with the first of a pair.
     pub text_column: String,
+    /// The column with the second of a pair; `None`: the texts stand alone.
+    #[serde(default)]
+    pub second_column: Option<String>,
     /// Columns with labels.
     pub label_columns: Vec<String>,
     /// The column with label paths.

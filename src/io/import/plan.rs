@@ -62,6 +62,7 @@ pub struct Plan {
 #[derive(Default)]
 struct Places {
     text: Option<usize>,
+    second: Option<usize>,
     labels: Vec<(usize, String)>,
     path: Option<usize>,
     split: Option<usize>,
@@ -156,7 +157,7 @@ impl Plan {
             let text = self.text_of(row, &mut problems);
             if let Some(text) = &text {
                 n_labelled += usize::from(text.labels.is_some());
-                n_repeated += usize::from(!seen.insert(text.body.clone()));
+                n_repeated += usize::from(!seen.insert((text.body.clone(), text.second.clone())));
                 for path in text.labels.iter().flatten() {
                     *counts.entry(path.clone()).or_insert(0) += 1;
                 }
@@ -209,7 +210,11 @@ impl Plan {
 
     /// The text a row holds; `None` when there is nothing to import, which `problems` then says.
     pub fn text_of(&self, row: &Row, problems: &mut Problems) -> Option<NewText> {
-        let body = self.body_of(row, problems)?;
+        let body = self.words_of(row, self.places.text, "text", problems)?;
+        let second = match self.places.second {
+            Some(_) => Some(self.words_of(row, self.places.second, "second text", problems)?),
+            None => None,
+        };
         let external_id = self.id_of(row, problems);
         let split = self.options.split.or_else(|| self.split_of(row, problems));
         let labels = self.labels_of(row).unwrap_or_else(|reason| {
@@ -218,6 +223,7 @@ impl Plan {
         });
         Some(NewText {
             body,
+            second,
             external_id,
             split,
             labels,
@@ -236,7 +242,11 @@ impl Plan {
                         && self.options.split.is_none()
                         && mapping.split_column.is_none()
                 }
-                _ => false,
+                _ => {
+                    self.options.second_column == Pick::Guess
+                        && mapping.second_column.is_none()
+                        && columns::goes_with(&mapping.text_column, name)
+                }
             };
             if missed {
                 let message = format!(
@@ -248,12 +258,16 @@ impl Plan {
         }
     }
 
-    fn body_of(&self, row: &Row, problems: &mut Problems) -> Option<String> {
-        let mut body = match cell(row, self.places.text) {
+    /// The text in one column; `what` is what it is called where something is wrong with it.
+    fn words_of(&self, row: &Row, at: Option<usize>, what: &str, problems: &mut Problems) -> Option<String> {
+        let mut body = match cell(row, at) {
             Value::Null => String::new(),
             Value::String(text) => text.clone(),
             Value::Array(_) | Value::Object(_) => {
-                problems.add(row.line, "the text is a list or an object; the row was skipped");
+                problems.add(
+                    row.line,
+                    format!("the {what} is a list or an object; the row was skipped"),
+                );
                 return None;
             }
             other => other.to_string(),
@@ -262,16 +276,16 @@ impl Plan {
             let size = body.len() as f64 / 1e6;
             problems.add(
                 row.line,
-                format!("the text has {size:.1} MB, more than the 10 MB allowed; the row was skipped"),
+                format!("the {what} has {size:.1} MB, more than the 10 MB allowed; the row was skipped"),
             );
             return None;
         }
         if body.contains('\0') {
             body.retain(|c| c != '\0');
-            problems.add(row.line, "the text has NUL characters; they were left out");
+            problems.add(row.line, format!("the {what} has NUL characters; they were left out"));
         }
         if body.trim().is_empty() && !self.options.keep_empty {
-            problems.add(row.line, "the text is empty; the row was skipped");
+            problems.add(row.line, format!("the {what} is empty; the row was skipped"));
             return None;
         }
         Some(body)
@@ -350,6 +364,7 @@ impl Places {
         let place = |name: &String| columns.iter().position(|column| column.name == *name);
         Places {
             text: place(&mapping.text_column),
+            second: mapping.second_column.as_ref().and_then(place),
             labels: mapping
                 .label_columns
                 .iter()

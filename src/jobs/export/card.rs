@@ -6,15 +6,16 @@ use crate::core::label::PATH_SEPARATOR;
 use crate::core::{Run, TaskKind};
 
 /// Markdown with the front matter model hubs read.
-pub(super) fn model_card(run: &Run) -> String {
+pub(super) fn model_card(run: &Run, pairs: bool) -> String {
     let mut card = String::from(
         "---\nlibrary_name: sentence-transformers\npipeline_tag: text-classification\ntags:\n- handful\n---\n",
     );
     let _ = writeln!(card, "# {}\n", run.name);
     let _ = writeln!(
         card,
-        "A {} text classifier with {} labels, made with Handful {}: {} on the encoder {}.\n",
+        "A {} {} classifier with {} labels, made with Handful {}: {} on the encoder {}.\n",
         run.task.name(),
+        if pairs { "text-pair" } else { "text" },
         run.labels.len(),
         env!("CARGO_PKG_VERSION"),
         run.method,
@@ -24,9 +25,15 @@ pub(super) fn model_card(run: &Run) -> String {
     write_training(&mut card, run);
     let _ = writeln!(
         card,
-        "## Use\n\n```sh\nhandful predict . texts.csv\n```\n\nThe folder also opens as an encoder with sentence-transformers. \
+        "## Use\n\n```sh\nhandful predict . {}\n```\n\n{}The folder also opens as an encoder with sentence-transformers. \
          The head is in `head.safetensors` and `handful.json`: one row of coefficients and an intercept per output, \
          applied to the sentence embedding, then {}.\n",
+        if pairs { "pairs.csv" } else { "texts.csv" },
+        if pairs {
+            "Each row has two texts, such as `premise` and `hypothesis`; the encoder reads both as one input. "
+        } else {
+            ""
+        },
         match run.task {
             TaskKind::SingleLabel => "softmax (sigmoid where there are two labels)",
             TaskKind::MultiLabel => "a sigmoid per label, compared with the label's threshold",

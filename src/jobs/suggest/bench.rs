@@ -9,11 +9,11 @@ use crossbeam_channel::{Receiver, RecvError, TryRecvError};
 
 use super::quick::Quick;
 use super::{Labelled, Request, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
-use crate::core::{TextId, queue};
+use crate::core::{TextId, Words, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
 use crate::model::catalog::Catalog;
-use crate::model::{Compute, Embeddings, Encoder, zero_shot};
+use crate::model::{Compute, Embeddings, Encoder, Input, zero_shot};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
 const CHUNK: usize = 16;
@@ -29,7 +29,7 @@ pub(super) struct Bench {
     inbox: Receiver<Request>,
     report: Box<dyn Fn(SuggesterEvent) + Send>,
     ready: Option<(Encoder, EmbeddingCache)>,
-    texts: Vec<(TextId, Arc<str>)>,
+    texts: Vec<(TextId, Words)>,
     next_text: usize,
     labelled: Option<Labelled>,
     zero_shot: Option<ZeroShotRequest>,
@@ -160,9 +160,9 @@ impl Bench {
         let before = cache.ids().len();
         let mut chunk = Vec::with_capacity(CHUNK);
         while chunk.len() < CHUNK && self.next_text < self.texts.len() {
-            let (id, body) = &self.texts[self.next_text];
+            let (id, words) = &self.texts[self.next_text];
             if cache.row(*id).is_none() {
-                chunk.push((*id, body.clone()));
+                chunk.push((*id, words.clone()));
             }
             self.next_text += 1;
         }
@@ -192,13 +192,13 @@ impl Bench {
             return Ok(());
         };
         let started = Instant::now();
-        let bodies: std::collections::HashMap<TextId, &Arc<str>> =
-            self.texts.iter().map(|(id, body)| (*id, body)).collect();
-        let missing: Vec<(TextId, Arc<str>)> = labelled
+        let words: std::collections::HashMap<TextId, &Words> =
+            self.texts.iter().map(|(id, words)| (*id, words)).collect();
+        let missing: Vec<(TextId, Words)> = labelled
             .texts
             .iter()
             .filter(|(id, _)| cache.row(*id).is_none())
-            .filter_map(|(id, _)| bodies.get(id).map(|body| (*id, (*body).clone())))
+            .filter_map(|(id, _)| words.get(id).map(|words| (*id, (*words).clone())))
             .collect();
         embed(encoder, cache, &missing)?;
 
@@ -265,12 +265,12 @@ impl Bench {
     }
 }
 
-fn embed(encoder: &Encoder, cache: &mut EmbeddingCache, texts: &[(TextId, Arc<str>)]) -> anyhow::Result<()> {
+fn embed(encoder: &Encoder, cache: &mut EmbeddingCache, texts: &[(TextId, Words)]) -> anyhow::Result<()> {
     if texts.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<&str> = texts.iter().map(|(_, body)| &**body).collect();
-    let rows = encoder.embed(&bodies, &mut |_| ControlFlow::Continue(()))?;
+    let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
+    let rows = encoder.embed(&inputs, &mut |_| ControlFlow::Continue(()))?;
     let ids: Vec<TextId> = texts.iter().map(|(id, _)| *id).collect();
     cache.extend(&ids, &rows.data);
     Ok(())

@@ -48,6 +48,15 @@ pub fn check_files(dir: &Path, model_type: &str) -> Result<()> {
     kinds::check_files(dir, model_type)
 }
 
+/// What a pair that is too long for the model loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairCut {
+    /// The end of the longer text until both are equally long, then of both, as transformers' `truncation=True`.
+    LongestFirst,
+    /// The end of the first text only, as transformers' zero-shot pipeline: the second is a question about the first.
+    OnlyFirst,
+}
+
 /// A model's tokenizer, with truncation to the model's longest input and no padding.
 #[derive(Clone)]
 pub struct TextTokenizer {
@@ -102,12 +111,9 @@ impl TextTokenizer {
     /// Cuts texts to `max_tokens` from now on, if that is fewer than before; at least one token of a text remains.
     pub fn cut_to(&mut self, max_tokens: usize) -> Result<()> {
         self.max_tokens = self.max_tokens.min(max_tokens).max(self.n_special.0 + 1);
-        let truncation = TruncationParams {
-            max_length: self.max_tokens,
-            ..Default::default()
-        };
+        // Cut here and not in the library, whose encodings do not say how long a text was.
         self.tokenizer
-            .with_truncation(Some(truncation))
+            .with_truncation(None)
             .map_err(|error| complaint(&self.path, &error))?;
         Ok(())
     }
@@ -119,44 +125,69 @@ impl TextTokenizer {
 
     /// The tokenizer as the contents of a `tokenizer.json`.
     pub fn to_json(&self) -> Result<String> {
-        self.tokenizer
-            .to_string(false)
+        let truncation = TruncationParams {
+            max_length: self.max_tokens,
+            ..Default::default()
+        };
+        let mut tokenizer = self.tokenizer.clone();
+        let cutting = tokenizer.with_truncation(Some(truncation));
+        cutting
+            .and_then(|tokenizer| tokenizer.to_string(false))
             .map_err(|error| complaint(&self.path, &error))
     }
 
     /// Every text's tokens, in order; runs on the current rayon pool. White space around a text does not count; a text that is too long
     /// loses its end.
     pub fn tokenize(&self, texts: &[&str]) -> Result<Vec<Tokens>> {
+        texts.par_iter().map(|text| self.of_text(text)).collect()
+    }
+
+    /// The tokens of one text; see [`TextTokenizer::tokenize`].
+    pub fn of_text(&self, text: &str) -> Result<Tokens> {
         let room = self.max_tokens - self.n_special.0;
-        texts
-            .par_iter()
-            .map(|text| self.finish(self.beginning(text, room)?, None))
-            .collect()
+        self.finish(self.beginning(text, room)?, None)
     }
 
     /// Every pair's tokens, in order, as one input with the model's own separators and token types: for a question about both texts, such as
     /// whether the second follows from the first. Runs on the current rayon pool.
     ///
-    /// A pair that is too long loses the end of its first text only. Where the second alone leaves the first no room at all, it is cut to half
-    /// of what there is. With fewer tokens than the separators need, every pair is an error.
-    pub fn tokenize_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Tokens>> {
+    /// `cut` says what a pair that is too long loses. Where only the first may lose tokens and the second alone leaves it no room at all, the
+    /// second is cut to half of what there is. With fewer tokens than the separators need, every pair is an error.
+    pub fn tokenize_pairs(&self, pairs: &[(&str, &str)], cut: PairCut) -> Result<Vec<Tokens>> {
+        let of_pair = |(first, second): &(&str, &str)| self.of_pair(first, second, cut);
+        pairs.par_iter().map(of_pair).collect()
+    }
+
+    /// The tokens of one pair; see [`TextTokenizer::tokenize_pairs`].
+    pub fn of_pair(&self, first: &str, second: &str, cut: PairCut) -> Result<Tokens> {
         let Some(room) = self.max_tokens.checked_sub(self.n_special.1) else {
             return Err(ModelError::Input(format!(
                 "a pair of texts needs {} special tokens, but this encoder takes {} tokens at most",
                 self.n_special.1, self.max_tokens
             )));
         };
-        pairs
-            .par_iter()
-            .map(|(first, second)| {
-                let mut second = self.beginning(second, room)?;
-                if second.len() == room {
-                    cut(&mut second, room / 2);
-                }
-                let first = self.beginning(first, room - second.len())?;
-                self.finish(first, Some(second))
-            })
-            .collect()
+        let (first, second) = match cut {
+            PairCut::OnlyFirst => self.cut_first(first, second, room)?,
+            PairCut::LongestFirst => self.cut_longest(first, second, room)?,
+        };
+        self.finish(first, Some(second))
+    }
+
+    fn cut_first(&self, first: &str, second: &str, room: usize) -> Result<(Encoding, Encoding)> {
+        let mut second = self.beginning(second, room)?;
+        if second.len() == room {
+            cut(&mut second, room / 2);
+        }
+        let first = self.beginning(first, room - second.len())?;
+        Ok((first, second))
+    }
+
+    fn cut_longest(&self, first: &str, second: &str, room: usize) -> Result<(Encoding, Encoding)> {
+        let (mut first, mut second) = (self.enough(first, room)?, self.enough(second, room)?);
+        let (n_first, n_second) = longest_first(first.len(), second.len(), room);
+        cut(&mut first, n_first);
+        cut(&mut second, n_second);
+        Ok((first, second))
     }
 
     /// How many tokens of a text that begins with `prompt` are the prompt's, as sentence-transformers counts them: the tokens of the prompt
@@ -175,9 +206,16 @@ impl TextTokenizer {
         Ok(encoding.len() - usize::from(ends_special))
     }
 
-    /// The first `room` tokens of a text, special ones not counted. Long texts are read in growing pieces until there are enough tokens: a
-    /// text of 10 MB costs no more than its beginning.
+    /// The first `room` tokens of a text, special ones not counted.
     fn beginning(&self, text: &str, room: usize) -> Result<Encoding> {
+        let mut encoding = self.enough(text, room)?;
+        cut(&mut encoding, room);
+        Ok(encoding)
+    }
+
+    /// More than `room` tokens of a text, or all it has. Long texts are read in growing pieces until there are enough tokens: a text of 10 MB
+    /// costs no more than its beginning.
+    fn enough(&self, text: &str, room: usize) -> Result<Encoding> {
         let text = text.trim();
         let mut n_chars = self.max_tokens.saturating_mul(CHARS_PER_TOKEN).clamp(4096, MAX_CHARS);
         loop {
@@ -187,14 +225,12 @@ impl TextTokenizer {
             } else {
                 Cow::Borrowed(piece)
             };
-            let mut encoding = self
+            let encoding = self
                 .tokenizer
                 .encode_fast(piece.as_ref(), false)
                 .map_err(|error| complaint(&self.path, &error))?;
             // The last word may be cut in two, so a piece that only just fills the model is not enough.
-            let is_full = encoding.len() > room || !encoding.get_overflowing().is_empty();
-            if !is_cut || is_full || n_chars >= MAX_CHARS {
-                cut(&mut encoding, room);
+            if !is_cut || encoding.len() > room || n_chars >= MAX_CHARS {
                 return Ok(encoding);
             }
             n_chars = n_chars.saturating_mul(4).min(MAX_CHARS);
@@ -211,6 +247,23 @@ impl TextTokenizer {
             ids: encoding.get_ids().to_vec(),
             type_ids: encoding.get_type_ids().to_vec(),
         })
+    }
+}
+
+/// How many tokens of two texts remain in `room`. Where both are cut and the room is odd, the longer one has the odd token, the second of
+/// equals: as in the tokenizers library, unlike in transformers' Python tokenizers.
+fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
+    let half = room / 2;
+    if first + second <= room {
+        (first, second)
+    } else if second <= half {
+        (room - second, second)
+    } else if first <= half {
+        (first, room - first)
+    } else if first > second {
+        (room - half, half)
+    } else {
+        (half, room - half)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is the same for the tokenizers of all families: how texts and pairs are cut, that a huge text costs no more than its beginning, that
 //! saving keeps what a tokenizer is made of. That each gives the right ids is tested in `tests/tokenizer_parity.rs`.
 
-use super::super::{Encoder, testing};
+use super::super::{Encoder, Input, testing};
 use super::*;
 use candle_core::Device;
 use serde_json::{Value, json};
@@ -18,7 +18,10 @@ fn load(family: &str, max_tokens: usize) -> TextTokenizer {
 }
 
 fn pair(tokenizer: &TextTokenizer, first: &str, second: &str) -> Tokens {
-    tokenizer.tokenize_pairs(&[(first, second)]).unwrap().remove(0)
+    tokenizer
+        .tokenize_pairs(&[(first, second)], PairCut::OnlyFirst)
+        .unwrap()
+        .remove(0)
 }
 
 /// Tokens without those around them.
@@ -67,7 +70,7 @@ fn a_huge_text_costs_no_more_than_its_beginning() {
         }
         let pairs = [("great food ".repeat(MAX_CHARS), "x"), ("great food ".repeat(100), "x")];
         let pairs = pairs.each_ref().map(|(first, second)| (first.as_str(), *second));
-        let tokens = tokenizer.tokenize_pairs(&pairs).unwrap();
+        let tokens = tokenizer.tokenize_pairs(&pairs, PairCut::OnlyFirst).unwrap();
         assert!(tokens[0] == tokens[1] && tokens[0].len() == 40, "{family}");
     }
 }
@@ -105,6 +108,46 @@ fn a_second_text_that_leaves_no_room_gets_half() {
     assert_eq!(pair(&tokenizer, "", &second).len(), 13);
 }
 
+/// By taking one token after the other from the longer text.
+#[test]
+fn the_longer_text_of_a_pair_loses_its_end() {
+    for room in [0, 1, 7, 8] {
+        for (first, second) in (0..20).flat_map(|first| (0..20).map(move |second| (first, second))) {
+            let (mut a, mut b) = (first, second);
+            while a + b > room {
+                // Where the room is odd, the text that was longer has the odd token.
+                let cuts_first = a > b || (a == b && first <= second);
+                if cuts_first { a -= 1 } else { b -= 1 }
+            }
+            assert_eq!(longest_first(first, second, room), (a, b), "{first} {second} {room}");
+        }
+    }
+}
+
+/// As an encoder reads it: the prompt is before the first text, and single texts may stand beside pairs.
+#[test]
+fn an_encoder_reads_pairs_as_one_input() {
+    let encoder = testing::tiny_encoder(1);
+    let inputs = [Input::from(("the cat", "a dog runs")), Input::from("the cat")];
+    let tokens = encoder.tokenize(&inputs).unwrap();
+    let single = encoder.tokenize(&["the cat", "a dog runs"]).unwrap();
+    let second = &single[1].ids[1..];
+    assert_eq!(tokens[0].ids, [&single[0].ids[..], second].concat());
+    assert_eq!(
+        tokens[0].type_ids,
+        [vec![0; single[0].len()], vec![1; second.len()]].concat()
+    );
+    assert_eq!(tokens[1], single[0]);
+
+    let long = "cat ".repeat(500);
+    let tokens = encoder.tokenize(&[(long.as_str(), long.as_str())]).unwrap();
+    let n_second = tokens[0].type_ids.iter().filter(|kind| **kind == 1).count();
+    assert_eq!(
+        (tokens[0].len(), n_second),
+        (encoder.max_tokens(), (encoder.max_tokens() - 3).div_ceil(2) + 1)
+    );
+}
+
 #[test]
 fn pairs_need_room_for_their_separators() {
     for (family, n_special) in [("bert", 3), ("roberta", 4), ("xlm_roberta", 4), ("deberta_v2", 3)] {
@@ -112,7 +155,7 @@ fn pairs_need_room_for_their_separators() {
         assert_eq!(pair(&tokenizer, "great", "music").len(), n_special, "{family}");
     }
     let error = load("roberta", 3)
-        .tokenize_pairs(&[("a", "b")])
+        .tokenize_pairs(&[("a", "b")], PairCut::LongestFirst)
         .unwrap_err()
         .to_string();
     assert!(

@@ -5,4 +5,5 @@ ALTER TABLE runs ADD COLUMN findings TEXT NOT NULL DEFAULT '{}' CHECK (json_type
 ALTER TABLE runs ADD COLUMN device TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN precision TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN series TEXT NOT NULL DEFAULT '';
-ALTER TABLE texts ADD COLUMN second TEXT; -- NULL for a text that stands alone
+-- NULL for a text that stands alone. The hash of a pair is over both parts.
+ALTER TABLE texts ADD COLUMN second TEXT CHECK (second <> '');

@@ -210,6 +210,10 @@ impl ImportSheet {
         if let Some(at) = named(ui, "Text", &mapping.text_column, &names) {
             self.options.text_column = Some(names[at].to_owned());
         }
+        let second = mapping.second_column.as_deref().unwrap_or("none");
+        if let Some(at) = named(ui, "Second text", second, &with_none) {
+            self.options.second_column = pick(&with_none, at);
+        }
         self.labels_column(ui, preview, &names);
         if let Some(at) = named(ui, "Path", mapping.path_column.as_deref().unwrap_or("none"), &with_none) {
             self.options.path_column = pick(&with_none, at);
@@ -332,9 +336,9 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, read: &PreviewRow, preview: &Preview)
         );
         return;
     };
-    row.begin(ui, &format!("line {line}: {}", text.body), false);
+    row.begin(ui, &format!("line {line}: {}", text.line()), false);
     row.text(ui, 0, &line, small, tokens.text3);
-    row.text(ui, 1, &text.body, base.clone(), tokens.text);
+    row.text(ui, 1, &text.line(), base.clone(), tokens.text);
     match &text.labels {
         None => row.text(ui, 2, "–", base.clone(), tokens.text3),
         Some(labels) if labels.is_empty() => row.text(ui, 2, "none of them", base.clone(), tokens.text2),

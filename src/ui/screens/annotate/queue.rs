@@ -125,7 +125,7 @@ fn order_title(order: QueueOrder, desk: &Desk) -> String {
 fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, project: &Project, id: TextId, on: bool) {
     let Some(text) = project.state.text(id) else { return };
     let tokens = theme::of(ui);
-    if row.begin(ui, &text.body, on).clicked() {
+    if row.begin(ui, &text.line(), on).clicked() {
         desk.change_project(move |project, _| project.annotating.show(&project.state, Some(id)));
     }
     if on {
@@ -136,7 +136,7 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, project: &Project, i
     let suggested = project.best_suggestion(id).filter(|_| !desk.memory.annotate.blind);
     let body = galley_cut(
         ui,
-        &text.body,
+        &text.line(),
         font(size::BASE, Weight::Regular),
         tokens.text,
         right - left,

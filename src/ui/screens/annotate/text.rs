@@ -1,6 +1,8 @@
 //! The text being labelled, its labels, and the keys below it.
 
-use egui::{Key, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+use std::sync::Arc;
+
+use egui::{Galley, Key, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use super::keys;
 use crate::app::Project;
@@ -9,11 +11,19 @@ use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
     theme::{self, LabelLook, Weight, font, size},
-    widgets::{Card, Chip, TextField, empty_state, galley_wrapped, icon_at, key_cap, key_hint, say, thousands},
+    widgets::{
+        Card, Chip, TextField, empty_state, galley, galley_wrapped, icon_at, key_cap, key_hint, paint_left, say,
+        thousands,
+    },
 };
 
 /// Of a longer text only the beginning is laid out; a book in one cell must not cost the frame.
 const MAX_CHARS: usize = 20_000;
+
+/// Of a pair: what stands above each part, its height, and the room between the parts with a line in its middle.
+const PART_NAMES: [&str; 2] = ["First text", "Second text"];
+const PART_NAME_HEIGHT: f32 = 24.0;
+const BETWEEN_PARTS: f32 = 37.0;
 
 pub(super) fn text_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
     Card::new().flush().show_in(ui, rect, |ui| {
@@ -44,22 +54,17 @@ pub(super) fn text_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
 }
 
 fn body_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project, text: &Text) {
-    let tokens = theme::of(ui);
     let least = if area.width() > 480.0 { 64.0 } else { 20.0 };
     let width = (area.width() - 2.0 * least).min(620.0);
     let margin = ((area.width() - width) / 2.0).round();
-    let shown: String = text.body.chars().take(MAX_CHARS).collect();
-    let cut = shown.len() < text.body.len();
-    let face = font(size::READING, Weight::Regular);
-    let galley = galley_wrapped(
-        ui,
-        shown,
-        face,
-        tokens.text,
-        width,
-        (size::READING * size::READING_LINE).round(),
-    );
-    let height = 34.0 + galley.size().y + if cut { 30.0 } else { 0.0 };
+    let parts: Vec<Part> = text.parts().map(|words| Part::new(ui, words, width)).collect();
+    let is_pair = text.second.is_some();
+    let beside = if is_pair {
+        2.0 * PART_NAME_HEIGHT + BETWEEN_PARTS
+    } else {
+        0.0
+    };
+    let height = 34.0 + beside + parts.iter().map(Part::height).sum::<f32>();
     let mut child = ui.new_child(UiBuilder::new().id_salt(("body", text.id.0)).max_rect(area));
     child.shrink_clip_rect(area);
     ScrollArea::vertical()
@@ -70,23 +75,80 @@ fn body_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project, text: &T
             ui.add_space(((area.height() - height) / 2.0).max(20.0));
             let left = area.left() + margin;
             meta_ui(ui, left, width, desk, project, text);
-            let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y), Sense::hover());
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Paragraph, true, &*text.body));
-            ui.painter().galley(pos2(left, rect.top()), galley, tokens.text);
-            if cut {
-                let more = text.body.chars().count() - MAX_CHARS;
-                ui.horizontal(|ui| {
-                    ui.add_space(left - ui.max_rect().left());
-                    say(
-                        ui,
-                        format!("… and {} more characters", thousands(more)),
-                        font(size::SMALL, Weight::Regular),
-                        tokens.text3,
-                    );
-                });
+            for (at, (part, name)) in parts.into_iter().zip(PART_NAMES).enumerate() {
+                if at > 0 {
+                    between_ui(ui, left, width);
+                }
+                if is_pair {
+                    name_ui(ui, left, name);
+                }
+                part.show(ui, left);
             }
             ui.add_space(20.0);
         });
+}
+
+/// A line between the two parts of a pair.
+fn between_ui(ui: &mut Ui, left: f32, width: f32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), BETWEEN_PARTS), Sense::hover());
+    let y = rect.center().y.round() + 0.5;
+    ui.painter()
+        .hline(left..=left + width, y, Stroke::new(1.0, theme::of(ui).line));
+}
+
+/// What stands above one part of a pair.
+fn name_ui(ui: &mut Ui, left: f32, name: &str) {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), PART_NAME_HEIGHT), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, name));
+    let name = galley(ui, name, font(size::SMALL, Weight::SemiBold), theme::of(ui).text3);
+    paint_left(ui.painter(), pos2(left, rect.top() + 8.0), name);
+}
+
+/// A text, or one part of a pair, laid out.
+struct Part<'a> {
+    words: &'a str,
+    galley: Arc<Galley>,
+    n_left_out: usize,
+}
+
+impl<'a> Part<'a> {
+    fn new(ui: &Ui, words: &'a str, width: f32) -> Self {
+        let shown: String = words.chars().take(MAX_CHARS).collect();
+        let n_left_out = match shown.len() < words.len() {
+            true => words.chars().count() - MAX_CHARS,
+            false => 0,
+        };
+        let face = font(size::READING, Weight::Regular);
+        let line = (size::READING * size::READING_LINE).round();
+        Part {
+            words,
+            galley: galley_wrapped(ui, shown, face, theme::of(ui).text, width, line),
+            n_left_out,
+        }
+    }
+
+    fn height(&self) -> f32 {
+        self.galley.size().y + if self.n_left_out > 0 { 30.0 } else { 0.0 }
+    }
+
+    fn show(self, ui: &mut Ui, left: f32) {
+        let tokens = theme::of(ui);
+        let size = vec2(ui.available_width(), self.galley.size().y);
+        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Paragraph, true, self.words));
+        ui.painter().galley(pos2(left, rect.top()), self.galley, tokens.text);
+        if self.n_left_out > 0 {
+            ui.horizontal(|ui| {
+                ui.add_space(left - ui.max_rect().left());
+                say(
+                    ui,
+                    format!("… and {} more characters", thousands(self.n_left_out)),
+                    font(size::SMALL, Weight::Regular),
+                    tokens.text3,
+                );
+            });
+        }
+    }
 }
 
 /// What is known about the text, and its note.
@@ -100,7 +162,7 @@ fn meta_ui(ui: &mut Ui, left: f32, width: f32, desk: &mut Desk, project: &Projec
         let mut parts = vec![
             id,
             text.source.to_string(),
-            format!("{} words", thousands(text.body.split_whitespace().count())),
+            format!("{} words", thousands(text.n_words())),
         ];
         if let Some(split) = text.split {
             parts.push(format!("{} split", split.name()));

@@ -41,7 +41,7 @@ fn refresh(cache: &mut Cache, project: &Project) {
         });
         cache.splits[at].0 += 1;
         cache.splits[at].1 += usize::from(text.annotation.is_some());
-        lengths.push(text.body.split_whitespace().count());
+        lengths.push(text.n_words());
     }
     lengths.sort_unstable();
     // The longest hundredth would squeeze the rest into one bar.
@@ -84,8 +84,10 @@ fn text_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, id: TextId) {
     Card::titled("Text").aside(text.source.to_string()).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 8.0;
         ScrollArea::vertical().id_salt("text").max_height(170.0).show(ui, |ui| {
-            let body: String = text.body.chars().take(4_000).collect();
-            wrapped(ui, body, font(14.0, Weight::Regular), tokens.text);
+            for part in text.parts() {
+                let part: String = part.chars().take(4_000).collect();
+                wrapped(ui, part, font(14.0, Weight::Regular), tokens.text);
+            }
         });
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(5.0, 5.0);

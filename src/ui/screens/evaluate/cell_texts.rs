@@ -371,8 +371,9 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
         .and_then(|at| evaluation.ids.get(*rows.get(at)?))
         .and_then(|id| project.state.text(*id))
         .map(|text| {
-            let shown: String = text.body.chars().take(MAX_CHARS).collect();
-            let cut = if shown.len() < text.body.len() { "…" } else { "" };
+            let whole = text.paragraphs();
+            let shown: String = whole.chars().take(MAX_CHARS).collect();
+            let cut = if shown.len() < whole.len() { "…" } else { "" };
             let face = font(size::BASE, Weight::Regular);
             galley_wrapped(ui, shown + cut, face, theme::of(ui).text, width - 92.0, 19.0)
         });
@@ -448,7 +449,7 @@ fn row_ui(
 ) -> egui::Response {
     let tokens = theme::of(ui);
     let response = ui.interact(rect, ui.scope_id().with(("text", text.id.0)), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, &*text.body));
+    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, &*text.line()));
     if selected {
         let fill = theme::mix(tokens.panel, tokens.accent, 0.13);
         ui.painter().rect_filled(rect, 0, fill);
@@ -474,7 +475,7 @@ fn row_ui(
         }
     }
     if !selected {
-        let body = galley_cut(ui, &text.body, regular, tokens.text, right - rect.left() - 28.0);
+        let body = galley_cut(ui, &text.line(), regular, tokens.text, right - rect.left() - 28.0);
         paint_left(ui.painter(), pos2(rect.left() + 16.0, y), body);
     }
     response

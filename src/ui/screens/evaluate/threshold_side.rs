@@ -75,9 +75,9 @@ fn changed_ui(ui: &mut Ui, rect: Rect, project: &Project, figures: &Figures, lab
                 let score = evaluation.scores(at).get(label).copied().unwrap_or(f32::NAN);
                 let is_true = evaluation.truth.get(at).is_some_and(|labels| labels.contains(&label));
                 let right = (f64::from(score) >= threshold) == is_true;
-                changed_row(ui, row.rect, &text.body, right, f64::from(score));
-                let said = format!("{}: {}", if right { "now right" } else { "now wrong" }, text.body);
-                row_response(ui, row.rect, &said, &text.body);
+                changed_row(ui, row.rect, &text.line(), right, f64::from(score));
+                let said = format!("{}: {}", if right { "now right" } else { "now wrong" }, text.line());
+                row_response(ui, row.rect, &said, &text.paragraphs());
             });
         });
 }

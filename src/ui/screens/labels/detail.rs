@@ -205,8 +205,9 @@ fn examples_ui(ui: &mut Ui, project: &Project, id: LabelId) {
     ui.add_space(4.0);
     say(ui, "Examples", font(size::BASE, Weight::Regular), tokens.text2);
     for text in examples {
-        let body: String = text.body.chars().take(140).collect();
-        let more = if body.len() < text.body.len() { "…" } else { "" };
+        let line = text.line();
+        let body: String = line.chars().take(140).collect();
+        let more = if body.len() < line.len() { "…" } else { "" };
         wrapped(
             ui,
             format!("{body}{more}"),

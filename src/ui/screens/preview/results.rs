@@ -149,12 +149,12 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &Desk, text: &Text, scores: &Ze
     ranked.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
     let labels = &scores.request.labels;
     let verdict = verdict(labels, values, &ranked, scores.request.multi);
-    row.begin(ui, &format!("{}: {verdict}", text.body), false);
+    row.begin(ui, &format!("{}: {verdict}", text.line()), false);
 
     let bars_width = (row.rect.width() * 0.36).clamp(120.0, 290.0);
     let left = row.rect.left() + 16.0;
     let room = row.rect.width() - bars_width - 56.0;
-    let body = galley_cut(ui, &text.body, font(size::BASE, Weight::Regular), tokens.text, room);
+    let body = galley_cut(ui, &text.line(), font(size::BASE, Weight::Regular), tokens.text, room);
     paint_left(ui.painter(), pos2(left, row.rect.top() + 20.0), body);
     let small = font(size::SMALL, Weight::Regular);
     paint_left(
