@@ -43,6 +43,10 @@ pub struct TrainingProgress {
     pub secs_left: Option<f64>,
     /// The curve so far.
     pub history: Vec<LossPoint>,
+    /// Learning rates so far, as `[step, rate]`.
+    pub learning_rates: Vec<[f64; 2]>,
+    /// Norms of the gradients before clipping so far, as `[step, norm]`.
+    pub grad_norms: Vec<[f64; 2]>,
     /// What was measured on held-out texts so far.
     pub watched: Vec<WatchedPoint>,
     /// When it began.
@@ -392,6 +396,8 @@ impl TrainingProgress {
             texts_per_sec: 0.0,
             secs_left: None,
             history: Vec::new(),
+            learning_rates: Vec::new(),
+            grad_norms: Vec::new(),
             watched: Vec::new(),
             started: Instant::now(),
         }
@@ -404,9 +410,10 @@ impl TrainingProgress {
                 step,
                 n_steps,
                 loss,
+                learning_rate,
+                grad_norm,
                 texts_per_sec,
                 secs_left,
-                ..
             } => {
                 self.step = step;
                 self.n_steps = n_steps;
@@ -414,6 +421,8 @@ impl TrainingProgress {
                 self.texts_per_sec = texts_per_sec;
                 self.secs_left = Some(secs_left);
                 self.history.push(LossPoint { step, loss });
+                self.learning_rates.push([step as f64, learning_rate]);
+                self.grad_norms.push([step as f64, grad_norm]);
             }
             TrainEvent::Watched(point) => self.watched.push(point),
             TrainEvent::Phase(phase) => self.phase = phase.to_string(),
