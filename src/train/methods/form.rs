@@ -15,8 +15,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ]),
     ("Encoder", &["freeze_layers", "max_length", "pooling", "dropout"]),
     ("LoRA", &["lora_"]),
-    ("Head", &["c", "choose_c", "class_weight", "strategy", "head", "head_", "end_to_end", "body_learning_rate"]),
-    ("Scores by folds", &["folds", "fold_"]),
+    ("Head", &[
+        "c", "choose_c", "class_weight", "strategy", "head", "head_", "end_to_end", "body_learning_rate", "folds", "fold_",
+    ]),
     ("Watching and stopping", &["watch_", "patience", "keep_best", "checkpoint_"]),
     ("Unlabelled texts", &["pile", "pile_"]),
     ("Teacher", &["teacher", "teacher_", "student", "student_", "distill_"]),

@@ -65,7 +65,7 @@ impl LineChart<'_> {
                 plot.bottom() - plot.height() * (y / y_max).clamp(0.0, 1.0) as f32,
             )
         };
-        for y in nice_ticks(y_max, (plot.height() / 50.0) as usize) {
+        for y in nice_ticks(y_max, (plot.height() / 40.0) as usize) {
             axis_line(ui, tokens, plot, at(0.0, y).y, &tick_text(y, y_max));
         }
         for x in nice_ticks(x_max, (plot.width() / 90.0) as usize) {

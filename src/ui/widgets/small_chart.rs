@@ -43,7 +43,7 @@ impl SmallChart<'_> {
         };
         let (low, high) = self.span(&finite);
         let x_max = self.x_end.max(last[0]).max(1.0);
-        let plot = Rect::from_min_max(rect.min + egui::vec2(AXIS, HEAD + 4.0), rect.max - egui::vec2(6.0, 6.0));
+        let plot = Rect::from_min_max(rect.min + egui::vec2(AXIS, HEAD + 9.0), rect.max - egui::vec2(6.0, 6.0));
         let at = |[x, y]: [f64; 2]| {
             let (x, y) = (x / x_max, ((y - low) / (high - low)).clamp(0.0, 1.0));
             pos2(
@@ -55,7 +55,7 @@ impl SmallChart<'_> {
             let y = at([0.0, value]).y;
             ui.painter()
                 .hline(plot.x_range(), y.round() + 0.5, Stroke::new(1.0, tokens.line));
-            let text = galley(ui, figure3(value), font(size::TINY, Weight::Regular), tokens.text3);
+            let text = galley(ui, written(value), font(size::TINY, Weight::Regular), tokens.text3);
             paint_right(ui.painter(), pos2(plot.left() - 8.0, y), text);
         }
         let line: Vec<Pos2> = thinned(&finite, plot.width() as usize * 2)
@@ -92,8 +92,8 @@ impl SmallChart<'_> {
     fn head_ui(&self, ui: &Ui, rect: Rect, last: [f64; 2], pointed: Option<[f64; 2]>) {
         let tokens = theme::of(ui);
         let figure = match pointed {
-            Some([x, y]) => format!("step {x:.0}: {}", figure3(y)),
-            None => figure3(last[1]),
+            Some([x, y]) => format!("step {x:.0}: {}", written(y)),
+            None => written(last[1]),
         };
         let figure = galley(ui, figure, font(size::SMALL, Weight::Medium), tokens.text);
         let room = rect.width() - figure.size().x - 14.0;
@@ -126,6 +126,11 @@ impl SmallChart<'_> {
             }
         }
     }
+}
+
+/// `0`, else as a loss is written.
+fn written(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { figure3(value) }
 }
 
 fn is_finite(point: &[f64; 2]) -> bool {

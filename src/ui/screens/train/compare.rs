@@ -15,6 +15,20 @@ use crate::ui::{
     widgets::{LineChart, Series, Sheet, figure3, galley_cut, paint_left, paint_right, seconds, thousands, wrapped},
 };
 
+/// The figures that are compared, by their ids, in this order; Evaluate has the others.
+const RESULTS: [&str; 10] = [
+    "macro_f1",
+    "micro_f1",
+    "accuracy",
+    "subset_accuracy",
+    "balanced_accuracy",
+    "hamming_loss",
+    "macro_precision",
+    "macro_recall",
+    "macro_average_precision",
+    "log_loss",
+];
+
 /// Points for a line of the table.
 const LINE: f32 = 24.0;
 
@@ -143,9 +157,13 @@ fn losses_ui(ui: &mut Ui, a: &Run, b: &Run) {
         x_end: None,
         x_unit: "step",
         mark: None,
-        height: 190.0,
+        height: 170.0,
     };
     chart.show(ui);
+    if a.method != b.method {
+        let text = "Different methods have different losses: their shapes can be compared, not their heights.";
+        wrapped(ui, text, font(size::SMALL, Weight::Regular), tokens.text3);
+    }
     ui.add_space(4.0);
 }
 
@@ -158,10 +176,13 @@ struct Line {
     higher_is_better: bool,
 }
 
-/// Every named figure that either run has, with the second minus the first.
+/// The figures that either run has, with the second minus the first.
 fn results(a: &Run, b: &Run) -> Vec<Line> {
     let mut lines = Vec::new();
-    for metric in METRICS {
+    for metric in RESULTS
+        .iter()
+        .filter_map(|id| METRICS.iter().find(|metric| metric.id == *id))
+    {
         let both = [a, b].map(|run| run.metrics.get(metric.id).copied());
         if both == [None, None] {
             continue;

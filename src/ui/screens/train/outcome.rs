@@ -17,7 +17,7 @@ use crate::ui::{
     widgets::{Button, figure3, galley, galley_cut, paint_left, prob, seconds, stat, thousands, wrapped},
 };
 
-/// The figures under a run's name, by their ids.
+/// The figures under a run's name, by their ids, in this order.
 const SHOWN: [&str; 5] = ["macro_f1", "micro_f1", "accuracy", "subset_accuracy", "hamming_loss"];
 
 pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
@@ -88,7 +88,9 @@ fn figures_ui(ui: &mut Ui, run: &Run) {
     };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 28.0;
-        let shown = METRICS.iter().filter(|metric| SHOWN.contains(&metric.id));
+        let shown = SHOWN
+            .iter()
+            .filter_map(|id| METRICS.iter().find(|metric| metric.id == *id));
         for metric in shown {
             let Some(value) = run.metrics.get(metric.id) else {
                 continue;

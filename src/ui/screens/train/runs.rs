@@ -122,16 +122,16 @@ enum Shows {
 fn columns() -> [(Shows, Column<'static>, f32); 10] {
     use Width::{Points, Rest};
     [
-        (Shows::Mark, Column::left("", Points(30.0)), 420.0),
+        (Shows::Mark, Column::left("", Points(28.0)), 420.0),
         (Shows::Name, Column::left("Run", Rest(1.0, 84.0)), 0.0),
-        (Shows::Method, Column::left("Method", Points(96.0)), 500.0),
-        (Shows::Encoder, Column::left("Encoder", Rest(1.3, 110.0)), 720.0),
-        (Shows::Labels, Column::right("Labels", Points(64.0)), 560.0),
-        (Shows::Seed, Column::right("Seed", Points(52.0)), 660.0),
-        (Shows::Score, Column::right("Macro-F1", Points(82.0)), 0.0),
-        (Shows::Bar, Column::left("", Points(104.0)), 600.0),
-        (Shows::MeasuredOn, Column::left("Measured on", Points(104.0)), 380.0),
-        (Shows::Time, Column::right("Time", Points(64.0)), 420.0),
+        (Shows::Method, Column::left("Method", Points(94.0)), 500.0),
+        (Shows::Encoder, Column::left("Encoder", Rest(1.3, 110.0)), 740.0),
+        (Shows::Labels, Column::right("Labels", Points(60.0)), 560.0),
+        (Shows::Seed, Column::right("Seed", Points(50.0)), 660.0),
+        (Shows::Score, Column::right("Macro-F1", Points(76.0)), 0.0),
+        (Shows::Bar, Column::left("", Points(82.0)), 600.0),
+        (Shows::MeasuredOn, Column::left("Measured on", Points(96.0)), 380.0),
+        (Shows::Time, Column::right("Time", Points(58.0)), 420.0),
     ]
 }
 
@@ -243,7 +243,7 @@ fn mark_ui(ui: &mut Ui, cell: Rect, desk: &mut Desk, run: &Run) {
     let (fill, line) = match on {
         true => (tokens.accent_fill, tokens.accent_fill),
         false if response.hovered() || response.has_focus() => (tokens.raised, tokens.accent),
-        false => (Color32::TRANSPARENT, tokens.line),
+        false => (tokens.panel, theme::mix(tokens.panel, tokens.text3, 0.7)),
     };
     ui.painter()
         .rect(square, 4, fill, Stroke::new(1.0, line), egui::StrokeKind::Inside);

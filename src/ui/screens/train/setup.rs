@@ -1,6 +1,6 @@
 //! What to train: the methods, the options, and the button, in a column.
 
-use egui::{Rect, ScrollArea, Ui, Vec2};
+use egui::{Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
 use super::advice::Advice;
 use super::form::{self, SEED};
@@ -12,7 +12,7 @@ use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
     theme::{self, Weight, font, size, space},
-    widgets::{Button, in_rect, thousands, wrapped},
+    widgets::{Button, galley_cut, in_rect, paint_middle, thousands, wrapped},
 };
 
 pub(super) fn setup_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, advice: &Advice) {
@@ -56,13 +56,14 @@ fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, me
         .training
         .as_ref()
         .and_then(|training| project.state.run(training.run));
-    let text = match (running, name, advice.n_train) {
-        (true, Some(run), _) => format!("{} is training", run.name),
-        (true, None, _) => "Training".to_owned(),
-        (_, _, 1) => "Train on 1 label".to_owned(),
-        (_, _, n) => format!("Train on {} labels", thousands(n)),
+    if running {
+        return running_ui(ui, name.map_or("A model", |run| run.name.as_str()));
+    }
+    let text = match advice.n_train {
+        1 => "Train on 1 label".to_owned(),
+        n => format!("Train on {} labels", thousands(n)),
     };
-    let ready = !running && missing.is_none() && form::encoder(desk).is_some();
+    let ready = missing.is_none() && form::encoder(desk).is_some();
     let width = ui.available_width();
     let pressed = ui.horizontal(|ui| {
         let button = Button::primary(&text).key("T").width(width);
@@ -80,6 +81,26 @@ fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, me
             desk.act(Act::Go(screens::annotate::ID));
         }
     }
+}
+
+/// In place of the button: what it waits for.
+fn running_ui(ui: &mut Ui, name: &str) {
+    let tokens = theme::of(ui);
+    let size = Vec2::new(ui.available_width(), space::CONTROL);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let text = format!("{name} is training");
+    response.widget_info(|| WidgetInfo::labeled(Role::Status, true, &text));
+    let line = Stroke::new(1.0, tokens.line);
+    ui.painter()
+        .rect(rect, theme::RADIUS, tokens.raised, line, StrokeKind::Inside);
+    let text = galley_cut(
+        ui,
+        &text,
+        font(size::BASE, Weight::Medium),
+        tokens.text2,
+        rect.width() - 16.0,
+    );
+    paint_middle(ui.painter(), rect.center(), text);
 }
 
 /// Asks for a training as it is set up; nothing where something is missing.
