@@ -104,9 +104,9 @@ impl Advice {
         let (method, why) = recommend(&numbers);
         let mut asked: Vec<(&str, &str)> = Vec::new();
         let mut notes = Vec::new();
-        if numbers.is_empty() && !state.labels.is_empty() {
+        if numbers.is_empty() {
             notes.push(Note {
-                says: "Until then, the preview scores texts by the names of the labels alone.".to_owned(),
+                says: "Until then, the preview scores texts by the names of labels alone.".to_owned(),
                 leads: Some(Lead::Preview),
             });
         }

@@ -143,9 +143,9 @@ fn fold_ui(ui: &mut Ui, group: &str, specs: &[&OptionSpec], open: bool, n_change
     response
 }
 
-/// `focal gamma, label smoothing`.
+/// `Warm-up, Weight decay`.
 fn titles(specs: &[&OptionSpec]) -> String {
-    let titles: Vec<String> = specs.iter().map(|spec| spec.title.to_lowercase()).collect();
+    let titles: Vec<&str> = specs.iter().map(|spec| spec.title).collect();
     titles.join(", ")
 }
 
