@@ -47,6 +47,10 @@ pub struct TrainingProgress {
     pub secs_left: Option<f64>,
     /// The curve of the training at hand so far.
     pub history: Vec<LossPoint>,
+    /// Learning rates so far, as `[step, rate]`.
+    pub learning_rates: Vec<[f64; 2]>,
+    /// Norms of the gradients before clipping so far, as `[step, norm]`.
+    pub grad_norms: Vec<[f64; 2]>,
     /// What was measured on held-out texts so far.
     pub watched: Vec<WatchedPoint>,
     /// When it began.
@@ -374,14 +378,14 @@ impl Project {
     fn refit(&self) {
         let Some(suggester) = &self.suggester else { return };
         let snapshot = Snapshot::take(&self.state);
+        let names = match snapshot.train.seconds.is_empty() {
+            true => snapshot.label_names(),
+            false => Vec::new(),
+        };
         let texts = snapshot.train.ids.into_iter().zip(snapshot.train.labels).collect();
         suggester.refit(Labelled {
             task: self.state.task,
-            names: snapshot
-                .label_paths
-                .iter()
-                .filter_map(|path| path.last().cloned())
-                .collect(),
+            names,
             labels: snapshot.labels,
             texts,
             held_out: self
@@ -423,6 +427,8 @@ impl TrainingProgress {
             texts_per_sec: 0.0,
             secs_left: None,
             history: Vec::new(),
+            learning_rates: Vec::new(),
+            grad_norms: Vec::new(),
             watched: Vec::new(),
             started: Instant::now(),
         }
@@ -435,25 +441,28 @@ impl TrainingProgress {
                 step,
                 n_steps,
                 loss,
+                learning_rate,
+                grad_norm,
                 texts_per_sec,
                 secs_left,
-                ..
             } => {
                 self.step = step;
                 self.n_steps = n_steps;
                 self.loss = Some(loss);
                 self.texts_per_sec = texts_per_sec;
                 self.secs_left = Some(secs_left);
-                self.history.push(LossPoint {
-                    step: step - self.n_before,
-                    loss,
-                });
+                let point = step - self.n_before;
+                self.history.push(LossPoint { step: point, loss });
+                self.learning_rates.push([point as f64, learning_rate]);
+                self.grad_norms.push([point as f64, grad_norm]);
             }
             TrainEvent::Watched(point) => self.watched.push(point),
             TrainEvent::Fold(fold) => {
                 self.n_before = self.step;
                 self.fold = fold;
                 self.history.clear();
+                self.learning_rates.clear();
+                self.grad_norms.clear();
                 self.watched.clear();
             }
             TrainEvent::Phase(phase) => {

@@ -133,16 +133,20 @@ impl Snapshot {
         }
     }
 
+    /// The labels' own names, without those above them.
+    pub fn label_names(&self) -> Vec<String> {
+        self.label_paths.iter().filter_map(|path| path.last().cloned()).collect()
+    }
+
     /// What a method learns from.
     pub fn training_set(&self) -> TrainingSet {
-        let names = self.label_paths.iter().filter_map(|path| path.last().cloned());
         TrainingSet {
             texts: self.train.bodies.clone(),
             seconds: self.train.seconds.clone(),
             targets: self.train.targets(self.task),
             n_labels: self.labels.len(),
             task: self.task,
-            label_names: names.collect(),
+            label_names: self.label_names(),
             pile: self.pile.clone(),
             validation: (!self.validation.is_empty()).then(|| Held {
                 texts: self.validation.bodies.clone(),

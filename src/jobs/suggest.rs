@@ -26,7 +26,7 @@ pub struct Labelled {
     pub task: TaskKind,
     /// Labels in the order of score columns.
     pub labels: Vec<LabelId>,
-    /// The labels' names, in the same order.
+    /// The labels' names, in the same order; empty where names say nothing about texts, as about pairs.
     pub names: Vec<String>,
     /// Texts that train, with sorted indices into `labels`.
     pub texts: Vec<(TextId, Vec<usize>)>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Report;
+use super::{Interval, Report};
 use crate::core::TaskKind;
 
 /// A figure with a name.
@@ -84,13 +84,17 @@ pub static METRICS: &[Metric] = &[
     metric("constant_guess_accuracy", "Constant guess", BOTH, |r| r.constant_guess_accuracy, "What always giving the most frequent answer would score."),
 ];
 
-/// Every defined figure of the report's task, by id: what a run stores.
+/// Every defined figure of the report's task, by id, with the ends of macro-F1's interval: what a run stores.
 pub fn headline(report: &Report) -> BTreeMap<String, f64> {
-    METRICS
+    let figures = METRICS
         .iter()
         .filter(|metric| metric.task.is_none_or(|task| task == report.task))
-        .filter_map(|metric| Some((metric.id.to_string(), (metric.value)(report)?)))
-        .collect()
+        .filter_map(|metric| Some((metric.id.to_string(), (metric.value)(report)?)));
+    let ends = report.intervals.into_iter().flat_map(|intervals| {
+        let Interval { low, high } = intervals.macro_f1;
+        [("macro_f1_low", low), ("macro_f1_high", high)].map(|(id, end)| (id.to_owned(), end))
+    });
+    figures.chain(ends).collect()
 }
 
 #[cfg(test)]

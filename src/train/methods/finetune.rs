@@ -7,7 +7,7 @@ use crate::train::{OptionSpec, Range, finetune};
 pub(super) const FINETUNE: Method = Method {
     id: "finetune",
     title: "Fine-tuning",
-    summary: "The encoder and a linear layer learn the labels directly: minutes to hours, best with hundreds of examples per label.",
+    summary: "The encoder and a linear layer learn the labels directly: minutes to hours, for hundreds per label.",
     options: &[
         OptionSpec {
             id: "num_epochs",

@@ -1,6 +1,7 @@
 //! The table of training methods: adding one is a file with a `run` function, a file with its options here, and a line in [`METHODS`].
 
 mod finetune;
+pub mod form;
 mod presets;
 mod probe;
 mod setfit;
@@ -19,7 +20,7 @@ pub struct Method {
     pub id: &'static str,
     /// On screen.
     pub title: &'static str,
-    /// One sentence for choosing between methods.
+    /// One sentence for choosing between methods: what it does, a colon, what it costs and when it is best.
     pub summary: &'static str,
     /// Everything that can be set, the most important first.
     pub options: &'static [OptionSpec],
@@ -27,6 +28,15 @@ pub struct Method {
 }
 
 impl Method {
+    /// What it costs and when it is best: the summary after its colon, a capital first.
+    pub fn in_short(&self) -> String {
+        let short = self.summary.rsplit(": ").next().unwrap_or(self.summary);
+        let mut letters = short.chars();
+        letters
+            .next()
+            .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    }
+
     /// The defaults, changed by `(option, value)` pairs as a person wrote them.
     ///
     /// # Errors

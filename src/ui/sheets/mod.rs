@@ -17,10 +17,11 @@ pub use path::{PathPurpose, PathSheet};
 
 use super::{
     desk::{Act, Desk},
-    screens::Screen,
+    screens::{Screen, train},
     theme::{self, Weight, font, size},
 };
 use crate::app::{App, Command};
+use crate::core::RunId;
 use crate::jobs::JobKind;
 
 /// The sheet over the window.
@@ -33,6 +34,8 @@ pub enum SheetState {
     Import(Box<ImportSheet>),
     /// The keys of a screen.
     Keys,
+    /// Two runs side by side.
+    Compare(RunId, RunId),
 }
 
 impl SheetState {
@@ -60,6 +63,7 @@ pub fn show(ctx: &Context, desk: &mut Desk, screen: &Screen, sheet: &mut Option<
         Some(SheetState::NewProject(new)) => new.show(ctx, desk, dialogs),
         Some(SheetState::Import(import)) => import.show(ctx, desk),
         Some(SheetState::Keys) => keys::show(ctx, screen),
+        Some(SheetState::Compare(a, b)) => train::compare::show(ctx, desk, *a, *b),
     };
     if close {
         *sheet = None;

@@ -124,10 +124,10 @@ impl Widget for Button<'_> {
             Kind::Quiet if !self.selected => tokens.text2,
             _ => tokens.text,
         };
-        let color = if enabled || self.kind == Kind::Primary {
-            color
-        } else {
-            tokens.text3
+        let color = match (enabled, self.kind) {
+            (true, _) => color,
+            (false, Kind::Primary) => tokens.text2,
+            (false, _) => tokens.text3,
         };
         let weight = if strong { Weight::SemiBold } else { Weight::Regular };
         let full = galley(ui, self.text, font(points, weight), color);
@@ -183,7 +183,7 @@ impl Widget for Button<'_> {
         let text_width = text.size().x;
         paint_left(ui.painter(), pos2(x, rect.center().y), text);
         if let Some(key) = self.key {
-            let on_accent = self.kind == Kind::Primary;
+            let on_accent = enabled && self.kind == Kind::Primary;
             paint_key_cap(ui, pos2(x + text_width + 8.0, rect.center().y), key, on_accent);
         }
         if self.dropdown {
@@ -201,7 +201,7 @@ impl Button<'_> {
         let hovered = response.hovered();
         if !ui.is_enabled() {
             return match self.kind {
-                Kind::Primary => (theme::mix(tokens.panel, tokens.accent_fill, 0.45), Color32::TRANSPARENT),
+                Kind::Primary => (tokens.track, tokens.line),
                 Kind::Quiet => (Color32::TRANSPARENT, Color32::TRANSPARENT),
                 _ => (tokens.panel, tokens.line),
             };

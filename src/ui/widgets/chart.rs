@@ -1,5 +1,7 @@
 //! Curves: over steps, and precision against recall.
 
+use std::borrow::Cow;
+
 use egui::{Color32, Pos2, Rect, Response, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
 use super::{galley, paint_left, paint_middle, paint_right};
@@ -14,6 +16,8 @@ pub struct Series<'a> {
     pub color: Color32,
     /// x ascending.
     pub points: &'a [[f64; 2]],
+    /// Drawn with a dot at every point: few of them, each measured.
+    pub dots: bool,
 }
 
 /// Curves over a shared x axis that starts at zero.
@@ -27,6 +31,8 @@ pub struct LineChart<'a> {
     pub x_end: Option<f64>,
     /// The unit under the pointer: "step".
     pub x_unit: &'a str,
+    /// A place on the x axis worth a line, and what it is: the best step.
+    pub mark: Option<(f64, &'a str)>,
     /// Points for the chart.
     pub height: f32,
 }
@@ -59,28 +65,18 @@ impl LineChart<'_> {
                 plot.bottom() - plot.height() * (y / y_max).clamp(0.0, 1.0) as f32,
             )
         };
-        for y in nice_ticks(y_max, (plot.height() / 50.0) as usize) {
+        for y in nice_ticks(y_max, (plot.height() / 40.0) as usize) {
             axis_line(ui, tokens, plot, at(0.0, y).y, &tick_text(y, y_max));
         }
         for x in nice_ticks(x_max, (plot.width() / 90.0) as usize) {
             let text = galley(ui, tick_text(x, x_max), font(size::TINY, Weight::Regular), tokens.text3);
             paint_middle(ui.painter(), pos2(at(x, 0.0).x, plot.bottom() + 14.0), text);
         }
+        if let Some((x, name)) = self.mark {
+            mark_line(ui, tokens, plot, at(x, 0.0).x, name);
+        }
         for series in self.series {
-            let points: Vec<Pos2> = series
-                .points
-                .iter()
-                .filter(|p| p[0].is_finite() && p[1].is_finite())
-                .map(|p| at(p[0], p[1]))
-                .collect();
-            match points.as_slice() {
-                [one] => {
-                    ui.painter().circle_filled(*one, 2.5, series.color);
-                }
-                _ => {
-                    ui.painter().add(Shape::line(points, Stroke::new(1.8, series.color)));
-                }
-            }
+            line_ui(ui, series, plot, &at);
         }
         self.legend(ui, plot, tokens);
         if let Some(pointer) = response.hover_pos().filter(|p| plot.contains(*p)) {
@@ -146,6 +142,58 @@ impl LineChart<'_> {
             }
         }
     }
+}
+
+fn line_ui(ui: &Ui, series: &Series, plot: Rect, at: &dyn Fn(f64, f64) -> Pos2) {
+    let finite: Vec<[f64; 2]> = series
+        .points
+        .iter()
+        .copied()
+        .filter(|p| p[0].is_finite() && p[1].is_finite())
+        .collect();
+    let points: Vec<Pos2> = thinned(&finite, plot.width() as usize * 2)
+        .iter()
+        .map(|p| at(p[0], p[1]))
+        .collect();
+    if series.dots || points.len() == 1 {
+        for point in &points {
+            ui.painter().circle_filled(*point, 2.5, series.color);
+        }
+    }
+    if points.len() > 1 {
+        ui.painter().add(Shape::line(points, Stroke::new(1.8, series.color)));
+    }
+}
+
+/// An upright dashed line with its name at the foot.
+fn mark_line(ui: &Ui, tokens: &Tokens, plot: Rect, x: f32, name: &str) {
+    let ends = [pos2(x, plot.top()), pos2(x, plot.bottom())];
+    ui.painter()
+        .extend(Shape::dashed_line(&ends, Stroke::new(1.0, tokens.good), 4.0, 4.0));
+    let text = galley(ui, name, font(size::TINY, Weight::Regular), tokens.good);
+    let y = plot.bottom() - 9.0;
+    match x > plot.center().x {
+        true => paint_right(ui.painter(), pos2(x - 6.0, y), text),
+        false => paint_left(ui.painter(), pos2(x + 6.0, y), text),
+    }
+}
+
+/// At most about `most` points: of each stretch the lowest and the highest, so that a spike stays. x ascending, all finite.
+pub(super) fn thinned(points: &[[f64; 2]], most: usize) -> Cow<'_, [[f64; 2]]> {
+    if points.len() <= most.max(2) {
+        return Cow::Borrowed(points);
+    }
+    let stretch = (points.len() * 2).div_ceil(most.max(2));
+    let ends = points.chunks(stretch).flat_map(|part| {
+        let by_height = |a: &&[f64; 2], b: &&[f64; 2]| a[1].total_cmp(&b[1]);
+        let ends = part.iter().min_by(by_height).zip(part.iter().max_by(by_height));
+        let (low, high) = ends.map_or((part[0], part[0]), |(low, high)| (*low, *high));
+        match low[0] <= high[0] {
+            true => [low, high],
+            false => [high, low],
+        }
+    });
+    Cow::Owned(ends.collect())
 }
 
 fn short(value: f64) -> String {
@@ -259,6 +307,18 @@ impl PrCurve<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thinned_curve_keeps_its_order_and_its_spikes() {
+        let mut points: Vec<[f64; 2]> = (0..10_000).map(|i| [f64::from(i), 1.0]).collect();
+        points[5_003][1] = 9.0;
+        points[7_001][1] = -2.0;
+        let thin = thinned(&points, 400);
+        assert!(thin.len() <= 402, "{}", thin.len());
+        assert!(thin.contains(&[5_003.0, 9.0]) && thin.contains(&[7_001.0, -2.0]));
+        assert!(thin.windows(2).all(|pair| pair[0][0] <= pair[1][0]));
+        assert_eq!(thinned(&points[..10], 400).len(), 10);
+    }
 
     #[test]
     fn ticks_are_round_and_stay_inside() {

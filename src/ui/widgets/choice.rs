@@ -9,7 +9,7 @@ use crate::ui::theme::{self, CARD_RADIUS, Weight, font, size};
 pub fn choice_card(ui: &mut Ui, title: &str, badge: &str, text: &str, chosen: bool) -> Response {
     let tokens = theme::of(ui);
     let width = ui.available_width();
-    let padding = vec2(15.0, 12.0);
+    let padding = vec2(14.0, 10.0);
     let small = font(size::SMALL, Weight::Regular);
     let body = galley_wrapped(ui, text, small, tokens.text2, width - padding.x * 2.0, 17.0);
     let height = padding.y * 2.0 + 20.0 + body.size().y;

@@ -1,9 +1,10 @@
-//! What the labels so far allow, and which method fits them: a rule one can read.
+//! What the labels so far allow, which method and options fit them, and why: rules one can read.
 
 use crate::app::Project;
 use crate::app::command::check_trainable;
 use crate::core::TaskKind;
 use crate::jobs::snapshot::Snapshot;
+use crate::train::{METHODS, Method, OptionSpec};
 use crate::ui::widgets::thousands;
 
 /// Below this many texts of the middling label, tuning an encoder has too little to go by.
@@ -15,44 +16,135 @@ const MANY: usize = 64;
 /// Above this many texts of the middling label, pairs cost more than they teach.
 const VERY_MANY: usize = 500;
 
+/// From this many times as many texts of the largest label as of the smallest, the rare ones need help.
+const IMBALANCE: usize = 5;
+
 /// What can be trained on, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Advice {
     /// Labelled texts that train.
     pub(super) n_train: usize,
-    /// Labelled texts the result is measured on: validation and test.
-    pub(super) n_held_out: usize,
     /// Id of the recommended method.
     pub(super) method: &'static str,
     /// The rule that chose it, in a sentence or two.
     pub(super) why: String,
+    /// What else this data asks for.
+    pub(super) notes: Vec<Note>,
+    /// Options of the recommended method that differ from the usual ones.
+    pub(super) settings: Vec<Setting>,
     /// What keeps every method from training.
     missing: Option<String>,
     /// Texts of the most frequent label.
     most: usize,
 }
 
-impl Advice {
-    /// For the project as it is. O(texts): keep it until the project changes.
-    pub(super) fn of(project: &Project) -> Self {
-        let snapshot = Snapshot::take(&project.state);
+/// One remark, and where it leads.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Note {
+    /// A sentence.
+    pub(super) says: String,
+    /// The screen that helps.
+    pub(super) leads: Option<Lead>,
+}
+
+/// A screen that helps with what a note says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// Zero-shot scores, for which nothing needs to be labelled.
+    Preview,
+    /// Thresholds, once there is a run.
+    Thresholds,
+}
+
+/// An option and the value to give it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Setting {
+    pub(super) spec: &'static OptionSpec,
+    pub(super) value: f64,
+}
+
+impl Setting {
+    /// `Class weights balanced`.
+    pub(super) fn text(&self) -> String {
+        format!("{} {}", self.spec.title, self.spec.range.written(self.value))
+    }
+}
+
+/// How many texts of each label train.
+#[derive(Default)]
+struct Counted {
+    /// Ascending, with the labels' names.
+    labels: Vec<(usize, String)>,
+}
+
+impl Counted {
+    fn new(snapshot: &Snapshot) -> Self {
         let mut counts = vec![0; snapshot.labels.len()];
         for label in snapshot.train.labels.iter().flatten() {
             counts[*label] += 1;
         }
-        counts.sort_unstable();
-        let (method, why) = recommend(&counts);
+        let name = |path: &Vec<String>| path.last().cloned().unwrap_or_default();
+        let mut labels: Vec<_> = counts.into_iter().zip(snapshot.label_paths.iter().map(name)).collect();
+        labels.sort_by_key(|(n, _)| *n);
+        Counted { labels }
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        self.labels.iter().map(|(n, _)| *n).collect()
+    }
+}
+
+impl Advice {
+    /// For the project as it is. O(texts): keep it until the project changes.
+    pub(super) fn of(project: &Project) -> Self {
+        let state = &project.state;
+        let snapshot = Snapshot::take(state);
+        let counted = Counted::new(&snapshot);
+        let numbers = counted.numbers();
+        let (method, why) = recommend(&numbers);
+        let mut asked: Vec<(&str, &str)> = Vec::new();
+        let mut notes = Vec::new();
+        if numbers.is_empty() {
+            notes.push(Note {
+                says: "Until then, the preview scores texts by the names of labels alone.".to_owned(),
+                leads: Some(Lead::Preview),
+            });
+        }
+        if method == "setfit" && middling(&numbers) > MANY {
+            asked.push(("num_iterations", "5"));
+        }
+        if let Some(says) = imbalance(&counted) {
+            asked.extend(weighting(find(method), state.task));
+            let several = state.task == TaskKind::MultiLabel;
+            let says = match several {
+                true => format!("{says} After training, tune the thresholds: a rare label seldom reaches .50."),
+                false => says,
+            };
+            let leads = (several && has_run(project)).then_some(Lead::Thresholds);
+            notes.push(Note { says, leads });
+        }
+        if state.labels.is_hierarchical() {
+            let says = "The labels form a tree. They are learnt as one flat list: a branch counts only for texts that carry it.";
+            notes.push(Note {
+                says: says.to_owned(),
+                leads: None,
+            });
+        }
         let missing = check_trainable(project, &snapshot)
             .err()
             .map(|reason| sentence(&reason.to_string()))
-            .or_else(|| constant(project.state.task, &counts, snapshot.train.len()));
+            .or_else(|| constant(state.task, &numbers, snapshot.train.len()));
         Advice {
             n_train: snapshot.train.len(),
-            n_held_out: snapshot.validation.len() + snapshot.test.len(),
             method,
             why,
+            notes,
+            settings: asked
+                .iter()
+                .filter_map(|(id, value)| setting(find(method), id, value))
+                .collect(),
             missing,
-            most: counts.last().copied().unwrap_or(0),
+            most: numbers.last().copied().unwrap_or(0),
         }
     }
 
@@ -68,22 +160,40 @@ impl Advice {
     }
 }
 
+fn find(method: &str) -> &'static Method {
+    METHODS.iter().find(|known| known.id == method).unwrap_or(&METHODS[0])
+}
+
+fn has_run(project: &Project) -> bool {
+    project.state.runs.iter().any(super::is_usable)
+}
+
+/// The option with this value, where the method has both and the value is not the usual one.
+fn setting(method: &'static Method, id: &str, value: &str) -> Option<Setting> {
+    let spec = method.option(id).ok()?;
+    let value = method.parse(&[(id, value)]).ok()?.get(id);
+    (value != spec.default).then_some(Setting { spec, value })
+}
+
+fn middling(counts: &[usize]) -> usize {
+    counts.get(counts.len() / 2).copied().unwrap_or(0)
+}
+
 /// The method for labels with these numbers of texts, ascending, and why.
 fn recommend(counts: &[usize]) -> (&'static str, String) {
     let (Some(least), Some(most)) = (counts.first(), counts.last()) else {
         return (
             "setfit",
-            "Label about eight texts of each class to begin with.".to_owned(),
+            "Nothing is labelled yet. About eight texts of each label are enough to begin with.".to_owned(),
         );
     };
-    let middling = counts[counts.len() / 2];
     let range = match least == most {
         true if *most == 1 => "1 text".to_owned(),
         true => format!("{} texts", thousands(*most)),
         false => format!("{} to {} texts", thousands(*least), thousands(*most)),
     };
     let have = format!("You have {range} per label");
-    match middling {
+    match middling(counts) {
         n if n < FEW => (
             "probe",
             format!("{have}: too few to tune an encoder on. From about eight, SetFit does better."),
@@ -98,6 +208,29 @@ fn recommend(counts: &[usize]) -> (&'static str, String) {
             format!("{have}: enough to learn the labels directly, without pairs."),
         ),
     }
+}
+
+/// Says so where some labels are much rarer than others.
+fn imbalance(counted: &Counted) -> Option<String> {
+    let ((least, rare), (most, frequent)) = (counted.labels.first()?, counted.labels.last()?);
+    let times = most / least.max(&1);
+    (times >= IMBALANCE).then(|| format!("{rare} has {} times fewer texts than {frequent}.", thousands(times)))
+}
+
+/// The option of the method that makes rare labels count for more: of those that do, the one that suits the task, never two.
+fn weighting(method: &'static Method, task: TaskKind) -> Option<(&'static str, &'static str)> {
+    let (of_loss, of_head, focal) = (
+        ("class_weights", "balanced"),
+        ("class_weight", "balanced"),
+        ("loss", "focal"),
+    );
+    let order = match task {
+        TaskKind::SingleLabel => [of_loss, of_head, focal],
+        TaskKind::MultiLabel => [focal, of_loss, of_head],
+    };
+    order
+        .into_iter()
+        .find(|(id, value)| setting(method, id, value).is_some())
 }
 
 /// In a multi-label project some label must be on some texts and not on others.
@@ -135,8 +268,33 @@ mod tests {
         ] {
             let (chosen, why) = recommend(counts);
             assert_eq!(chosen, method, "{counts:?}");
-            assert!(why.contains(says), "{counts:?}: {why}");
+            assert!(why.to_lowercase().contains(&says.to_lowercase()), "{counts:?}: {why}");
         }
+    }
+
+    #[test]
+    fn rare_labels_are_named_from_five_times_on() {
+        let counted = |numbers: [usize; 2]| Counted {
+            labels: numbers
+                .into_iter()
+                .zip(["praise", "billing"].map(str::to_owned))
+                .collect(),
+        };
+        assert_eq!(imbalance(&counted([10, 49])), None);
+        let says = imbalance(&counted([9, 92])).unwrap();
+        assert_eq!(says, "praise has 10 times fewer texts than billing.");
+        assert_eq!(imbalance(&Counted::default()), None);
+    }
+
+    #[test]
+    fn settings_are_options_of_the_method_at_unusual_values() {
+        let setfit = find("setfit");
+        let found = setting(setfit, "num_iterations", "5").unwrap();
+        assert_eq!((found.spec.id, found.value), ("num_iterations", 5.0));
+        assert_eq!(found.text(), "Iterations 5");
+        assert_eq!(setting(setfit, "num_iterations", "20"), None, "the usual value");
+        assert_eq!(setting(setfit, "num_iterations", "many"), None);
+        assert_eq!(setting(setfit, "no_such_option", "1"), None);
     }
 
     #[test]

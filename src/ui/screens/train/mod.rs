@@ -1,11 +1,17 @@
 //! Training: what to train at the left; the curve and the runs at the right.
 
 mod advice;
+mod charts;
+pub mod compare;
 mod curve;
+mod facts;
+mod form;
+mod methods;
+mod outcome;
 mod runs;
 mod setup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use egui::{Context, Key, Ui};
@@ -30,7 +36,10 @@ const KEYS: &[KeyHint] = &[
     hint("T", "train"),
     hint("S", "stop, and keep what there is"),
     hint("↑ ↓", "another run"),
-    hint("E", "evaluate the run"),
+    hint("← →", "fold or open a series of runs"),
+    hint("Enter  E", "evaluate the run"),
+    hint("M", "mark the run for comparing"),
+    hint("C", "compare two runs"),
 ];
 
 pub(super) const SCREEN: Screen = Screen {
@@ -56,8 +65,14 @@ pub struct Memory {
     seed: Option<f64>,
     /// The run whose curve is shown; `None`: the newest.
     run: Option<RunId>,
-    /// All options are shown.
-    advanced: bool,
+    /// Groups of options that are unfolded.
+    open_groups: BTreeSet<&'static str>,
+    /// Series of runs that are unfolded.
+    open_series: BTreeSet<String>,
+    /// Runs marked for comparing, at most two, the one marked first in front.
+    marked: Vec<RunId>,
+    /// The chosen run is to be scrolled to.
+    reveal: bool,
     /// The training that was asked to stop.
     stopping: Option<JobId>,
     /// What the labels allow, of which project at which revision.
@@ -76,7 +91,7 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
     let app = desk.app;
     desk.memory.models.list.refresh(ui.ctx(), app, ID);
     let advice = advice(desk, project);
-    let (left, rest) = split_left(screen_rect(ui), 268.0, space::L);
+    let (left, rest) = split_left(screen_rect(ui), 280.0, space::L);
     setup::setup_ui(ui, left, desk, project, &advice);
     let (top, bottom) = split_top(rest, (rest.height() * 0.48).round(), space::L);
     curve::curve_ui(ui, top, desk, project);
@@ -143,17 +158,42 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
                     evaluate(desk, run);
                 }
             }
+            'm' => {
+                if let Some(run) = chosen_run(desk, project) {
+                    runs::mark(&mut desk.memory.train, run.id);
+                }
+            }
+            'c' => compare::open(desk),
             _ => {}
         }
     }
     if keymap::space_is_free(ctx) {
-        // The newest run is on top.
-        let step = i64::from(keymap::pressed(ctx, Key::ArrowUp)) - i64::from(keymap::pressed(ctx, Key::ArrowDown));
-        let runs = &project.state.runs;
-        let at = chosen_run(desk, project).and_then(|run| runs.iter().position(|other| other.id == run.id));
-        if let (Some(at), true) = (at, step != 0) {
-            let next = at.saturating_add_signed(step as isize).min(runs.len() - 1);
-            desk.memory.train.run = Some(runs[next].id);
-        }
+        table_keys(ctx, desk, project);
+    }
+}
+
+/// The keys that belong to the table while no button has the keyboard.
+fn table_keys(ctx: &Context, desk: &mut Desk, project: &Project) {
+    let Some(run) = chosen_run(desk, project) else { return };
+    if keymap::pressed(ctx, Key::Enter) {
+        return evaluate(desk, run);
+    }
+    let memory = &mut desk.memory.train;
+    let open = !run.series.is_empty() && memory.open_series.contains(&run.series);
+    let (left, right) = (
+        keymap::pressed(ctx, Key::ArrowLeft),
+        keymap::pressed(ctx, Key::ArrowRight),
+    );
+    if !run.series.is_empty() && ((left && open) || (right && !open)) {
+        runs::toggle_series(memory, &run.series);
+        memory.reveal = true;
+    }
+    let step = i64::from(keymap::pressed(ctx, Key::ArrowDown)) - i64::from(keymap::pressed(ctx, Key::ArrowUp));
+    if step != 0 {
+        let rows = runs::rows(&project.state.runs, &memory.open_series);
+        let Some(at) = runs::row_of(&rows, run) else { return };
+        let next = at.saturating_add_signed(step as isize).min(rows.len() - 1);
+        memory.run = Some(rows[next].run.id);
+        memory.reveal = true;
     }
 }

@@ -1,0 +1,162 @@
+//! Where an option stands in a form: what it belongs to, and which other option it means nothing without.
+//!
+//! Not here: what an option is and does; that is its [`OptionSpec`](crate::train::OptionSpec).
+
+use super::Method;
+
+/// Groups in the order a form shows them, with ids, or beginnings of ids that end in `_`.
+#[rustfmt::skip]
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Loss", &["loss", "focal_", "label_smoothing", "class_weights", "margin", "temperature", "two_labels"]),
+    ("Sampling", &["sampler", "sampling", "sampling_", "num_iterations", "template", "template_", "templates"]),
+    ("Optimiser", &[
+        "num_epochs", "max_steps", "learning_rate", "batch_size", "weight_decay", "warmup", "schedule", "accumulation", "max_grad_norm",
+        "layer_decay",
+    ]),
+    ("Encoder", &["freeze_layers", "max_length", "pooling", "dropout"]),
+    ("LoRA", &["lora_"]),
+    ("Head", &[
+        "c", "choose_c", "class_weight", "strategy", "head", "head_", "end_to_end", "body_learning_rate", "folds", "fold_",
+    ]),
+    ("Watching and stopping", &["watch_", "patience", "keep_best", "checkpoint_"]),
+    ("Unlabelled texts", &["pile", "pile_"]),
+    ("Teacher", &["teacher", "teacher_", "student", "student_", "distill_"]),
+];
+
+/// Where options go that no group names.
+pub const OTHER: &str = "More";
+
+/// The groups a form may have, in their order.
+pub fn groups() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().map(|(name, _)| *name).chain([OTHER])
+}
+
+/// The group of the option with this id: the one that names it, else the one that names the longest beginning of it.
+pub fn group(id: &str) -> &'static str {
+    let fits = |known: &str| id == known || (known.ends_with('_') && id.starts_with(known));
+    let named = GROUPS
+        .iter()
+        .flat_map(|(name, ids)| ids.iter().map(move |known| (*name, *known)));
+    let found = named
+        .filter(|(_, known)| fits(known))
+        .max_by_key(|(_, known)| known.len());
+    found.map_or(OTHER, |(name, _)| name)
+}
+
+/// What the other option must be for an option to do anything.
+enum Must {
+    Be(&'static [&'static str]),
+    NotBe(&'static str),
+}
+
+/// Options, or beginnings of ids that end in `_`, with the option they depend on. The first line that fits and whose other
+/// option the method has counts.
+#[rustfmt::skip]
+const NEEDS: &[(&str, &str, Must)] = &[
+    ("focal_", "loss", Must::Be(&["focal"])),
+    ("margin", "loss", Must::Be(&["contrastive", "triplet"])),
+    ("temperature", "loss", Must::Be(&["supervised-contrastive"])),
+    ("template_", "templates", Must::NotBe("off")),
+    ("lora_", "lora_rank", Must::NotBe("0")),
+    ("body_learning_rate", "end_to_end", Must::Be(&["on"])),
+    ("end_to_end", "head", Must::Be(&["differentiable"])),
+    ("head_", "head", Must::Be(&["differentiable"])),
+    ("c", "choose_c", Must::Be(&["off"])),
+    ("choose_c", "head", Must::Be(&["logistic"])),
+    ("strategy", "head", Must::Be(&["logistic"])),
+];
+
+/// Why an option does nothing as the others stand: `only with Loss focal`. `value` gives the other options as they are written.
+pub fn idle(method: &Method, id: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let fits = |known: &str| id == known || (known.ends_with('_') && id.starts_with(known));
+    let (other, must) = NEEDS
+        .iter()
+        .filter(|(known, other, _)| fits(known) && *other != id)
+        .find_map(|(_, other, must)| {
+            let spec = method.options.iter().find(|spec| spec.id == *other)?;
+            Some((spec, must))
+        })?;
+    let now = value(other.id)?;
+    match must {
+        Must::Be(words) if !words.contains(&now.as_str()) => {
+            Some(format!("only with {} {}", other.title, words.join(" or ")))
+        }
+        Must::NotBe(word) if now == *word => Some(format!("not while {} is {word}", other.title)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{METHODS, OptionSpec, Range};
+
+    #[test]
+    fn the_longest_name_that_fits_decides_the_group() {
+        for (id, expected) in [
+            ("loss", "Loss"),
+            ("focal_gamma", "Loss"),
+            ("head_learning_rate", "Head"),
+            ("learning_rate", "Optimiser"),
+            ("lora_alpha", "LoRA"),
+            ("c", "Head"),
+            ("checkpoint_every", "Watching and stopping"),
+            ("something_new", OTHER),
+        ] {
+            assert_eq!(group(id), expected, "{id}");
+        }
+        assert!(groups().all(|name| groups().filter(|other| *other == name).count() == 1));
+    }
+
+    #[test]
+    fn every_option_of_today_has_a_group_of_its_own() {
+        for spec in METHODS.iter().flat_map(|method| method.options) {
+            assert_ne!(group(spec.id), OTHER, "{}: name it in GROUPS", spec.id);
+        }
+    }
+
+    #[test]
+    fn an_option_is_idle_until_the_other_is_as_it_must_be() {
+        const fn option(id: &'static str, title: &'static str, range: Range) -> OptionSpec {
+            OptionSpec {
+                id,
+                title,
+                unit: "",
+                range,
+                default: 0.0,
+                help: "Helps.",
+                advanced: true,
+            }
+        }
+        static OPTIONS: [OptionSpec; 4] = [
+            option("loss", "Loss", Range::Choice(&["cross_entropy", "focal"])),
+            option("focal_gamma", "Focal γ", Range::Real { min: 0.0, max: 5.0 }),
+            option("lora_rank", "LoRA rank", Range::Whole { min: 0, max: 64 }),
+            option("lora_alpha", "LoRA alpha", Range::Real { min: 0.0, max: 64.0 }),
+        ];
+        let method = Method {
+            options: &OPTIONS,
+            ..super::super::finetune::FINETUNE
+        };
+        let idle = |id: &str, loss: &str, rank: &str| {
+            let value = |other: &str| Some(if other == "loss" { loss } else { rank }.to_owned());
+            idle(&method, id, &value)
+        };
+        assert_eq!(
+            idle("focal_gamma", "cross_entropy", "0").as_deref(),
+            Some("only with Loss focal")
+        );
+        assert_eq!(idle("focal_gamma", "focal", "0"), None);
+        assert_eq!(
+            idle("lora_alpha", "focal", "0").as_deref(),
+            Some("not while LoRA rank is 0")
+        );
+        assert_eq!(idle("lora_alpha", "focal", "8"), None);
+        assert_eq!(idle("lora_rank", "focal", "0"), None, "it does not depend on itself");
+        assert_eq!(
+            idle("end_to_end", "focal", "0"),
+            None,
+            "this method has no head to choose"
+        );
+    }
+}
