@@ -7,12 +7,10 @@ pub mod adamw;
 pub mod clip;
 pub mod device_check;
 pub mod finetune;
-pub mod groups;
 mod inputs;
 pub mod losses;
 pub mod methods;
 pub mod options;
-pub mod pairs;
 pub mod probe;
 pub mod schedule;
 pub mod setfit;
@@ -175,7 +173,7 @@ pub enum TrainError {
     BadSet(String),
     /// No label has two examples, so no pair of texts belongs together.
     #[error(
-        "no two texts share a label, so there is nothing to draw together; label at least two texts of one label, or train the quick probe"
+        "no two texts share a label, so there is nothing to draw together; label at least two texts of one label, train with templates=on where the labels' names say what the texts are about, or train the quick probe"
     )]
     NoPositivePairs,
     /// No two texts have different labels.

@@ -56,8 +56,8 @@ pub fn out_of_fold(
     Ok(Some(scored.into_iter().map(|(_, scores)| scores).collect()))
 }
 
-/// The fold of each text: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended.
-fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
+/// The fold, below `k`, of each text: texts of one stratum go to folds in turn, and the next stratum goes on where that one ended.
+pub fn deal(targets: &Targets, counts: &[usize], k: usize, seed: u64) -> Vec<usize> {
     let mut strata: Vec<Vec<usize>> = vec![Vec::new(); counts.len() + 1];
     for i in 0..targets.len() {
         let rarest = targets.of(i).iter().min_by_key(|label| (counts[**label], **label));

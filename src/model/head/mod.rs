@@ -10,7 +10,7 @@ mod targets;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub use folds::out_of_fold;
+pub use folds::{deal, out_of_fold};
 pub use targets::Targets;
 
 use super::Embeddings;
