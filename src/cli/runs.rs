@@ -22,12 +22,15 @@ use crate::train;
 pub struct Train {
     /// The project
     project: PathBuf,
-    /// setfit, finetune or probe
+    /// setfit, finetune, probe or distill
     #[arg(long, default_value = "setfit")]
     method: String,
     /// A model's name or a folder
     #[arg(long)]
     encoder: Option<String>,
+    /// Number of the run to learn from, with distill
+    #[arg(long, value_name = "RUN")]
+    teacher: Option<i64>,
     /// Seed of every random choice: the same seed gives the same weights
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -44,7 +47,8 @@ fn option(written: &str) -> Result<(String, String), String> {
 impl Train {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let run = train(app, output, self.method, self.encoder, self.seed, self.options)?;
+        let teacher = self.teacher.map(RunId);
+        let run = train(app, output, self.method, self.encoder, self.seed, self.options, teacher)?;
         output.result(&run_json(app, &run)?, &run_text(&run))
     }
 }
@@ -57,6 +61,7 @@ pub fn train(
     encoder: Option<String>,
     seed: u64,
     options: Vec<(String, String)>,
+    teacher: Option<RunId>,
 ) -> anyhow::Result<Run> {
     progress::execute(
         app,
@@ -66,6 +71,7 @@ pub fn train(
             encoder,
             seed,
             options,
+            teacher,
         },
     )?;
     app.project()?
@@ -84,6 +90,7 @@ fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {
         "encoder": run.encoder,
         "seed": run.seed,
         "options": run.options,
+        "findings": run.findings,
         "status": run.status,
         "train_secs": run.train_secs,
         "n_train": run.n_train,

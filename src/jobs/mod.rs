@@ -10,6 +10,7 @@ pub mod models;
 pub mod predict;
 pub mod snapshot;
 pub mod suggest;
+pub mod teacher;
 pub mod training;
 pub mod worker;
 

@@ -124,6 +124,7 @@ impl Snapshot {
             task: self.task,
             label_names: names.collect(),
             pile: self.pile.clone(),
+            teacher: None,
             validation: (!self.validation.is_empty()).then(|| Held {
                 texts: self.validation.bodies.clone(),
                 targets: self.validation.targets(self.task),

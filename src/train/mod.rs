@@ -6,6 +6,7 @@
 pub mod adamw;
 pub mod clip;
 pub mod device_check;
+pub mod distill;
 pub mod finetune;
 mod inputs;
 pub mod losses;
@@ -47,6 +48,8 @@ pub struct TrainingSet {
     pub pile: Vec<Arc<str>>,
     /// Labelled texts to watch the training on: never fitted on, and where the method says so they choose when to stop.
     pub validation: Option<Held>,
+    /// What a finished run says of `texts` and `pile`, for methods that learn from one.
+    pub teacher: Option<Arc<distill::Teacher>>,
 }
 
 /// Labelled texts that are held out.
@@ -236,6 +239,7 @@ impl TrainingSet {
             label_names: Vec::new(),
             pile: Vec::new(),
             validation: None,
+            teacher: None,
         }
     }
 
@@ -270,5 +274,7 @@ impl TrainingSet {
     }
 }
 
+#[cfg(test)]
+mod distill_tests;
 #[cfg(test)]
 mod tests;

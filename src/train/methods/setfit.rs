@@ -8,6 +8,7 @@ pub(super) const SETFIT: Method = Method {
     id: "setfit",
     title: "SetFit",
     summary: "Tunes the encoder on pairs of texts that do or do not share a label, then fits the head: minutes, best with few examples.",
+    needs_teacher: false,
     options: &[
         OptionSpec {
             id: "num_iterations",

@@ -404,7 +404,8 @@ mod tests {
         type Of<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
         let mut losses: Vec<Of<'_>> = Vec::new();
         for loss in ALL {
-            losses.push(Box::new(|e| loss.of_groups(e, &batch)));
+            let batch = &batch;
+            losses.push(Box::new(move |e| loss.of_groups(e, batch)));
             if !loss.needs_groups() {
                 losses.push(Box::new(move |e| loss.of_pairs(e, &pairs())));
             }

@@ -110,3 +110,6 @@ pub(super) fn run(
     trained.findings.extend(findings);
     Ok(trained)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use egui::{Align, Layout, Rect, RichText, ScrollArea, Ui, UiBuilder, Vec2};
 
 use super::advice::Advice;
 use crate::app::{Command, Project};
+use crate::core::{Run, RunStatus};
 use crate::jobs::JobKind;
 use crate::train::{METHODS, Method, OptionSpec, Range};
 use crate::ui::{
@@ -283,11 +284,16 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
         let value = memory.values.get(&(method.id, spec.id))?;
         Some((spec.id.to_owned(), spec.range.written(*value)))
     });
+    let finished = |run: &&Run| matches!(run.status, RunStatus::Done | RunStatus::Stopped);
+    let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
+    let newest = runs.iter().rev().find(finished);
+    let teacher = newest.filter(|_| method.needs_teacher).map(|run| run.id);
     let command = Command::Train {
         method: method.id.to_owned(),
         encoder: Some(encoder),
         seed: memory.seed.unwrap_or(SEED) as u64,
         options: options.collect(),
+        teacher,
     };
     // The new run is the one to look at.
     desk.memory.train.run = None;
