@@ -198,6 +198,7 @@ fn what_cannot_be_done_says_why_before_a_job_starts() {
         encoder: None,
         seed: 1,
         options: vec![],
+        teacher: None,
     };
     let refused = app.execute(train).unwrap_err().to_string();
     assert!(refused.contains("label"), "{refused}");

@@ -6,12 +6,12 @@ use anyhow::{Context, bail, ensure};
 
 use super::{App, Project, now_millis, sample};
 use crate::core::thresholds::Objective;
-use crate::core::{Edit, Label, LabelId, Run, RunId, ScoreKind, TaskKind, Text, Words, label_edits};
+use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits};
 use crate::io::import::{self, ReadOptions};
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest};
 use crate::store::Store;
-use crate::train;
+use crate::train::{self, Method};
 
 /// A request. Some are done when [`App::execute`] returns, others start a job.
 #[derive(Debug, Clone)]
@@ -39,12 +39,13 @@ pub enum Command {
     Undo,
     /// Does the last undone edit again.
     Redo,
-    /// Trains a model. `options`: ids and values as written.
+    /// Trains a model. `options`: ids and values as written. `teacher`: the run to learn from, for methods that need one.
     Train {
         method: String,
         encoder: Option<String>,
         seed: u64,
         options: Vec<(String, String)>,
+        teacher: Option<RunId>,
     },
     /// Tries settings and trains the best in full. `tries`: ids and values as written, separated by commas; those of `preset` come
     /// beside them. At most `n_trials` combinations, drawn from the seed; each rung keeps the best `1/eta` by `metric`.
@@ -124,7 +125,8 @@ impl App {
                 encoder,
                 seed,
                 options,
-            } => self.train(&method, encoder, seed, &options)?,
+                teacher,
+            } => self.train(&method, encoder, seed, &options, teacher)?,
             command @ Command::Search { .. } => self.search(command)?,
             command @ Command::Compare { .. } => self.compare(command)?,
             Command::Stop(job) => {
@@ -229,8 +231,9 @@ impl App {
         encoder: Option<String>,
         seed: u64,
         options: &[(String, String)],
+        teacher: Option<RunId>,
     ) -> anyhow::Result<JobId> {
-        let (request, snapshot) = self.training(method, encoder, seed, options)?;
+        let (request, snapshot) = self.training(method, encoder, seed, options, teacher)?;
         let store = self.project()?.store.clone();
         let catalog = self.catalog.clone();
         Ok(self.jobs.start(JobKind::Train, move |job| {
@@ -245,6 +248,7 @@ impl App {
         encoder: Option<String>,
         seed: u64,
         options: &[(String, String)],
+        teacher: Option<RunId>,
     ) -> anyhow::Result<(TrainRequest, Snapshot)> {
         ensure!(
             self.running(JobKind::Train).is_none(),
@@ -256,6 +260,7 @@ impl App {
             options: method.parse(options)?,
             seed,
             encoder: encoder.unwrap_or_else(|| self.settings.encoder.clone()),
+            teacher: self.teacher(method, teacher)?,
             compute: self.compute(),
             n_threads: self.n_threads,
         };
@@ -264,7 +269,36 @@ impl App {
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
+        ensure!(
+            !method.needs_teacher || !snapshot.pile.is_empty(),
+            "every text has a label, and {} learns from texts without one: import some first",
+            method.id
+        );
         Ok((request, snapshot))
+    }
+
+    /// The run to learn from, where the method has one.
+    fn teacher(&self, method: &Method, teacher: Option<RunId>) -> anyhow::Result<Option<Run>> {
+        let Some(teacher) = teacher else {
+            ensure!(
+                !method.needs_teacher,
+                "{} learns from a finished run: name its number with --teacher",
+                method.id
+            );
+            return Ok(None);
+        };
+        ensure!(
+            method.needs_teacher,
+            "{} has no teacher: leave --teacher out",
+            method.id
+        );
+        let run = self.run(teacher)?;
+        ensure!(
+            matches!(run.status, RunStatus::Done | RunStatus::Stopped),
+            "{} has not finished, so there is nothing to learn from it: choose a finished run",
+            run.name
+        );
+        Ok(Some(run))
     }
 
     fn run(&self, run: RunId) -> anyhow::Result<Run> {

@@ -28,7 +28,7 @@ impl App {
         else {
             bail!("not a search");
         };
-        let (base, snapshot) = self.training(&method, encoder, seed, &options)?;
+        let (base, snapshot) = self.training(&method, encoder, seed, &options, None)?;
         ensure!(n_trials.is_none_or(|n| n >= 2), "a search needs at least two trials");
         ensure!(
             eta >= 1,
@@ -64,7 +64,7 @@ impl App {
         else {
             bail!("not a comparison");
         };
-        let (base, snapshot) = self.training(&method, encoder, seed, &options)?;
+        let (base, snapshot) = self.training(&method, encoder, seed, &options, None)?;
         ensure!(n_seeds >= 1, "a comparison needs at least one seed");
         let scored_on = on.unwrap_or_else(|| jobs::search::scored_on(&snapshot));
         ensure!(

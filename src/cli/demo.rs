@@ -70,7 +70,7 @@ fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) 
 
     let run = match app.project()?.state.runs.last() {
         Some(run) if run.metrics.contains_key("macro_f1") => run.clone(),
-        _ => runs::train(app, output, "setfit".to_owned(), None, seed, Vec::new())?,
+        _ => runs::train(app, output, "setfit".to_owned(), None, seed, Vec::new(), None)?,
     };
     output.remark(&format!(
         "Trained {} on {} texts in {:.1} s.",

@@ -22,12 +22,15 @@ use crate::train;
 pub struct Train {
     /// The project
     project: PathBuf,
-    /// setfit, finetune or probe
+    /// setfit, finetune, probe or distill
     #[arg(long, default_value = "setfit")]
     method: String,
     /// A model's name or a folder
     #[arg(long)]
     encoder: Option<String>,
+    /// Number of the run to learn from, with distill
+    #[arg(long, value_name = "RUN")]
+    teacher: Option<i64>,
     /// Seed of every random choice: the same seed gives the same weights
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -45,7 +48,8 @@ pub fn option(written: &str) -> Result<(String, String), String> {
 impl Train {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let run = train(app, output, self.method, self.encoder, self.seed, self.options)?;
+        let teacher = self.teacher.map(RunId);
+        let run = train(app, output, self.method, self.encoder, self.seed, self.options, teacher)?;
         output.result(&run_json(app, &run)?, &run_text(&run))
     }
 }
@@ -58,6 +62,7 @@ pub fn train(
     encoder: Option<String>,
     seed: u64,
     options: Vec<(String, String)>,
+    teacher: Option<RunId>,
 ) -> anyhow::Result<Run> {
     progress::execute(
         app,
@@ -67,6 +72,7 @@ pub fn train(
             encoder,
             seed,
             options,
+            teacher,
         },
     )?;
     app.project()?
@@ -96,6 +102,7 @@ pub fn run_figures(run: &Run) -> serde_json::Value {
         "encoder": run.encoder,
         "seed": run.seed,
         "options": run.options,
+        "findings": run.findings,
         "status": run.status,
         "train_secs": run.train_secs,
         "n_train": run.n_train,

@@ -12,6 +12,7 @@ pub mod predict;
 pub mod search;
 pub mod snapshot;
 pub mod suggest;
+pub mod teacher;
 pub mod training;
 mod trial;
 pub mod worker;

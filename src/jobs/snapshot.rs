@@ -148,6 +148,7 @@ impl Snapshot {
             task: self.task,
             label_names: self.label_names(),
             pile: self.pile.clone(),
+            teacher: None,
             validation: (!self.validation.is_empty()).then(|| Held {
                 texts: self.validation.bodies.clone(),
                 seconds: self.validation.seconds.clone(),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::evaluate::headline_metrics;
 use super::models::load_encoder;
 use super::snapshot::{LabelledTexts, Snapshot};
+use super::teacher;
 use super::worker::{JobContext, JobEvent, Outcome};
 use crate::core::metrics::default_threshold;
 use crate::core::run::{LossPoint, WatchedPoint};
@@ -26,6 +27,8 @@ pub struct TrainRequest {
     pub seed: u64,
     /// Name in the catalog, or a folder.
     pub encoder: String,
+    /// The finished run to learn from, for methods that need one.
+    pub teacher: Option<Run>,
     /// Where to compute.
     pub compute: Compute,
     /// Threads to train on; the window keeps one core for itself.
@@ -116,8 +119,12 @@ fn train_and_score(
     request: &TrainRequest,
     run: &mut Run,
 ) -> anyhow::Result<()> {
+    let mut set = snapshot.training_set();
+    if let Some(run) = &request.teacher {
+        let cut = (request.options.whole("max_unlabelled"), request.seed);
+        teacher::ask(job, store, run, snapshot, cut, request.compute, &mut set)?;
+    }
     let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
-    let set = snapshot.training_set();
     run.device = request.compute.device.resolve()?.id.to_string();
     let started = std::time::Instant::now();
     let mut course = Course::default();

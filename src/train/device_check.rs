@@ -7,7 +7,7 @@ use candle_core::Device;
 use serde::Serialize;
 
 use super::adamw::AdamWSettings;
-use super::pairs::{Pair, PairBatch, Pairs};
+use super::setfit::pairs::{Pair, PairBatch, Pairs};
 use super::tuner::Tuner;
 use super::{TrainError, losses};
 use crate::core::rng;

@@ -72,14 +72,14 @@ pub(super) fn run(
 }
 
 /// Texts in a new order each time all have been taken.
-struct Batches {
+pub(super) struct Batches {
     n_texts: usize,
     rng: Stream,
     left: Vec<usize>,
 }
 
 impl Batches {
-    fn new(n_texts: usize, rng: Stream) -> Self {
+    pub(super) fn new(n_texts: usize, rng: Stream) -> Self {
         Batches {
             n_texts,
             rng,
@@ -88,7 +88,7 @@ impl Batches {
     }
 
     /// Up to `batch_size` texts; the last batch of an epoch may be smaller.
-    fn next(&mut self, batch_size: usize) -> Vec<usize> {
+    pub(super) fn next(&mut self, batch_size: usize) -> Vec<usize> {
         if self.left.is_empty() {
             self.left = (0..self.n_texts).collect();
             self.left.shuffle(&mut self.rng);
@@ -152,7 +152,7 @@ impl Layer {
         }
     }
 
-    fn into_head(self, set: &TrainingSet) -> Result<LogisticHead, TrainError> {
+    pub(super) fn into_head(self, set: &TrainingSet) -> Result<LogisticHead, TrainError> {
         let numbers = |var: &Var| var.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
         let link = match set.targets {
             Targets::Single(_) => Link::Softmax,

@@ -26,16 +26,21 @@ pub fn cosine_similarity(embeddings: &Tensor, left: &[u32], right: &[u32], simil
     error.sqr()?.mean_all()
 }
 
+/// Cosine of every row with every row: `(n, dim)` to `(n, n)`. A row shorter than 1e-8 counts as that long.
+pub fn cosine_matrix(embeddings: &Tensor) -> Result<Tensor> {
+    let squares = embeddings.sqr()?.sum_keepdim(D::Minus1)?;
+    let lengths = squares.maximum(&squares.ones_like()?.affine(EPS * EPS, 0.0)?)?.sqrt()?;
+    let unit = embeddings.broadcast_div(&lengths)?;
+    unit.matmul(&unit.t()?)
+}
+
 /// `Σ weight · (cos − similarity)²` over all ordered pairs of rows: the same loss where a batch's pairs are all compared.
 ///
 /// `embeddings` is `(n, dim)`; `similarity` and `weight` are `(n, n)`, row-major. Returns a scalar.
 pub fn all_pairs(embeddings: &Tensor, similarity: &[f32], weight: &[f32]) -> Result<Tensor> {
     let (n, device) = (embeddings.dim(0)?, embeddings.device());
     let square = |numbers: &[f32]| Tensor::from_slice(numbers, (n, n), device);
-    let squares = embeddings.sqr()?.sum_keepdim(D::Minus1)?;
-    let lengths = squares.maximum(&squares.ones_like()?.affine(EPS * EPS, 0.0)?)?.sqrt()?;
-    let unit = embeddings.broadcast_div(&lengths)?;
-    let error = (unit.matmul(&unit.t()?)? - square(similarity)?)?;
+    let error = (cosine_matrix(embeddings)? - square(similarity)?)?;
     (error.sqr()? * square(weight)?)?.sum_all()
 }
 

@@ -6,16 +6,15 @@
 pub mod adamw;
 pub mod clip;
 pub mod device_check;
+pub mod distill;
 pub mod finetune;
 pub mod folds;
 pub mod grid;
-pub mod groups;
 pub mod halving;
 mod inputs;
 pub mod losses;
 pub mod methods;
 pub mod options;
-pub mod pairs;
 mod pile;
 pub mod probe;
 mod remarks;
@@ -60,6 +59,8 @@ pub struct TrainingSet {
     pub pile: Vec<Arc<str>>,
     /// Labelled texts to watch the training on: never fitted on, and where the method says so they choose when to stop.
     pub validation: Option<Held>,
+    /// What a finished run says of `texts` and `pile`, for methods that learn from one.
+    pub teacher: Option<Arc<distill::Teacher>>,
 }
 
 /// Labelled texts that are held out.
@@ -195,7 +196,7 @@ pub enum TrainError {
     BadSet(String),
     /// No label has two examples, so no pair of texts belongs together.
     #[error(
-        "no two texts share a label, so there is nothing to draw together; label at least two texts of one label, or train the quick probe"
+        "no two texts share a label, so there is nothing to draw together; label at least two texts of one label, train with templates=on where the labels' names say what the texts are about, or train the quick probe"
     )]
     NoPositivePairs,
     /// No two texts have different labels.
@@ -269,6 +270,7 @@ impl TrainingSet {
             label_names: Vec::new(),
             pile: Vec::new(),
             validation: None,
+            teacher: None,
         }
     }
 
@@ -351,5 +353,7 @@ pub fn inputs<'a>(texts: &'a [Arc<str>], seconds: &'a [Arc<str>]) -> Vec<Input<'
 
 #[cfg(test)]
 mod pair_input_tests;
+#[cfg(test)]
+mod distill_tests;
 #[cfg(test)]
 mod tests;

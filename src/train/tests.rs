@@ -8,12 +8,12 @@ use crate::core::rng;
 use crate::model::head::Examples;
 use crate::model::{Embeddings, testing};
 
-fn tiny_encoder() -> Encoder {
+pub(super) fn tiny_encoder() -> Encoder {
     testing::tiny_encoder(3)
 }
 
 /// Two topics, eight texts each.
-fn topics() -> TrainingSet {
+pub(super) fn topics() -> TrainingSet {
     let sport = [
         "the team runs a good match",
         "a goal and a match",
@@ -43,7 +43,7 @@ fn topics() -> TrainingSet {
 }
 
 /// The training texts as the trained encoder embeds them.
-fn embedded(trained: &Trained) -> Embeddings {
+pub(super) fn embedded(trained: &Trained) -> Embeddings {
     let set = topics();
     trained
         .encoder
@@ -51,11 +51,11 @@ fn embedded(trained: &Trained) -> Embeddings {
         .unwrap()
 }
 
-fn setfit(settings: &[(&str, &str)]) -> Options {
+pub(super) fn setfit(settings: &[(&str, &str)]) -> Options {
     method("setfit").unwrap().parse(settings).unwrap()
 }
 
-fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEvent>) {
+pub(super) fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEvent>) {
     let mut events = Vec::new();
     let mut listen = |event| {
         events.push(event);
@@ -65,7 +65,7 @@ fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEv
     (trained, events)
 }
 
-fn weights(trained: &Trained) -> Vec<Vec<u32>> {
+pub(super) fn weights(trained: &Trained) -> Vec<Vec<u32>> {
     let bits = |var: &candle_core::Var| {
         var.flatten_all()
             .unwrap()

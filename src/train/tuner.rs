@@ -47,15 +47,31 @@ impl<'a> Tuner<'a> {
     /// Moves the variables along the gradient of `loss`, a scalar made from [`Encoder::forward`]. They stay as they are where the loss or
     /// the norm is not finite.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<Stepped, TrainError> {
+        self.step_with(loss, learning_rate, None)
+    }
+
+    /// [`Tuner::step`] that also moves the variables of another optimiser, at a rate of their own: one norm is taken of all gradients.
+    pub fn step_with(
+        &mut self,
+        loss: &Tensor,
+        learning_rate: f64,
+        other: Option<(&mut AdamW, f64)>,
+    ) -> Result<Stepped, TrainError> {
         let found = self.encoder.backward(loss)?;
-        let gradients: Vec<Option<Gradient>> = self.optimiser.vars().iter().map(|var| found.get(var)).collect();
+        let of = |optimiser: &AdamW| optimiser.vars().iter().map(|var| found.get(var)).collect::<Vec<_>>();
+        let mut gradients: Vec<Option<Gradient>> = of(&self.optimiser);
+        let n_own = gradients.len();
+        gradients.extend(other.iter().flat_map(|(other, _)| of(other)));
         let stepped = Stepped {
             loss: f64::from(loss.to_scalar::<f32>()?),
             grad_norm: clip::global_norm(&gradients)?,
         };
         if stepped.loss.is_finite() && stepped.grad_norm.is_finite() {
             let factor = clip::factor(stepped.grad_norm, self.max_grad_norm);
-            self.optimiser.step(&gradients, learning_rate, factor)?;
+            self.optimiser.step(&gradients[..n_own], learning_rate, factor)?;
+            if let Some((other, rate)) = other {
+                other.step(&gradients[n_own..], rate, factor)?;
+            }
         }
         Ok(stepped)
     }

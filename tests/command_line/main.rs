@@ -5,6 +5,7 @@
 
 mod architectures;
 mod devices;
+mod distill;
 mod journey;
 mod kill;
 mod models;

@@ -8,6 +8,7 @@ pub(super) const FINETUNE: Method = Method {
     id: "finetune",
     title: "Fine-tuning",
     summary: "The encoder and a linear layer learn the labels directly: minutes to hours, for hundreds per label.",
+    needs_teacher: false,
     options: &[
         OptionSpec {
             id: "num_epochs",

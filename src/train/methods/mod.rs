@@ -1,5 +1,6 @@
 //! The table of training methods: adding one is a file with a `run` function, a file with its options here, and a line in [`METHODS`].
 
+mod distill;
 mod finetune;
 pub mod form;
 mod presets;
@@ -22,6 +23,8 @@ pub struct Method {
     pub title: &'static str,
     /// One sentence for choosing between methods: what it does, a colon, what it costs and when it is best.
     pub summary: &'static str,
+    /// Whether it learns from a finished run: see [`TrainingSet::teacher`].
+    pub needs_teacher: bool,
     /// Everything that can be set, the most important first.
     pub options: &'static [OptionSpec],
     pub(super) run: fn(&TrainingSet, &Options, u64, Encoder, Events<'_>) -> Result<Trained, TrainError>,
@@ -117,4 +120,4 @@ impl PartialEq for Method {
 }
 
 /// Every method, quickest first.
-pub static METHODS: &[Method] = &[probe::PROBE, setfit::SETFIT, finetune::FINETUNE];
+pub static METHODS: &[Method] = &[probe::PROBE, setfit::SETFIT, finetune::FINETUNE, distill::DISTILL];

@@ -8,6 +8,7 @@ pub(super) const PROBE: Method = Method {
     id: "probe",
     title: "Quick probe",
     summary: "Logistic regression on the encoder's embeddings as they are: seconds, good for a first look.",
+    needs_teacher: false,
     options: &[PILE, HEAD_C, CHOOSE_C, CLASS_WEIGHT, STRATEGY, FOLDS, FOLD_BY],
     run: probe::run,
 };

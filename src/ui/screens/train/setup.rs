@@ -6,6 +6,7 @@ use super::advice::Advice;
 use super::form::{self, SEED};
 use super::methods::{self, chosen};
 use crate::app::{Command, Project};
+use crate::core::{Run, RunStatus};
 use crate::jobs::JobKind;
 use crate::train::Method;
 use crate::ui::{
@@ -115,11 +116,16 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
         let value = memory.values.get(&(method.id, spec.id))?;
         Some((spec.id.to_owned(), spec.range.written(*value)))
     });
+    let finished = |run: &&Run| matches!(run.status, RunStatus::Done | RunStatus::Stopped);
+    let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
+    let newest = runs.iter().rev().find(finished);
+    let teacher = newest.filter(|_| method.needs_teacher).map(|run| run.id);
     let command = Command::Train {
         method: method.id.to_owned(),
         encoder: Some(encoder),
         seed: memory.seed.unwrap_or(SEED) as u64,
         options: options.collect(),
+        teacher,
     };
     // The new run is the one to look at.
     desk.memory.train.run = None;

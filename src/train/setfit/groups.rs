@@ -6,9 +6,9 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::TrainError;
 use crate::core::rng::Stream;
 use crate::model::Targets;
+use crate::train::TrainError;
 
 /// Texts of a group: with 32 texts a batch has eight labels where there are as many.
 const PER_GROUP: usize = 4;
@@ -29,6 +29,8 @@ pub struct GroupBatch {
 pub struct Groups<'a> {
     targets: &'a Targets,
     n_labels: usize,
+    /// How often each text comes up in a pass.
+    repeats: Vec<usize>,
     batch_size: usize,
     rng: Stream,
     /// What is left of the pass at hand, last first.
@@ -46,15 +48,24 @@ impl<'a> Groups<'a> {
         Ok(Groups {
             targets,
             n_labels,
+            repeats: vec![1; targets.len()],
             batch_size,
             rng,
             pass: Vec::new(),
         })
     }
 
+    /// The same, where text `i` comes up `repeats[i]` times in a pass: in different batches, since a batch has distinct texts.
+    pub fn repeating(self, repeats: &[usize]) -> Self {
+        Groups {
+            repeats: repeats.to_vec(),
+            ..self
+        }
+    }
+
     /// Batches in a pass over all texts.
     pub fn per_pass(&self) -> usize {
-        self.targets.len().div_ceil(self.batch_size)
+        self.repeats.iter().sum::<usize>().div_ceil(self.batch_size)
     }
 
     fn draw_pass(&mut self) -> Vec<Vec<usize>> {
@@ -66,7 +77,7 @@ impl<'a> Groups<'a> {
                 [] => self.n_labels,
                 labels => labels[self.rng.random_range(0..labels.len())],
             };
-            members[label].push(text);
+            members[label].extend(vec![text; self.repeats.get(text).copied().unwrap_or(1)]);
         }
         let mut groups = Vec::new();
         for mut texts in members {
@@ -125,7 +136,11 @@ impl Groups<'_> {
             if group.len() > room {
                 self.pass.push(group.split_off(room));
             }
-            texts.extend(group);
+            for text in group {
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
         }
         self.batch(texts)
     }
@@ -192,6 +207,32 @@ mod tests {
         assert_eq!((pair(0, 2), pair(1, 2)), ((1.0, true), (1.0, true)));
         assert_eq!((pair(0, 1), pair(0, 3)), ((0.0, true), (0.0, true)));
         assert_eq!(pair(3, 4), (0.0, false));
+    }
+
+    #[test]
+    fn a_text_may_come_up_more_often_but_never_twice_in_a_batch() {
+        let targets = Targets::Single((0..20).map(|i| i % 2).collect());
+        let mut repeats = vec![1; 20];
+        repeats[3] = 10;
+        let mut sampler = groups(&targets, 2, 8).repeating(&repeats);
+        assert_eq!(sampler.per_pass(), 4);
+        let mut n_drawn = [0usize; 20];
+        for _ in 0..200 {
+            let mut texts = sampler.next_batch().texts;
+            texts.iter().for_each(|text| n_drawn[*text] += 1);
+            let n = texts.len();
+            texts.sort_unstable();
+            texts.dedup();
+            assert_eq!(texts.len(), n);
+        }
+        let most = *n_drawn
+            .iter()
+            .enumerate()
+            .filter(|(text, _)| *text != 3)
+            .map(|(_, n)| n)
+            .max()
+            .unwrap();
+        assert!(n_drawn[3] > 2 * most, "{n_drawn:?}");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::TrainError;
 use crate::core::rng::Stream;
 use crate::model::Targets;
+use crate::train::TrainError;
 
 /// Draws at random before looking through all texts for a partner without a shared label.
 const DRAWS: usize = 64;
@@ -77,6 +77,17 @@ impl<'a> Pairs<'a> {
         Ok(pairs)
     }
 
+    /// The same, where an iteration draws text `i` partners of each kind `repeats[i]` times.
+    pub fn repeating(mut self, repeats: &[usize]) -> Self {
+        let repeated = |texts: &[usize]| {
+            let n = |text: &usize| repeats.get(*text).copied().unwrap_or(1);
+            texts.iter().flat_map(|text| vec![*text; n(text)]).collect()
+        };
+        self.with_similar = repeated(&self.with_similar);
+        self.with_dissimilar = repeated(&self.with_dissimilar);
+        self
+    }
+
     /// Pairs per iteration: twice the number of texts where every text has partners of both kinds.
     pub fn per_iteration(&self) -> usize {
         self.with_similar.len() + self.with_dissimilar.len()
@@ -86,7 +97,8 @@ impl<'a> Pairs<'a> {
         self.targets.of(i).iter().any(|label| self.members[*label].len() > 1)
     }
 
-    /// A text shares a label with all others exactly when the members of its labels are all the labelled texts.
+    /// A text shares a label with all others exactly when the members of its labels are all the labelled texts. That is only counted where
+    /// none of a few texts differs, which takes long for many sets of labels.
     fn find_those_with_dissimilar(&self) -> Vec<usize> {
         let mut known: BTreeMap<&[usize], bool> = BTreeMap::new();
         let mut seen_by = vec![0; self.targets.len()];
@@ -95,6 +107,11 @@ impl<'a> Pairs<'a> {
             let labels = self.targets.of(i);
             let mark = known.len() + 1;
             let has = *known.entry(labels).or_insert_with(|| {
+                let step = (self.labelled.len() / DRAWS).max(1);
+                let mut some = self.labelled.iter().step_by(step);
+                if some.any(|other| !self.targets.of(*other).iter().any(|label| labels.contains(label))) {
+                    return true;
+                }
                 let mut n_sharing = 0;
                 for other in labels.iter().flat_map(|label| &self.members[*label]) {
                     n_sharing += usize::from(std::mem::replace(&mut seen_by[*other], mark) != mark);
@@ -264,6 +281,16 @@ mod tests {
         for pair in sampler.by_ref().take(50) {
             assert_eq!(pair.similar, pair.left == 2 || pair.right == 2, "{pair:?}");
         }
+    }
+
+    #[test]
+    fn a_text_may_be_drawn_for_more_often() {
+        let targets = Targets::Single(vec![0, 0, 0, 1, 1]);
+        let sampler = pairs(&targets, 2).repeating(&[1, 1, 4, 1, 1]);
+        assert_eq!(sampler.per_iteration(), 16);
+        let drawn: Vec<Pair> = sampler.take(16).collect();
+        assert_eq!(drawn.iter().filter(|pair| pair.left == 2).count(), 8);
+        assert!(drawn.iter().all(|pair| pair.left != pair.right));
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! The options of distillation.
+
+use super::Method;
+use super::shared::{FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use crate::train::{OptionSpec, Range, distill};
+
+pub(super) const DISTILL: Method = Method {
+    id: "distill",
+    title: "Distillation",
+    summary: "A smaller encoder learns from a finished run over the project's unlabelled texts: nearly as good, and quicker in use.",
+    needs_teacher: true,
+    options: &[
+        OptionSpec {
+            id: "max_unlabelled",
+            title: "Unlabelled texts",
+            unit: "texts",
+            range: Range::Whole { min: 1, max: 1_000_000 },
+            default: 5000.0,
+            help: "The teacher is asked about at most this many texts that nobody has labelled, drawn at random. More help, and take longer.",
+            advanced: false,
+        },
+        OptionSpec {
+            id: "num_epochs",
+            title: "Epochs",
+            unit: "",
+            range: Range::Whole { min: 1, max: 100 },
+            default: 3.0,
+            help: "How often every text is gone through. Fewer are enough when there are many texts.",
+            advanced: false,
+        },
+        OptionSpec {
+            id: "learning_rate",
+            title: "Learning rate",
+            unit: "",
+            range: Range::Real { min: 1e-7, max: 1e-2 },
+            default: 5e-5,
+            help: "How far each step moves the encoder. Lower it when the loss jumps about.",
+            advanced: false,
+        },
+        OptionSpec {
+            id: "batch_size",
+            title: "Batch size",
+            unit: "texts",
+            range: Range::Whole { min: 2, max: 512 },
+            default: 32.0,
+            help: "Texts per step, all of whose pairs are compared. Larger batches take more memory and make fewer, steadier steps.",
+            advanced: false,
+        },
+        FREEZE_LAYERS,
+        WARMUP,
+        WEIGHT_DECAY,
+        MAX_GRAD_NORM,
+        HEAD_C,
+        FOLDS,
+    ],
+    run: distill::run,
+};
