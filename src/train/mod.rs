@@ -4,6 +4,7 @@
 //! happens, and returns the result; whoever calls it decides where it runs and what is kept.
 
 pub mod adamw;
+pub mod class_losses;
 pub mod clip;
 pub mod device_check;
 pub mod finetune;

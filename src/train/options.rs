@@ -134,6 +134,20 @@ impl Options {
         self.get(id) as usize
     }
 
+    /// The word of an option that is one of a few; empty for any other.
+    pub fn word(&self, id: &str) -> &'static str {
+        match self
+            .method
+            .options
+            .iter()
+            .find(|spec| spec.id == id)
+            .map(|spec| spec.range)
+        {
+            Some(Range::Choice(words)) => words.get(self.whole(id)).copied().unwrap_or_default(),
+            _ => "",
+        }
+    }
+
     /// The method these belong to.
     pub fn method(&self) -> &'static Method {
         self.method
