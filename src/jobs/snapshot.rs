@@ -135,7 +135,10 @@ impl Snapshot {
 
     /// The labels' own names, without those above them.
     pub fn label_names(&self) -> Vec<String> {
-        self.label_paths.iter().filter_map(|path| path.last().cloned()).collect()
+        self.label_paths
+            .iter()
+            .filter_map(|path| path.last().cloned())
+            .collect()
     }
 
     /// What a method learns from.

@@ -2,6 +2,7 @@
 
 use super::architecture::{self, Architecture, Loaded, Sizes, Source};
 use super::batch::{Packed, Tokens};
+use super::depth;
 use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::input::Input;
@@ -214,6 +215,12 @@ impl Encoder {
     /// Layers above the embeddings.
     pub fn n_layers(&self) -> usize {
         self.network.sizes().n_layers
+    }
+
+    /// The layer that a parameter belongs to, by its name in [`Encoder::vars`]: 0 for the embeddings and what all layers share, 1 for the
+    /// lowest layer, and the highest also for what follows it.
+    pub fn layer_of(&self, parameter: &str) -> usize {
+        depth::layer_of(parameter, self.n_layers())
     }
 
     /// The state of every token after the lowest `n_layers` layers, of each text, `(tokens, dim)` row-major, without dropout: for

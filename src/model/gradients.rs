@@ -52,6 +52,19 @@ pub struct RowGradient {
 }
 
 impl RowGradient {
+    /// Adds the rows of another gradient of the same table.
+    fn add(&mut self, other: &RowGradient) {
+        let mut place: HashMap<u32, usize> = self.rows.iter().enumerate().map(|(at, row)| (*row, at)).collect();
+        for (data, &row) in other.data.chunks_exact(self.width).zip(&other.rows) {
+            let at = *place.entry(row).or_insert_with(|| {
+                self.rows.push(row);
+                self.data.resize(self.data.len() + self.width, 0.0);
+                self.rows.len() - 1
+            });
+            linear::add(data, &mut self.data[at * self.width..][..self.width]);
+        }
+    }
+
     /// The gradient of the whole table.
     pub fn to_dense(&self, n_elements: usize) -> Vec<f32> {
         let mut dense = vec![0f32; n_elements];
@@ -94,6 +107,28 @@ impl GradientMap {
 }
 
 impl Gradient {
+    /// The sum of two gradients of `var`: in the memory of the first where nothing else holds it.
+    pub fn plus(self, other: &Gradient, var: &Var) -> candle_core::Result<Gradient> {
+        match (self, other) {
+            (Gradient::Flat(mut sum), Gradient::Flat(more)) => match Arc::get_mut(&mut sum.0) {
+                Some(numbers) => {
+                    linear::add(more, numbers);
+                    Ok(Gradient::Flat(sum))
+                }
+                None => Gradient::Flat(sum).plus_dense(other, var),
+            },
+            (Gradient::Rows(mut sum), Gradient::Rows(more)) => {
+                Arc::make_mut(&mut sum).add(more);
+                Ok(Gradient::Rows(sum))
+            }
+            (sum, other) => sum.plus_dense(other, var),
+        }
+    }
+
+    fn plus_dense(&self, other: &Gradient, var: &Var) -> candle_core::Result<Gradient> {
+        Ok(Gradient::Dense((self.to_dense(var)? + other.to_dense(var)?)?))
+    }
+
     /// As a tensor of the shape of `var`, on its device.
     pub fn to_dense(&self, var: &Var) -> candle_core::Result<Tensor> {
         match self {

@@ -11,6 +11,7 @@ pub mod batch;
 pub mod bundle;
 pub mod catalog;
 pub mod compute;
+mod depth;
 pub mod device;
 pub mod embed;
 pub mod embeddings;

@@ -82,6 +82,8 @@ pub struct AdamWState {
 pub struct AdamW {
     settings: AdamWSettings,
     vars: Vec<Var>,
+    /// What the learning rate is multiplied by, by variable.
+    rates: Vec<f64>,
     step: i32,
     kept: Vec<Kept>,
 }
@@ -102,10 +104,18 @@ impl AdamW {
         let kept = vars.iter().map(|var| Kept::nothing(var.device().is_cpu())).collect();
         AdamW {
             settings,
+            rates: vec![1.0; vars.len()],
             vars,
             step: 0,
             kept,
         }
+    }
+
+    /// The same with a learning rate of its own for each variable: `rates` are what that of a step is multiplied by, in their order.
+    /// Variables beyond its end keep theirs.
+    pub fn with_rates(mut self, rates: &[f64]) -> Self {
+        self.rates.iter_mut().zip(rates).for_each(|(old, new)| *old = *new);
+        self
     }
 
     /// The same from candle's operations even on the CPU, as on every other device: slower, for comparing. Only before the first step.
@@ -129,6 +139,7 @@ impl AdamW {
         let kept = kept.collect::<Result<_>>()?;
         Ok(AdamW {
             settings,
+            rates: vec![1.0; vars.len()],
             vars,
             step: state.step,
             kept,
@@ -172,8 +183,10 @@ impl AdamW {
         } = self.settings;
         let correction1 = 1.0 - beta1.powi(self.step);
         let correction2 = 1.0 - beta2.powi(self.step);
-        for ((var, gradient), kept) in self.vars.iter().zip(gradients).zip(&mut self.kept) {
+        let vars = self.vars.iter().zip(&self.rates);
+        for (((var, rate), gradient), kept) in vars.zip(gradients).zip(&mut self.kept) {
             let Some(gradient) = gradient else { continue };
+            let learning_rate = learning_rate * rate;
             let decay = if var.rank() > 1 { weight_decay } else { 0.0 };
             let update = Update {
                 grad_factor: grad_factor as f32,
@@ -464,6 +477,24 @@ mod tests {
             for (a, b) in a.mean.iter().chain(&a.square).zip(b.mean.iter().chain(&b.square)) {
                 assert!((a - b).abs() < 1e-7, "{a} {b}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rate_of_its_own_moves_a_variable_as_that_learning_rate_would() {
+        for new in [AdamW::new, plain] {
+            let (own, slow, fast) = (start(), start(), start());
+            let mut with_rates = new(own.clone(), SETTINGS).with_rates(&[1.0, 4.0]);
+            let mut one = new(slow.clone(), SETTINGS);
+            let mut other = new(fast.clone(), SETTINGS);
+            for step in 1..=3 {
+                with_rates.step(&gradients(step, 1.0), 0.05, 1.0).unwrap();
+                one.step(&gradients(step, 1.0), 0.05, 1.0).unwrap();
+                other.step(&gradients(step, 1.0), 0.2, 1.0).unwrap();
+            }
+            assert_close(&own[0], &numbers(&slow[0]));
+            assert_close(&own[1], &numbers(&fast[1]));
+            assert!(largest_difference(&slow[1], &fast[1]) > 0.1);
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) fn run(
     };
     let mut tuner = Tuner::new(&encoder, &[], settings, options.get("max_grad_norm"));
     let mut dropout = Dropout::new(rng::stream(seed, "dropout").random());
-    let mut batches = Batches::new(taught.texts.len(), rng::stream(seed, "batches"));
+    let mut batches = Batches::shuffled(&taught.targets, rng::stream(seed, "batches"));
     let mut pace = Pace::start(n_steps);
     let mut step = 0;
     while step < n_steps && !stop {

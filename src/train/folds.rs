@@ -50,7 +50,7 @@ pub struct Partial {
 
 /// How many folds the whole training is to be repeated for; below 2 for none.
 pub(super) fn n_whole(options: &Options) -> usize {
-    let by_head = options.word("fold_by") == Some(FOLD_BY[0]);
+    let by_head = options.word("fold_by") == FOLD_BY[0];
     if by_head { 0 } else { options.whole("folds") }
 }
 

@@ -1,6 +1,10 @@
-//! Losses on embeddings, differentiable.
+//! Losses on embeddings, differentiable, and the plain ones on logits.
+//!
+//! Not here: weights, label smoothing and the focal factor ([`super::class_losses`]).
 
 use candle_core::{D, Result, Tensor};
+
+use super::class_losses::{log_softmax, softplus};
 
 /// Squares of lengths below this count as this, so that a zero embedding has a cosine (0) and a gradient.
 const EPS: f64 = 1e-8;
@@ -46,18 +50,17 @@ pub fn all_pairs(embeddings: &Tensor, similarity: &[f32], weight: &[f32]) -> Res
 
 /// Mean of `−ln softmax(logits)[class]`: `(n, classes)` f32 and `(n)` u32 to a scalar.
 pub fn cross_entropy(logits: &Tensor, classes: &Tensor) -> Result<Tensor> {
-    let shifted = logits.broadcast_sub(&logits.max_keepdim(D::Minus1)?.detach())?;
-    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-    let chosen = shifted.gather(&classes.unsqueeze(1)?, 1)?;
-    (log_sum - chosen)?.mean_all()
+    log_softmax(logits)?
+        .gather(&classes.unsqueeze(1)?, 1)?
+        .neg()?
+        .mean_all()
 }
 
 /// Mean of `−y ln σ(z) − (1 − y) ln(1 − σ(z))` over all logits `z` and targets `y` in 0..=1, both `(n, labels)` f32, to a scalar.
 ///
 /// As `max(z, 0) − z y + ln(1 + e^−|z|)`, which no logit overflows.
 pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let softplus = (logits.abs()?.neg()?.exp()? + 1.0)?.log()?;
-    ((logits.relu()? - (logits * targets)?)? + softplus)?.mean_all()
+    (softplus(logits)? - (logits * targets)?)?.mean_all()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! happens, and returns the result; whoever calls it decides where it runs and what is kept.
 
 pub mod adamw;
+pub mod class_losses;
 pub mod clip;
 pub mod device_check;
 pub mod distill;
@@ -352,8 +353,8 @@ pub fn inputs<'a>(texts: &'a [Arc<str>], seconds: &'a [Arc<str>]) -> Vec<Input<'
 }
 
 #[cfg(test)]
-mod pair_input_tests;
-#[cfg(test)]
 mod distill_tests;
+#[cfg(test)]
+mod pair_input_tests;
 #[cfg(test)]
 mod tests;

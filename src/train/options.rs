@@ -134,11 +134,17 @@ impl Options {
         self.get(id) as usize
     }
 
-    /// The word that a choice stands at; `None` for an option that is no choice or that the method does not have.
-    pub fn word(&self, id: &str) -> Option<&'static str> {
-        match self.method.options.iter().find(|spec| spec.id == id)?.range {
-            Range::Choice(words) => words.get(self.whole(id)).copied(),
-            _ => None,
+    /// The word of an option that is one of a few; empty for any other.
+    pub fn word(&self, id: &str) -> &'static str {
+        match self
+            .method
+            .options
+            .iter()
+            .find(|spec| spec.id == id)
+            .map(|spec| spec.range)
+        {
+            Some(Range::Choice(words)) => words.get(self.whole(id)).copied().unwrap_or_default(),
+            _ => "",
         }
     }
 

@@ -379,30 +379,6 @@ fn fine_tuning_learns_one_label_and_several_and_repeats_by_seed() {
 }
 
 #[test]
-fn every_weight_gets_a_gradient_through_the_layer_of_fine_tuning() {
-    let encoder = tiny_encoder().without_normalization();
-    let set = topics();
-    let tokens = encoder.tokenize(&set.texts()).unwrap();
-    let layer = finetune::Layer::new(&encoder, &set, &mut rng::stream(0, "head")).unwrap();
-    let batch: Vec<usize> = (0..16).collect();
-    let embeddings = encoder.forward(&tokens.iter().collect::<Vec<_>>(), None).unwrap();
-    let gradients = encoder
-        .backward(&layer.loss(&embeddings, &set.targets, &batch).unwrap())
-        .unwrap();
-    let of_layer = [("weight", layer.weight.clone()), ("bias", layer.bias.clone())];
-    let of_layer = of_layer.map(|(name, var)| (name.to_owned(), var));
-    for (name, var) in encoder.vars().into_iter().chain(of_layer) {
-        let gradient = gradients
-            .dense(&var)
-            .unwrap()
-            .unwrap_or_else(|| panic!("{name} has no gradient"));
-        let gradient = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert!(gradient.iter().all(|g| g.is_finite()), "{name}");
-        assert!(gradient.iter().any(|g| *g != 0.0), "{name} gets only zeros");
-    }
-}
-
-#[test]
 fn the_fast_sampler_learns_with_fewer_steps() {
     let settings = [
         ("num_iterations", "24"),

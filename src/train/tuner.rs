@@ -14,6 +14,14 @@ pub struct Tuner<'a> {
     encoder: &'a Encoder,
     optimiser: AdamW,
     max_grad_norm: f64,
+    /// The losses and gradients of the next step so far, in the order of the variables.
+    found: Found,
+}
+
+#[derive(Default)]
+struct Found {
+    loss: f64,
+    gradients: Vec<Option<Gradient>>,
 }
 
 /// What one step found.
@@ -33,6 +41,18 @@ impl<'a> Tuner<'a> {
             encoder,
             optimiser: AdamW::new(vars.chain(beside.iter().cloned()).collect(), settings),
             max_grad_norm,
+            found: Found::default(),
+        }
+    }
+
+    /// The same with learning rates of their own: that of a step times `of_encoder` of a parameter's name, and times `beside` for the
+    /// variables beside the encoder.
+    pub fn with_rates(self, of_encoder: impl Fn(&str) -> f64, beside: f64) -> Self {
+        let mut rates: Vec<f64> = self.encoder.vars().iter().map(|(name, _)| of_encoder(name)).collect();
+        rates.resize(self.optimiser.vars().len(), beside);
+        Tuner {
+            optimiser: self.optimiser.with_rates(&rates),
+            ..self
         }
     }
 
@@ -44,42 +64,69 @@ impl<'a> Tuner<'a> {
         }
     }
 
+    /// The variables, the encoder's first.
+    pub fn vars(&self) -> &[Var] {
+        self.optimiser.vars()
+    }
+
     /// Moves the variables along the gradient of `loss`, a scalar made from [`Encoder::forward`]. They stay as they are where the loss or
     /// the norm is not finite.
     pub fn step(&mut self, loss: &Tensor, learning_rate: f64) -> Result<Stepped, TrainError> {
-        self.step_with(loss, learning_rate, None)
+        self.accumulate(loss)?;
+        self.apply(learning_rate)
     }
 
-    /// [`Tuner::step`] that also moves the variables of another optimiser, at a rate of their own: one norm is taken of all gradients.
-    pub fn step_with(
-        &mut self,
-        loss: &Tensor,
-        learning_rate: f64,
-        other: Option<(&mut AdamW, f64)>,
-    ) -> Result<Stepped, TrainError> {
+    /// Adds `loss` and its gradients to what [`Tuner::apply`] will step along: one large batch taken in parts, for the memory of a part.
+    pub fn accumulate(&mut self, loss: &Tensor) -> Result<(), TrainError> {
         let found = self.encoder.backward(loss)?;
-        let of = |optimiser: &AdamW| optimiser.vars().iter().map(|var| found.get(var)).collect::<Vec<_>>();
-        let mut gradients: Vec<Option<Gradient>> = of(&self.optimiser);
-        let n_own = gradients.len();
-        gradients.extend(other.iter().flat_map(|(other, _)| of(other)));
+        let gradients: Vec<Option<Gradient>> = self.vars().iter().map(|var| found.get(var)).collect();
+        // It shares their memory, which is added to in place.
+        drop(found);
+        let before = std::mem::take(&mut self.found.gradients);
+        self.found.loss += f64::from(loss.to_scalar::<f32>()?);
+        self.found.gradients = match before.is_empty() {
+            true => gradients,
+            false => sums(self.vars(), before, gradients)?,
+        };
+        Ok(())
+    }
+
+    /// Takes a step along the sum of what was accumulated, as [`Tuner::step`] does.
+    pub fn apply(&mut self, learning_rate: f64) -> Result<Stepped, TrainError> {
+        let Found { loss, gradients } = std::mem::take(&mut self.found);
         let stepped = Stepped {
-            loss: f64::from(loss.to_scalar::<f32>()?),
+            loss,
             grad_norm: clip::global_norm(&gradients)?,
         };
         if stepped.loss.is_finite() && stepped.grad_norm.is_finite() {
             let factor = clip::factor(stepped.grad_norm, self.max_grad_norm);
-            self.optimiser.step(&gradients[..n_own], learning_rate, factor)?;
-            if let Some((other, rate)) = other {
-                other.step(&gradients[n_own..], rate, factor)?;
-            }
+            self.optimiser.step(&gradients, learning_rate, factor)?;
         }
         Ok(stepped)
     }
 
-    /// Ends tuning; the weights are final from here on.
-    pub fn finish(mut self) -> Result<(), TrainError> {
+    /// Applies what the optimiser has put off (see [`AdamW::settle`]): before weights are read.
+    pub fn settle(&mut self) -> Result<(), TrainError> {
         Ok(self.optimiser.settle()?)
     }
+
+    /// Ends tuning; the weights are final from here on.
+    pub fn finish(mut self) -> Result<(), TrainError> {
+        self.settle()
+    }
+}
+
+/// The gradients of each variable added up.
+fn sums(
+    vars: &[Var],
+    left: Vec<Option<Gradient>>,
+    right: Vec<Option<Gradient>>,
+) -> Result<Vec<Option<Gradient>>, TrainError> {
+    let sum = |((var, left), right): ((&Var, Option<Gradient>), Option<Gradient>)| match (left, right) {
+        (Some(left), Some(right)) => Ok(Some(left.plus(&right, var)?)),
+        (left, right) => Ok(left.or(right)),
+    };
+    vars.iter().zip(left).zip(right).map(sum).collect()
 }
 
 /// How fast tuning goes, for the events that tell of it.

@@ -9,9 +9,9 @@ use rand::RngExt;
 
 use crate::core::rng;
 use crate::model::gradients::Gradient;
-use crate::model::{Dropout, Encoder, LogisticHead};
+use crate::model::{Dropout, Encoder, LogisticHead, Targets};
 use crate::train::adamw::{AdamW, AdamWSettings};
-use crate::train::finetune::{Batches, Layer};
+use crate::train::finetune::{self, Batches, Layer, Objective};
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Pace, Stepped, Tuner};
 use crate::train::{Events, Options, Phase, TrainError, TrainEvent, TrainingSet, schedule};
@@ -56,7 +56,7 @@ fn n_steps(n_texts: usize, options: &Options) -> usize {
 struct Learning<'a> {
     options: &'a Options,
     layer: Layer,
-    optimiser: AdamW,
+    objective: Objective,
     batches: Batches,
     n_steps: usize,
     step: usize,
@@ -64,15 +64,22 @@ struct Learning<'a> {
 
 impl<'a> Learning<'a> {
     fn new(encoder: &Encoder, set: &TrainingSet, options: &'a Options, seed: u64) -> Result<Self, TrainError> {
-        let layer = Layer::new(encoder, set, &mut rng::stream(seed, "head"))?;
+        let columns = finetune::columns(set, &set.targets.counts(set.n_labels)?, options);
         Ok(Learning {
             options,
-            optimiser: AdamW::new(vec![layer.weight.clone(), layer.bias.clone()], settings(options)),
-            layer,
-            batches: Batches::new(set.texts.len(), rng::stream(seed, "head-batches")),
+            objective: Objective::new(columns.clone(), set, options)?,
+            layer: Layer::new(encoder, columns, 0.0, &mut rng::stream(seed, "head"))?,
+            batches: Batches::shuffled(&set.targets, rng::stream(seed, "head-batches")),
             n_steps: n_steps(set.texts.len(), options),
             step: 0,
         })
+    }
+
+    /// The mean loss of texts with these embeddings.
+    fn loss(&self, embeddings: &Tensor, targets: &Targets, batch: &[usize]) -> Result<Tensor, TrainError> {
+        let logits = self.layer.logits(embeddings, None)?;
+        let weight = self.objective.weight_of(targets, batch);
+        Ok(self.objective.loss(&logits, targets, batch, weight)?)
     }
 
     /// The texts of the next step and its share of the learning rates, which fall to zero; `None` after the last one.
@@ -111,17 +118,17 @@ pub(super) fn on_embeddings(
     let x = Tensor::from_vec(x.data, (n_texts, x.dim), encoder.device())?;
     let _ = events(TrainEvent::Phase(Phase::Head));
     let mut learning = Learning::new(encoder, set, options, seed)?;
+    let mut optimiser = AdamW::new(learning.layer.vars().to_vec(), settings(options));
     let peak = options.get("head_learning_rate");
     while let Some((batch, share)) = learning.next() {
         let rows: Vec<u32> = batch.iter().map(|at| *at as u32).collect();
         let rows = x.index_select(&Tensor::new(rows, x.device())?, 0)?;
-        let loss = learning.layer.loss(&rows, &set.targets, &batch)?;
-        let found = loss.backward()?;
-        let vars = learning.optimiser.vars().iter();
+        let found = learning.loss(&rows, &set.targets, &batch)?.backward()?;
+        let vars = optimiser.vars().iter();
         let gradients: Vec<_> = vars.map(|var| found.get(var).cloned().map(Gradient::Dense)).collect();
-        learning.optimiser.step(&gradients, share * peak, 1.0)?;
+        optimiser.step(&gradients, share * peak, 1.0)?;
     }
-    learning.layer.into_head(set)
+    learning.layer.to_head(set)
 }
 
 /// What [`with_encoder`] made.
@@ -140,23 +147,24 @@ pub(super) fn with_encoder(
     events: Events<'_>,
 ) -> Result<Joined, TrainError> {
     let inputs = Inputs::new(encoder, set, options)?;
-    let mut tuner = Tuner::new(encoder, &[], settings(options), options.get("max_grad_norm"));
     let mut dropout = Dropout::new(rng::stream(seed, "head-dropout").random());
     let mut learning = Learning::new(encoder, set, options, seed)?;
     let (of_body, of_head) = (options.get("body_learning_rate"), options.get("head_learning_rate"));
+    let (beside, max_grad_norm) = (learning.layer.vars(), options.get("max_grad_norm"));
+    let mut tuner =
+        Tuner::new(encoder, &beside, settings(options), max_grad_norm).with_rates(|_| 1.0, of_head / of_body);
     let mut stop = events(TrainEvent::Phase(Phase::Head)).is_break();
     while !stop {
         let Some((batch, share)) = learning.next() else { break };
         let embeddings = inputs.forward(&batch, &mut dropout)?;
-        let loss = learning.layer.loss(&embeddings, &set.targets, &batch)?;
-        let beside = Some((&mut learning.optimiser, share * of_head));
+        let loss = learning.loss(&embeddings, &set.targets, &batch)?;
         let step = n_before + learning.step;
-        let stepped: Stepped = tuner.step_with(&loss, share * of_body, beside)?.check(step, of_body)?;
+        let stepped: Stepped = tuner.step(&loss, share * of_body)?.check(step, of_body)?;
         stop = events(pace.event(step, batch.len(), stepped, share * of_body)).is_break();
     }
     tuner.finish()?;
     Ok(Joined {
         n_steps: learning.step,
-        head: learning.layer.into_head(set)?,
+        head: learning.layer.to_head(set)?,
     })
 }
