@@ -28,6 +28,7 @@ fn two_runs() -> Desk {
             encoder: None,
             seed,
             options,
+            teacher: None,
         };
         desk.app().execute(command).unwrap();
         desk.settle();

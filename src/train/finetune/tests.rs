@@ -42,6 +42,7 @@ fn watched_topics() -> TrainingSet {
         texts: ["a goal today", "the red match", "chip market", "bad code price"]
             .map(Arc::from)
             .to_vec(),
+        seconds: Vec::new(),
         targets: Targets::Single(vec![0, 0, 1, 1]),
     };
     TrainingSet {
