@@ -262,7 +262,7 @@ mod tests {
             .unwrap();
         fill_disk(&writer);
         let before = state(&writer);
-        let rows = vec![NewText::new("also small"), NewText::new(&"y".repeat(200_000))];
+        let rows = vec![NewText::new("also small"), NewText::new("y".repeat(200_000))];
         let error = writer
             .transact(|c, task| import::push(c, task, import, rows))
             .unwrap_err();

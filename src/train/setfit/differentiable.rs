@@ -136,6 +136,8 @@ pub(super) struct Joined {
     pub(super) head: LogisticHead,
     /// Steps taken.
     pub(super) n_steps: usize,
+    /// Whether somebody has asked to stop.
+    pub(super) stopped: bool,
 }
 
 /// A head learnt together with the encoder below it, each at its own learning rate. `n_before` steps were taken before.
@@ -165,6 +167,7 @@ pub(super) fn with_encoder(
     tuner.finish()?;
     Ok(Joined {
         n_steps: learning.step,
+        stopped: stop,
         head: learning.layer.to_head(set)?,
     })
 }

@@ -16,11 +16,12 @@ pub mod templates;
 mod tuning;
 
 use super::inputs::Inputs;
-use super::probe::{self, Tuned};
+use super::probe;
 use super::tuner::Pace;
 use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
 use crate::model::Encoder;
 use differentiable::Wanted;
+use tuning::Tuning;
 
 pub use differentiable::HEADS;
 pub use sampler::SAMPLERS;
@@ -46,61 +47,43 @@ pub(super) fn run(
     let inputs = Inputs::new(&encoder, &material.set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
     let mut pace = Pace::start(n_all);
-    let mut tuning = tuning::Tuning::new(&encoder, &inputs, sampler, loss, n_steps, (options, seed));
-    let mut diverged = None;
-    while tuning.step < n_steps && !stop {
-        match tuning.next() {
-            Ok(done) => {
-                let event = pace.event(tuning.step, done.n_texts, done.stepped, done.learning_rate);
-                stop |= events(event).is_break();
-            }
-            Err(error @ TrainError::Diverged { .. }) => {
-                diverged = Some(error);
-                break;
-            }
-            Err(error) => return Err(error),
-        }
+    let tuning = Tuning::new(&encoder, &inputs, sampler, loss, n_steps, (options, seed));
+    let mut tuned = tune(tuning, stop, &mut pace, events)?;
+    if let Some(diverged_after) = tuned.diverged_after {
+        let told = checks::went_back(diverged_after, tuned.n_steps, options);
+        findings.insert("diverged".into(), told.into());
     }
-    let mut n_taken = tuning.step;
-    match diverged {
-        None => tuning.finish()?,
-        Some(error) => {
-            let Some(good) = tuning.go_back()? else {
-                return Err(error);
-            };
-            findings.insert("diverged".into(), checks::went_back(n_taken, good, options).into());
-            n_taken = good;
-        }
-    }
+
     let rows = material.repeated();
+    let head = match head {
+        Wanted::Logistic => None,
+        // Whoever has asked to stop does not want the encoder moved once more.
+        Wanted::EndToEnd if !tuned.stop => {
+            let before = (&mut pace, tuned.n_steps);
+            let joined = differentiable::with_encoder(&encoder, &rows, (options, seed), before, events)?;
+            tuned.n_steps += joined.n_steps;
+            tuned.stop = joined.stopped;
+            Some(joined.head)
+        }
+        _ => Some(differentiable::on_embeddings(&encoder, &rows, (options, seed), events)?),
+    };
+    let stopped = tuned.stop && tuned.n_steps < n_all;
     let mut trained = match head {
-        Wanted::Logistic => {
-            let tuned = Tuned {
-                n_steps: n_taken,
-                stopped: stop && n_taken < n_all,
+        Some(head) => Trained {
+            encoder,
+            head,
+            out_of_fold: None,
+            stopped,
+            n_steps: tuned.n_steps,
+            findings: Findings::new(),
+        },
+        None => {
+            let tuned = probe::Tuned {
+                n_steps: tuned.n_steps,
+                stopped,
                 keep_going: true,
             };
             probe::finish(&rows, options, seed, encoder, events, tuned)?
-        }
-        Wanted::Layer | Wanted::EndToEnd => {
-            let fitted = match head {
-                // Whoever has asked to stop does not want the encoder moved once more.
-                Wanted::EndToEnd if !stop => {
-                    let fitted =
-                        differentiable::with_encoder(&encoder, &rows, (options, seed), (&mut pace, n_taken), events)?;
-                    n_taken += fitted.n_steps;
-                    fitted.head
-                }
-                _ => differentiable::on_embeddings(&encoder, &rows, (options, seed), events)?,
-            };
-            Trained {
-                encoder,
-                head: fitted,
-                out_of_fold: None,
-                stopped: n_taken < n_all && !findings.contains_key("diverged"),
-                n_steps: n_taken,
-                findings: Findings::new(),
-            }
         }
     };
     // Sentences about labels are no texts of the project.
@@ -109,6 +92,45 @@ pub(super) fn run(
     }
     trained.findings.extend(findings);
     Ok(trained)
+}
+
+/// How tuning ended.
+struct Tuned {
+    /// Steps that the weights have taken.
+    n_steps: usize,
+    /// Whether somebody has asked to stop.
+    stop: bool,
+    /// Steps taken when a loss was no number, and earlier weights were put back.
+    diverged_after: Option<usize>,
+}
+
+/// Takes all steps, or those until somebody asks to stop.
+fn tune(mut tuning: Tuning<'_>, mut stop: bool, pace: &mut Pace, events: Events<'_>) -> Result<Tuned, TrainError> {
+    while !tuning.is_done() && !stop {
+        match tuning.next() {
+            Ok(done) => {
+                let event = pace.event(tuning.step, done.n_texts, done.stepped, done.learning_rate);
+                stop |= events(event).is_break();
+            }
+            Err(error @ TrainError::Diverged { .. }) => {
+                let diverged_after = Some(tuning.step);
+                let n_steps = tuning.go_back()?.ok_or(error)?;
+                return Ok(Tuned {
+                    n_steps,
+                    stop,
+                    diverged_after,
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let n_steps = tuning.step;
+    tuning.finish()?;
+    Ok(Tuned {
+        n_steps,
+        stop,
+        diverged_after: None,
+    })
 }
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ impl<'a> Tuning<'a> {
         })
     }
 
+    pub(super) fn is_done(&self) -> bool {
+        self.step >= self.n_steps
+    }
+
     /// Ends tuning; the weights are final from here on.
     pub(super) fn finish(self) -> Result<(), TrainError> {
         self.tuner.finish()
