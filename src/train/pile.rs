@@ -31,8 +31,7 @@ pub(super) fn is_wanted(set: &TrainingSet, options: &Options) -> bool {
     let something = !set.pile.is_empty() || !set.label_names.is_empty();
     something
         && set.seconds.is_empty()
-        && options.method().option("pile").is_ok()
-        && match MODES[options.whole("pile")] {
+        && match options.word("pile") {
             "on" => true,
             "auto" => set.texts.len() <= PLENTY * set.n_labels,
             _ => false,
@@ -86,16 +85,9 @@ pub(super) fn fit_head(
 ) -> Result<(Option<Fitted>, Findings), TrainError> {
     let (beside, settings) = (gathered.beside(), PileSettings::default());
     let mut findings = Findings::new();
-    if MODES[options.whole("pile")] == "auto" {
-        let verdict = pile::verdict(examples, beside, &settings, &fit_settings(options), seed)?;
-        if let (Some(with), Some(without)) = (verdict.with, verdict.without) {
-            findings.insert("held_out_with_pile".into(), rounded(with));
-            findings.insert("held_out_without_pile".into(), rounded(without));
-        }
-        if !verdict.helps {
-            findings.insert("pile_texts".into(), 0.into());
-            return Ok((None, findings));
-        }
+    if !asked(examples, gathered, options, seed, &mut findings)? {
+        findings.insert("pile_texts".into(), 0.into());
+        return Ok((None, findings));
     }
     let fitted = pile::fit(examples, beside, &settings)?;
     findings.extend(told(&fitted));
@@ -106,6 +98,29 @@ pub(super) fn fit_head(
         findings: findings.clone(),
     };
     Ok((Some(fitted), findings))
+}
+
+/// Whether to learn from the pile: always with `on`, as the labelled texts say with `auto`; what they say goes into the findings.
+///
+/// # Errors
+/// Those of [`pile::verdict`].
+pub(super) fn asked(
+    examples: Examples<'_>,
+    gathered: &Gathered,
+    options: &Options,
+    seed: u64,
+    findings: &mut Findings,
+) -> Result<bool, TrainError> {
+    if options.word("pile") != "auto" {
+        return Ok(true);
+    }
+    let settings = PileSettings::default();
+    let verdict = pile::verdict(examples, gathered.beside(), &settings, &fit_settings(options), seed)?;
+    if let (Some(with), Some(without)) = (verdict.with, verdict.without) {
+        findings.insert("held_out_with_pile".into(), rounded(with));
+        findings.insert("held_out_without_pile".into(), rounded(without));
+    }
+    Ok(verdict.helps)
 }
 
 /// How many unlabelled texts counted, and how sure of them the head was.

@@ -2,7 +2,7 @@
 
 use super::Method;
 use super::shared::{
-    CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, STRATEGY, WARMUP, WEIGHT_DECAY,
+    CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, PILE, STRATEGY, WARMUP, WEIGHT_DECAY,
 };
 use crate::train::{OptionSpec, Range, setfit};
 
@@ -172,6 +172,7 @@ pub(super) const SETFIT: Method = Method {
             help: "Texts per step of the differentiable head.",
             advanced: true,
         },
+        PILE,
         HEAD_C,
         CHOOSE_C,
         CLASS_WEIGHT,

@@ -3,6 +3,8 @@
 //!
 //! A batch is made of groups of texts that share a label, so that it has similar pairs however many labels there are. O(texts) memory.
 
+use std::borrow::Cow;
+
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -27,9 +29,9 @@ pub struct GroupBatch {
 
 /// An endless stream of batches; each pass over the texts shuffles them anew.
 pub struct Groups<'a> {
-    targets: &'a Targets,
+    targets: Cow<'a, Targets>,
     n_labels: usize,
-    /// How often each text comes up in a pass.
+    /// How often each text comes up in a pass; 0 for one that never does.
     repeats: Vec<usize>,
     batch_size: usize,
     rng: Stream,
@@ -46,9 +48,9 @@ impl<'a> Groups<'a> {
         // The same conditions as for drawn pairs.
         super::pairs::Pairs::new(targets, n_labels, rng.clone())?;
         Ok(Groups {
-            targets,
             n_labels,
             repeats: vec![1; targets.len()],
+            targets: Cow::Borrowed(targets),
             batch_size,
             rng,
             pass: Vec::new(),
@@ -61,6 +63,12 @@ impl<'a> Groups<'a> {
             repeats: repeats.to_vec(),
             ..self
         }
+    }
+
+    /// The same with other targets and other texts from here on: of the next pass and all after it.
+    pub fn change(&mut self, targets: Targets, repeats: Vec<usize>) {
+        (self.targets, self.repeats) = (Cow::Owned(targets), repeats);
+        self.pass.clear();
     }
 
     /// Batches in a pass over all texts.
@@ -88,7 +96,8 @@ impl<'a> Groups<'a> {
         groups
     }
 
-    fn batch(&self, texts: Vec<usize>) -> GroupBatch {
+    /// A batch of these texts, which are distinct.
+    pub fn batch(&self, texts: Vec<usize>) -> GroupBatch {
         let n = texts.len();
         let mut similarity = vec![0f32; n * n];
         let mut weight = vec![0f32; n * n];
@@ -122,6 +131,12 @@ impl<'a> Groups<'a> {
 impl Groups<'_> {
     /// The next batch.
     pub fn next_batch(&mut self) -> GroupBatch {
+        let texts = self.next_texts();
+        self.batch(texts)
+    }
+
+    /// The texts of the next batch.
+    pub fn next_texts(&mut self) -> Vec<usize> {
         let mut texts = Vec::new();
         while texts.len() < self.batch_size {
             if self.pass.is_empty() {
@@ -142,7 +157,7 @@ impl Groups<'_> {
                 }
             }
         }
-        self.batch(texts)
+        texts
     }
 }
 

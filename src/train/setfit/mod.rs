@@ -11,6 +11,7 @@ pub mod groups;
 pub mod loss;
 pub mod pairs;
 mod permutation;
+mod pile;
 mod sampler;
 pub mod templates;
 mod tuning;
@@ -21,6 +22,7 @@ use super::tuner::Pace;
 use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
 use crate::model::Encoder;
 use differentiable::Wanted;
+use pile::Guesser;
 use tuning::Tuning;
 
 pub use differentiable::HEADS;
@@ -36,11 +38,13 @@ pub(super) fn run(
     checks::refuse_equal_texts(set)?;
     let loss = loss::Loss::from_options(options)?;
     let mut findings = checks::lonely_labels(set)?;
-    let material = templates::material(set, options, &encoder, seed, &mut findings)?;
-    let sampler = sampler::Sampler::new(&material, options, seed)?;
+    let labelled = templates::material(set, options, &encoder, seed, &mut findings)?;
+    let guesser = Guesser::new(&labelled, (options, seed), &encoder, events, &mut findings)?;
+    let material = guesser.as_ref().map_or(&labelled, Guesser::material);
+    let sampler = sampler::Sampler::new(material, options, seed)?;
     let n_steps = sampler.n_steps(options);
     let head = Wanted::from_options(options);
-    let n_all = n_steps + head.n_steps_with_encoder(material.repeats.iter().sum(), options);
+    let n_all = n_steps + head.n_steps_with_encoder(labelled.repeats.iter().sum(), options);
 
     let mut stop = events(TrainEvent::Started { n_steps: n_all }).is_break();
     stop |= events(TrainEvent::Phase(Phase::Tokenizing)).is_break();
@@ -48,13 +52,18 @@ pub(super) fn run(
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
     let mut pace = Pace::start(n_all);
     let tuning = Tuning::new(&encoder, &inputs, sampler, loss, n_steps, (options, seed));
-    let mut tuned = tune(tuning, stop, &mut pace, events)?;
+    let mut tuned = tune(tuning, guesser.as_ref(), stop, &mut pace, events)?;
     if let Some(diverged_after) = tuned.diverged_after {
         let told = checks::went_back(diverged_after, tuned.n_steps, options);
         findings.insert("diverged".into(), told.into());
     }
 
-    let rows = material.repeated();
+    let mut rows = labelled.repeated();
+    if guesser.is_none() {
+        // Decided already.
+        rows.pile.clear();
+        rows.label_names.clear();
+    }
     let head = match head {
         Wanted::Logistic => None,
         // Whoever has asked to stop does not want the encoder moved once more.
@@ -105,8 +114,17 @@ struct Tuned {
 }
 
 /// Takes all steps, or those until somebody asks to stop.
-fn tune(mut tuning: Tuning<'_>, mut stop: bool, pace: &mut Pace, events: Events<'_>) -> Result<Tuned, TrainError> {
+fn tune(
+    mut tuning: Tuning<'_>,
+    guesser: Option<&Guesser>,
+    mut stop: bool,
+    pace: &mut Pace,
+    events: Events<'_>,
+) -> Result<Tuned, TrainError> {
     while !tuning.is_done() && !stop {
+        if let Some(guesser) = guesser.filter(|_| tuning.is_half_way()) {
+            tuning.guess_anew(guesser)?;
+        }
         match tuning.next() {
             Ok(done) => {
                 let event = pace.event(tuning.step, done.n_texts, done.stepped, done.learning_rate);

@@ -6,6 +6,7 @@ use super::loss::Loss;
 use super::pairs::{Pair, PairBatch, Pairs};
 use super::templates::Material;
 use crate::core::rng;
+use crate::model::Targets;
 use crate::train::{Options, TrainError};
 use candle_core::Tensor;
 
@@ -26,6 +27,11 @@ pub(super) struct Sampler<'a> {
 
 enum Source<'a> {
     Groups(Groups<'a>),
+    /// Half of each batch from labelled texts, half from guessed ones.
+    WithPile {
+        labelled: Groups<'a>,
+        guessed: Groups<'a>,
+    },
     Iterations(Pairs<'a>),
     Every(EveryPair<'a>),
 }
@@ -44,6 +50,24 @@ impl<'a> Sampler<'a> {
         let repeats = &material.repeats;
         let every = |strategy, rng| EveryPair::new(targets, n_labels, strategy, rng).map(Source::Every);
         let source = match name(options) {
+            "fast" if !material.guessed.is_empty() => {
+                let groups = |name, wanted: bool| {
+                    let among = |(text, n): (usize, &usize)| {
+                        if material.guessed.contains(&text) == wanted {
+                            *n
+                        } else {
+                            0
+                        }
+                    };
+                    let repeats: Vec<usize> = repeats.iter().enumerate().map(among).collect();
+                    Groups::new(targets, n_labels, batch_size, rng::stream(seed, name))
+                        .map(|groups| groups.repeating(&repeats))
+                };
+                Source::WithPile {
+                    labelled: groups("pairs", false)?,
+                    guessed: groups("pile", true)?,
+                }
+            }
             "fast" => Source::Groups(Groups::new(targets, n_labels, 2 * batch_size, rng)?.repeating(repeats)),
             "iterations" => Source::Iterations(Pairs::new(targets, n_labels, rng)?.repeating(repeats)),
             "unique" => every(Strategy::Unique, rng)?,
@@ -58,6 +82,8 @@ impl<'a> Sampler<'a> {
         let (n_epochs, n_iterations) = (options.whole("num_epochs"), options.whole("num_iterations"));
         let n_steps = match &self.source {
             Source::Groups(groups) => groups.per_pass() * n_iterations * n_epochs,
+            // The guessed half takes the place of half of the labelled texts' turns.
+            Source::WithPile { labelled, .. } => labelled.per_pass() * n_iterations.div_ceil(2) * n_epochs,
             Source::Iterations(pairs) => (pairs.per_iteration() * n_iterations * n_epochs).div_ceil(self.batch_size),
             Source::Every(pairs) => (pairs.per_epoch() as usize).div_ceil(self.batch_size) * n_epochs,
         };
@@ -67,9 +93,21 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// Takes other guesses from here on. `targets` are of all texts; `repeats` is 0 for all but the guessed ones.
+    pub(super) fn guess_anew(&mut self, targets: Targets, repeats: Vec<usize>) {
+        if let Source::WithPile { guessed, .. } = &mut self.source {
+            guessed.change(targets, repeats);
+        }
+    }
+
     pub(super) fn next(&mut self) -> Batch {
         let pairs: Vec<Pair> = match &mut self.source {
             Source::Groups(groups) => return Batch::Groups(groups.next_batch()),
+            Source::WithPile { labelled, guessed } => {
+                let mut texts = labelled.next_texts();
+                texts.extend(guessed.next_texts());
+                return Batch::Groups(guessed.batch(texts));
+            }
             Source::Iterations(pairs) => pairs.take(self.batch_size).collect(),
             Source::Every(pairs) => pairs.take(self.batch_size).collect(),
         };
@@ -108,7 +146,6 @@ mod tests {
 
     use super::*;
     use crate::core::TaskKind;
-    use crate::model::Targets;
     use crate::train::{TrainingSet, method};
 
     /// Steps with three texts of label 0 and two of label 1.

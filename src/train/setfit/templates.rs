@@ -3,7 +3,7 @@
 //! Where names say what the texts are about this tells the encoder more than a few texts can; where they do not it misleads, so `auto`
 //! tries both on held-out texts.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -31,6 +31,8 @@ pub struct Material {
     pub set: TrainingSet,
     /// How often each text comes up in a pass: sentences may count more than texts.
     pub repeats: Vec<usize>,
+    /// Which of the texts are unlabelled ones with guesses for targets; none but in the batches of the sampler fast.
+    pub guessed: Range<usize>,
 }
 
 impl Material {
@@ -38,12 +40,13 @@ impl Material {
     pub fn of(set: &TrainingSet) -> Self {
         Material {
             repeats: vec![1; set.texts.len()],
+            guessed: 0..0,
             set: set.clone(),
         }
     }
 
     /// The labelled texts and a sentence about each label, which counts as much as `copies` texts.
-    fn with_sentences(set: &TrainingSet, sentences: &[(usize, Arc<str>)], copies: usize) -> Self {
+    pub(super) fn with_sentences(set: &TrainingSet, sentences: &[(usize, Arc<str>)], copies: usize) -> Self {
         let mut material = Material::of(set);
         material.repeats.extend(vec![copies; sentences.len()]);
         material
@@ -110,7 +113,7 @@ pub fn material(
 }
 
 /// A sentence for each label that has a name.
-fn sentences(names: &[String], n_labels: usize) -> Vec<(usize, Arc<str>)> {
+pub(super) fn sentences(names: &[String], n_labels: usize) -> Vec<(usize, Arc<str>)> {
     let readable = |name: &String| name.replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" ");
     let named = names.iter().map(readable).enumerate().take(n_labels);
     named

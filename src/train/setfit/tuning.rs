@@ -4,6 +4,7 @@ use candle_core::{Tensor, Var};
 use rand::RngExt;
 
 use super::loss::Loss;
+use super::pile::Guesser;
 use super::sampler::Sampler;
 use crate::core::rng;
 use crate::model::{Dropout, Encoder};
@@ -20,6 +21,7 @@ pub(super) struct Tuning<'a> {
     /// Steps taken.
     pub(super) step: usize,
     n_steps: usize,
+    encoder: &'a Encoder,
     sampler: Sampler<'a>,
     loss: Loss,
     inputs: &'a Inputs<'a>,
@@ -52,6 +54,7 @@ impl<'a> Tuning<'a> {
         Tuning {
             step: 0,
             n_steps,
+            encoder,
             sampler,
             loss,
             inputs,
@@ -81,6 +84,19 @@ impl<'a> Tuning<'a> {
             stepped,
             learning_rate,
         })
+    }
+
+    /// Whether half of the steps have just been taken: when guesses about unlabelled texts are made anew.
+    pub(super) fn is_half_way(&self) -> bool {
+        self.step > 0 && self.step == self.n_steps / 2
+    }
+
+    /// Makes the guesses anew with the encoder as it is now.
+    pub(super) fn guess_anew(&mut self, guesser: &Guesser) -> Result<(), TrainError> {
+        self.tuner.settle()?;
+        let (targets, repeats) = guesser.guess(self.encoder)?;
+        self.sampler.guess_anew(targets, repeats);
+        Ok(())
     }
 
     pub(super) fn is_done(&self) -> bool {
