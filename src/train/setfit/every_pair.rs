@@ -348,7 +348,7 @@ mod tests {
     fn several() -> [(Targets, usize); 4] {
         let multi = |i: usize| {
             (0..5)
-                .filter(|label| ((i * 2_654_435_761) >> (label * 3)) % (label + 3) == 0)
+                .filter(|label| ((i * 2_654_435_761) >> (label * 3)).is_multiple_of(label + 3))
                 .collect()
         };
         [
