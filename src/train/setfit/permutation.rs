@@ -49,7 +49,7 @@ impl Permutation {
         for key in self.keys {
             (left, right) = (right, left ^ (hash(right ^ key) & mask));
         }
-        left << self.half | right
+        (left << self.half) | right
     }
 }
 
