@@ -71,7 +71,7 @@ LONG_PAIRS = PAIRS + [
     (_SENTENCE * 6, _SENTENCE * 6), (_SENTENCE * 7, _SENTENCE * 6), (_SENTENCE * 6, _SENTENCE * 7), ("great team", _SENTENCE * 6), ("", _SENTENCE * 6),
     (_SENTENCE * 2, _SENTENCE * 6), (_SENTENCE * 6, _SENTENCE * 2), (_SENTENCE, _SENTENCE), ("great " * 21, "great " * 40), ("great " * 22, "great " * 40), ("great " * 23, "great " * 40),
     ("great " * 40, "great " * 22), ("great " * 40, "great " * 23), ("great " * 22, "great " * 23), ("great " * 23, "great " * 23), ("great " * 24, "great " * 23),
-    ("naïve " * 30, "日本語の長い文章。" * 20), ("a" * 200, "b" * 200), ("great team " * 700, "great music " * 500),
+    ("naïve " * 30, "日本語の長い文章。" * 20), ("a" * 200, "b" * 200), ("great team " * 300, "great music " * 700),
 ]
 
 # Character replacements of the SentencePiece models, a hundredth of those that released models carry.

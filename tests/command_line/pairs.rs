@@ -99,16 +99,8 @@ fn pairs_from_file_to_predictions() {
         right.count() as f64 / 36.0,
         trained["metrics"]["accuracy"].as_f64().unwrap()
     );
-    fs::write(home.join("own.csv"), "said,asked\nw1 w35,w2 w39\n").unwrap();
-    let own = [
-        "predict",
-        "model",
-        "own.csv",
-        "--text-column",
-        "said",
-        "--second",
-        "asked",
-    ];
+    fs::write(home.join("own.csv"), "text,asked\nw1 w35,w2 w39\n").unwrap();
+    let own = ["predict", "model", "own.csv", "--second", "asked"];
     assert_eq!(json(home, &own)[0]["labels"][0], "same");
 }
 

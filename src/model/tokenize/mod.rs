@@ -251,7 +251,8 @@ impl TextTokenizer {
 }
 
 /// How many tokens of two texts remain in `room`. Where both are cut and the room is odd, the longer one has the odd token, the second of
-/// equals: as in the tokenizers library, unlike in transformers' Python tokenizers.
+/// equals: as in the tokenizers library, unlike in transformers' Python tokenizers. Of two texts of which only the beginnings were read, the
+/// longer one is the one with more tokens there.
 fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
     let half = room / 2;
     if first + second <= room {

@@ -36,4 +36,6 @@ pub use stat::{figure3, prob, prob_short, seconds, stat, thousands};
 pub use switch::switch;
 pub use table::{Align, Column, SortArrow, Table, TableRow, Width};
 pub use tabs::{segmented, tabs};
-pub use text::{cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, say, wrapped};
+pub use text::{
+    cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, say, text_cut, wrapped,
+};

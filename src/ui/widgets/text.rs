@@ -8,6 +8,8 @@ use egui::{
 };
 use lucide_icons::Icon;
 
+use crate::core::Text;
+use crate::core::text::{PAIR_SEPARATOR, in_line};
 use crate::ui::theme;
 
 /// A line of text as a label.
@@ -41,6 +43,23 @@ pub fn galley_cut(ui: &Ui, text: &str, font: FontId, color: Color32, max_width: 
     let mut job = LayoutJob::single_section(line, TextFormat::simple(font, color));
     job.wrap = TextWrapping::truncate_at_width(max_width.max(0.0));
     ui.painter().layout_job(job)
+}
+
+/// [`galley_cut`] of a text; of a pair both parts, the first cut to about half the room where they are too long together, so that pairs of
+/// one premise can be told apart.
+pub fn text_cut(ui: &Ui, text: &Text, font: FontId, color: Color32, max_width: f32) -> Arc<Galley> {
+    let Some(second) = &text.second else {
+        return galley_cut(ui, &text.body, font, color, max_width);
+    };
+    // A character is about half as wide as its line is high.
+    let n_chars = (max_width.max(0.0) * 2.0 / font.size) as usize;
+    let n_second = second.chars().take(n_chars).count() + PAIR_SEPARATOR.chars().count();
+    let n_first = n_chars.saturating_sub(n_second).max(n_chars / 2);
+    let mut first: String = text.body.chars().take(n_first).collect();
+    if first.len() < text.body.len() {
+        first.push('…');
+    }
+    galley_cut(ui, &in_line(&first, Some(second)), font, color, max_width)
 }
 
 /// Text wrapped at `max_width` points, with a line height in points.

@@ -10,7 +10,7 @@ use crate::ui::{
     theme::{self, Weight, font, size},
     widgets::{
         Card, Column, Table, TableRow, Width, galley, galley_cut, icon_at, menu_item, paint_left, paint_right, prob,
-        say, thousands,
+        say, text_cut, thousands,
     },
 };
 
@@ -134,13 +134,7 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, project: &Project, i
     }
     let (left, right) = (row.rect.left() + 16.0, row.rect.right() - 14.0);
     let suggested = project.best_suggestion(id).filter(|_| !desk.memory.annotate.blind);
-    let body = galley_cut(
-        ui,
-        &text.line(),
-        font(size::BASE, Weight::Regular),
-        tokens.text,
-        right - left,
-    );
+    let body = text_cut(ui, text, font(size::BASE, Weight::Regular), tokens.text, right - left);
     let y = if suggested.is_some() {
         row.rect.top() + 18.0
     } else {

@@ -183,7 +183,7 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, text: &Text, project: &Project, looks
     );
     let cell = row.cell(COLUMN_TEXT);
     let room = cell.width() - marks(ui, row, text);
-    let body = crate::ui::widgets::galley_cut(ui, &text.line(), base.clone(), tokens.text, room);
+    let body = crate::ui::widgets::text_cut(ui, text, base.clone(), tokens.text, room);
     crate::ui::widgets::paint_left(ui.painter(), cell.left_center(), body);
     labels_ui(ui, row, text, looks);
     row.text(

@@ -15,7 +15,7 @@ use crate::ui::{
     icons, keymap,
     theme::{self, Weight, font, size, space},
     widgets::{
-        Button, Card, galley, galley_cut, galley_wrapped, icon_at, in_rect, paint_left, paint_right, prob, thousands,
+        Button, Card, galley, galley_wrapped, icon_at, in_rect, paint_left, paint_right, prob, text_cut, thousands,
         wrapped,
     },
 };
@@ -475,7 +475,7 @@ fn row_ui(
         }
     }
     if !selected {
-        let body = galley_cut(ui, &text.line(), regular, tokens.text, right - rect.left() - 28.0);
+        let body = text_cut(ui, text, regular, tokens.text, right - rect.left() - 28.0);
         paint_left(ui.painter(), pos2(rect.left() + 16.0, y), body);
     }
     response

@@ -14,7 +14,7 @@ use crate::ui::{
     theme::{self, Weight, font, size},
     widgets::{
         Card, Column, Table, TableRow, Width, galley, galley_cut, paint_bar, paint_left, paint_right, prob, prob_short,
-        thousands, wrapped,
+        text_cut, thousands, wrapped,
     },
 };
 
@@ -154,7 +154,7 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &Desk, text: &Text, scores: &Ze
     let bars_width = (row.rect.width() * 0.36).clamp(120.0, 290.0);
     let left = row.rect.left() + 16.0;
     let room = row.rect.width() - bars_width - 56.0;
-    let body = galley_cut(ui, &text.line(), font(size::BASE, Weight::Regular), tokens.text, room);
+    let body = text_cut(ui, text, font(size::BASE, Weight::Regular), tokens.text, room);
     paint_left(ui.painter(), pos2(left, row.rect.top() + 20.0), body);
     let small = font(size::SMALL, Weight::Regular);
     paint_left(
