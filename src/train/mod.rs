@@ -126,10 +126,10 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What happens while training, in order: `Started`, then phases with what belongs to each.
+/// What happens while training, in order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TrainEvent {
-    /// Sent once, before any work.
+    /// Sent once, before the first step; a method that asks the encoder something first tells the phases of that before.
     Started {
         /// Optimiser steps to come; 0 for methods that do not tune the encoder.
         n_steps: usize,
@@ -276,9 +276,10 @@ impl TrainingSet {
     }
 
     /// The given labelled texts, in that order, with everything else as it is; indices beyond the end are left out.
-    fn select(&self, texts: &[usize]) -> Self {
+    pub(super) fn select(&self, texts: &[usize]) -> Self {
         TrainingSet {
             texts: texts.iter().filter_map(|i| self.texts.get(*i).cloned()).collect(),
+            seconds: texts.iter().filter_map(|i| self.seconds.get(*i).cloned()).collect(),
             targets: self.targets.select(texts),
             ..self.clone()
         }

@@ -83,8 +83,7 @@ impl<'a> Watch<'a> {
         objective: &Objective,
         vars: &[Var],
     ) -> Result<WatchedPoint, TrainError> {
-        let texts: Vec<&str> = self.held.texts.iter().map(|text| &**text).collect();
-        let embeddings = encoder.embed(&texts, &mut |_| ControlFlow::Continue(()))?;
+        let embeddings = encoder.embed(&self.held.texts(), &mut |_| ControlFlow::Continue(()))?;
         let loss = self.loss(&embeddings, layer, objective)?;
         let metric = self.metric(&embeddings, layer)?;
         let mut point = WatchedPoint {

@@ -67,11 +67,7 @@ impl Material {
         let n_more = |at: &usize| self.repeats[*at].saturating_sub(1);
         let more: Vec<usize> = rows.iter().flat_map(|at| vec![*at; n_more(at)]).collect();
         let rows = [rows, more].concat();
-        TrainingSet {
-            texts: rows.iter().map(|at| self.set.texts[*at].clone()).collect(),
-            targets: self.set.targets.select(&rows),
-            ..self.set.clone()
-        }
+        self.set.select(&rows)
     }
 }
 
@@ -90,6 +86,12 @@ pub fn material(
     let copies = options.whole("template_copies");
     let wanted = match TEMPLATES[options.whole("templates")] {
         "off" => return Ok(Material::of(set)),
+        "on" if !set.seconds.is_empty() => {
+            return Err(TrainError::BadSet(
+                "templates are sentences about single texts, and these are pairs; train with templates=off".into(),
+            ));
+        }
+        "auto" if !set.seconds.is_empty() => return Ok(Material::of(set)),
         "on" if sentences.is_empty() => {
             return Err(TrainError::BadSet(
                 "templates need the labels' names, and no label has one; name the labels, or train with templates=off"
