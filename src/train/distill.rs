@@ -29,6 +29,20 @@ pub struct Teacher {
     pub thresholds: Vec<f64>,
 }
 
+impl Teacher {
+    /// What it says of these of the `n_labelled` labelled texts, and of all unlabelled ones.
+    pub(super) fn select(&self, labelled: &[usize], n_labelled: usize) -> Teacher {
+        let rows = labelled.iter().copied().filter(|text| *text < n_labelled);
+        let rows: Vec<usize> = rows.chain(n_labelled..self.probs.len()).collect();
+        Teacher {
+            name: self.name.clone(),
+            embeddings: self.embeddings.rows(&rows),
+            probs: rows.iter().map(|row| self.probs[*row].clone()).collect(),
+            thresholds: self.thresholds.clone(),
+        }
+    }
+}
+
 pub(super) fn run(
     set: &TrainingSet,
     options: &Options,

@@ -281,6 +281,10 @@ impl TrainingSet {
             texts: texts.iter().filter_map(|i| self.texts.get(*i).cloned()).collect(),
             seconds: texts.iter().filter_map(|i| self.seconds.get(*i).cloned()).collect(),
             targets: self.targets.select(texts),
+            teacher: self
+                .teacher
+                .as_ref()
+                .map(|teacher| Arc::new(teacher.select(texts, self.texts.len()))),
             ..self.clone()
         }
     }

@@ -1,7 +1,7 @@
 //! The options of distillation.
 
 use super::Method;
-use super::shared::{FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
 use crate::train::{OptionSpec, Range, distill};
 
 pub(super) const DISTILL: Method = Method {
@@ -52,6 +52,7 @@ pub(super) const DISTILL: Method = Method {
         MAX_GRAD_NORM,
         HEAD_C,
         FOLDS,
+        FOLD_BY,
     ],
     run: distill::run,
 };

@@ -152,4 +152,6 @@ fn tune(
 }
 
 #[cfg(test)]
+mod pile_tests;
+#[cfg(test)]
 mod tests;
