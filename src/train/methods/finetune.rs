@@ -115,7 +115,7 @@ pub(super) const FINETUNE: Method = Method {
             title: "Learning rate of the new layer",
             unit: "",
             range: Range::Real { min: 0.0, max: 1.0 },
-            default: 1e-3,
+            default: 5e-3,
             help: "The layer on top starts from nothing and may move faster than the encoder. 0 moves it at the encoder's rate.",
             advanced: true,
         },
