@@ -118,7 +118,7 @@ fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
         }
     });
     match (run.status, run.history.is_empty()) {
-        (RunStatus::Failed, _) => failed_ui(ui, run),
+        (RunStatus::Failed | RunStatus::Interrupted, _) => failed_ui(ui, run),
         (_, true) => {
             figures_ui(ui, run);
             middle_ui(

@@ -143,6 +143,7 @@ fn status(run: &Run, tokens: &Tokens) -> (&'static str, Color32) {
         RunStatus::Done => ("done", tokens.text3),
         RunStatus::Stopped => ("stopped", tokens.warning),
         RunStatus::Failed => ("failed", tokens.error),
+        RunStatus::Interrupted => ("interrupted", tokens.warning),
     }
 }
 
