@@ -12,7 +12,7 @@ pub mod settings;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -59,8 +59,9 @@ pub struct App {
     pub precisions: Vec<Precision>,
     /// Threads a job may use.
     pub n_threads: usize,
-    /// Set from elsewhere, it stops the job that [`App::wait`] waits for: Ctrl+C on the command line.
-    pub stop: Arc<AtomicBool>,
+    /// How often a person has pressed Ctrl+C, where somebody listens: the first time asks the job that [`App::wait`] waits for to stop, the
+    /// second gives it up.
+    pub n_interrupts: Arc<AtomicUsize>,
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
     pub suggests: bool,
     jobs: Jobs,
@@ -86,7 +87,7 @@ impl App {
             last_model: None,
             last_import: None,
             n_threads: n_cores(),
-            stop: Arc::default(),
+            n_interrupts: Arc::default(),
             suggests: false,
             jobs: Jobs::default(),
             steps: VecDeque::new(),
@@ -160,8 +161,12 @@ impl App {
     /// Waits for a job, passing its events on; used where there is no window.
     pub fn wait(&mut self, job: JobId, on_event: &mut dyn FnMut(&JobEvent)) -> anyhow::Result<()> {
         loop {
-            if self.stop.load(Ordering::Relaxed) {
-                self.jobs.cancel(job);
+            match self.n_interrupts.load(Ordering::Relaxed) {
+                0 => {}
+                1 => self.jobs.cancel(job),
+                _ => bail!(
+                    "ended at once; labels are safe, and a training goes on from the state saved last with --resume"
+                ),
             }
             self.poll_project();
             let Some(message) = self.jobs.next(Duration::from_millis(50)) else {

@@ -456,7 +456,7 @@ mod tests {
             let vars = start();
             let mut optimiser = new(vars.clone(), SETTINGS);
             optimiser.step(&gradients(1, 1.0), 0.05, 1.0).unwrap();
-            let mut resumed = loaded(&vars[..], &optimiser).unwrap();
+            let mut resumed = loaded(&vars, &optimiser).unwrap();
             resumed.step(&gradients(2, 1.0), 0.05, 1.0).unwrap();
             assert_close(&vars[0], &W[1]);
             assert_close(&vars[1], &B[1]);
@@ -554,7 +554,7 @@ mod tests {
         let mut parts = AdamW::new(vec![saved.clone()], SETTINGS);
         for step in 0..40 {
             whole.step(&of_rows(step), 0.01, 1.0).unwrap();
-            parts = loaded(&[saved.clone()], &parts).unwrap();
+            parts = loaded(std::slice::from_ref(&saved), &parts).unwrap();
             parts.step(&of_rows(step), 0.01, 1.0).unwrap();
             assert_eq!(numbers(&alone), numbers(&saved), "step {step}");
         }
@@ -574,7 +574,7 @@ mod tests {
             lazy.step(&of_rows(step), 0.05, 1.0).unwrap();
             full.step(&of_whole(step), 0.05, 1.0).unwrap();
         }
-        let mut lazy = loaded(&[by_rows.clone()], &lazy).unwrap();
+        let mut lazy = loaded(std::slice::from_ref(&by_rows), &lazy).unwrap();
         for step in 5..8 {
             lazy.step(&of_rows(step), 0.05, 1.0).unwrap();
             full.step(&of_whole(step), 0.05, 1.0).unwrap();
@@ -585,6 +585,6 @@ mod tests {
         }
         assert!(largest_difference(&by_rows, &whole) < 2e-6);
         let other = Var::zeros((3, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
-        assert!(loaded(&[other], &lazy).is_err());
+        assert!(loaded(std::slice::from_ref(&other), &lazy).is_err());
     }
 }
