@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 
 use crate::core::rng::Stream;
 use crate::model::Targets;
-use crate::train::TrainError;
+use crate::train::{Checkpoint, TrainError};
 
 /// Texts of a group: with 32 texts a batch has eight labels where there are as many.
 const PER_GROUP: usize = 4;
@@ -120,6 +120,22 @@ impl<'a> Groups<'a> {
 }
 
 impl Groups<'_> {
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &self.pass)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Groups of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_texts = self.targets.len();
+        let fits = |pass: &Vec<Vec<usize>>| pass.iter().flatten().all(|text| *text < n_texts);
+        (self.rng, self.pass) = from.take_sampler(fits)?;
+        Ok(())
+    }
+
     /// The next batch.
     pub fn next_batch(&mut self) -> GroupBatch {
         let mut texts = Vec::new();

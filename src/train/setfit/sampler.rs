@@ -6,7 +6,7 @@ use super::loss::Loss;
 use super::pairs::{Pair, PairBatch, Pairs};
 use super::templates::Material;
 use crate::core::rng;
-use crate::train::{Options, TrainError};
+use crate::train::{Checkpoint, Options, TrainError};
 use candle_core::Tensor;
 
 /// The values of the option `sampler`, in this order.
@@ -64,6 +64,27 @@ impl<'a> Sampler<'a> {
         match options.whole("max_steps") {
             0 => n_steps,
             most => n_steps.min(most),
+        }
+    }
+
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        match &self.source {
+            Source::Groups(groups) => groups.save(into),
+            Source::Iterations(pairs) => pairs.save(into),
+            Source::Every(pairs) => pairs.save(into),
+        }
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        match &mut self.source {
+            Source::Groups(groups) => groups.load(from),
+            Source::Iterations(pairs) => pairs.load(from),
+            Source::Every(pairs) => pairs.load(from),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Everything that moves while SetFit tunes an encoder: what one would save in order to go on later.
+//! Everything that moves while SetFit tunes an encoder: what is saved in order to go on later.
 
 use candle_core::{Tensor, Var};
 use rand::RngExt;
@@ -10,7 +10,7 @@ use crate::model::{Dropout, Encoder};
 use crate::train::adamw::AdamWSettings;
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Stepped, Tuner};
-use crate::train::{Options, TrainError, schedule};
+use crate::train::{Checkpoint, Options, TrainError, schedule};
 
 /// Good weights are copied this often in a training.
 const COPIES: usize = 20;
@@ -25,7 +25,7 @@ pub(super) struct Tuning<'a> {
     inputs: &'a Inputs<'a>,
     dropout: Dropout,
     tuner: Tuner<'a>,
-    good: GoodWeights,
+    good: GoodWeights<'a>,
     options: &'a Options,
 }
 
@@ -83,6 +83,29 @@ impl<'a> Tuning<'a> {
         })
     }
 
+    /// Everything that moves. Nothing changes by it.
+    pub(super) fn save(&self) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::after(self.step);
+        self.tuner.save(&mut state)?;
+        self.sampler.save(&mut state)?;
+        state.put("dropout", &self.dropout)?;
+        self.good.save(&mut state)?;
+        Ok(state)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of another training; then this one is of no more use.
+    pub(super) fn load(&mut self, mut state: Checkpoint) -> Result<(), TrainError> {
+        self.tuner.load(&mut state)?;
+        self.sampler.load(&mut state)?;
+        self.dropout = state.take("dropout")?;
+        self.good.load(&mut state)?;
+        self.step = state.step;
+        Ok(())
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.step >= self.n_steps
     }
@@ -101,7 +124,8 @@ impl<'a> Tuning<'a> {
 }
 
 /// A copy of weights that gave a finite loss, made anew every few steps.
-struct GoodWeights {
+struct GoodWeights<'a> {
+    encoder: &'a Encoder,
     vars: Vec<Var>,
     every: usize,
     /// Copied before the step at hand, which will tell whether they are good.
@@ -114,10 +138,11 @@ struct Copied {
     weights: Vec<Tensor>,
 }
 
-impl GoodWeights {
-    fn new(encoder: &Encoder, n_steps: usize) -> Self {
+impl<'a> GoodWeights<'a> {
+    fn new(encoder: &'a Encoder, n_steps: usize) -> Self {
         GoodWeights {
-            vars: encoder.vars().into_iter().map(|(_, var)| var).collect(),
+            encoder,
+            vars: encoder.trained_vars().into_iter().map(|(_, var)| var).collect(),
             every: n_steps.div_ceil(COPIES).max(1),
             candidate: None,
             good: None,
@@ -150,6 +175,24 @@ impl GoodWeights {
         for (var, weights) in self.vars.iter().zip(&good.weights) {
             var.set(weights)?;
         }
+        self.encoder.apply_factors()?;
         Ok(Some(good.step))
+    }
+
+    /// Between steps there is no candidate.
+    fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        let good = self.good.as_ref();
+        into.put("good", &good.map(|good| good.step))?;
+        into.put_tensors("good", good.iter().flat_map(|good| &good.weights))
+    }
+
+    fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let step: Option<usize> = from.take("good")?;
+        let copied = |step| {
+            let weights = from.take_tensors("good", &self.vars)?;
+            Ok::<_, TrainError>(Copied { step, weights })
+        };
+        self.good = step.map(copied).transpose()?;
+        Ok(())
     }
 }

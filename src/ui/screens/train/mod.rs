@@ -19,7 +19,7 @@ use egui::{Context, Key, Ui};
 use self::advice::Advice;
 use super::{Screen, ScreenId, evaluate::Tab};
 use crate::app::{Command, Project};
-use crate::core::{Run, RunId, RunStatus};
+use crate::core::{Run, RunId};
 use crate::jobs::{JobId, JobKind};
 use crate::ui::{
     desk::{Act, Desk},
@@ -122,7 +122,7 @@ fn chosen_run<'a>(desk: &Desk, project: &'a Project) -> Option<&'a Run> {
 
 /// Whether a run has a model that can be looked at.
 fn is_usable(run: &Run) -> bool {
-    matches!(run.status, RunStatus::Done | RunStatus::Stopped)
+    run.status.is_finished()
 }
 
 fn evaluate(desk: &mut Desk, run: &Run) {

@@ -356,6 +356,7 @@ fn status(run: &Run, tokens: &Tokens) -> (String, Color32) {
         RunStatus::Done => (measured.to_owned(), tokens.text2),
         RunStatus::Stopped => (format!("{measured}, stopped"), tokens.warning),
         RunStatus::Failed => ("failed".to_owned(), tokens.error),
+        RunStatus::Interrupted => ("interrupted".to_owned(), tokens.warning),
     }
 }
 
