@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::{App, Project, now_millis, sample};
 use crate::core::thresholds::Objective;
-use crate::core::{Edit, Label, LabelId, Run, RunId, ScoreKind, TaskKind, label_edits};
+use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, label_edits};
 use crate::io::import::{self, ReadOptions};
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest};
@@ -48,6 +48,12 @@ pub enum Command {
     },
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
+    /// Asks a job to wait where it is; training writes its state first.
+    Pause(JobId),
+    /// Lets a paused job go on.
+    Resume(JobId),
+    /// Goes on with the training of a run that was cut off or stopped.
+    ResumeRun(RunId),
     /// Gathers scores and metrics of a run.
     Evaluate { run: RunId, kind: ScoreKind },
     /// Chooses the thresholds of a run.
@@ -104,6 +110,15 @@ impl App {
                 self.jobs.cancel(job);
                 return Ok(None);
             }
+            Command::Pause(job) => {
+                self.jobs.pause(job);
+                return Ok(None);
+            }
+            Command::Resume(job) => {
+                self.jobs.resume(job);
+                return Ok(None);
+            }
+            Command::ResumeRun(run) => self.resume_run(run)?,
             Command::Evaluate { run, kind } => self.evaluate(run, kind)?,
             Command::Tune { run, objective } => self.tune(run, objective)?,
             Command::ExportModel { run, out } => self.export_model(run, out)?,
@@ -203,10 +218,7 @@ impl App {
         seed: u64,
         options: &[(String, String)],
     ) -> anyhow::Result<JobId> {
-        ensure!(
-            self.running(JobKind::Train).is_none(),
-            "a training is running; wait for it or stop it"
-        );
+        self.ensure_idle()?;
         let method = train::method(method)?;
         let request = TrainRequest {
             method,
@@ -216,16 +228,43 @@ impl App {
             compute: self.compute(),
             n_threads: self.n_threads,
         };
+        let (store, snapshot) = self.to_train(&request)?;
+        let catalog = self.catalog.clone();
+        Ok(self.jobs.start(JobKind::Train, move |job| {
+            jobs::training::run(job, &store, &catalog, snapshot, request, now_millis())
+        }))
+    }
+
+    fn resume_run(&mut self, run: RunId) -> anyhow::Result<JobId> {
+        self.ensure_idle()?;
+        let run = self.run(run)?;
+        ensure!(
+            run.status != RunStatus::Done,
+            "{} was trained to its end: there is nothing to resume",
+            run.name
+        );
+        let request = TrainRequest::of(&run, self.n_threads)?;
+        let (store, snapshot) = self.to_train(&request)?;
+        let catalog = self.catalog.clone();
+        Ok(self.jobs.start(JobKind::Train, move |job| {
+            jobs::training::resume(job, &store, &catalog, snapshot, request, run)
+        }))
+    }
+
+    fn ensure_idle(&self) -> anyhow::Result<()> {
+        let idle = self.running(JobKind::Train).is_none();
+        ensure!(idle, "a training is running; wait for it or stop it");
+        Ok(())
+    }
+
+    /// What a training works on, after a look at what it would fail for.
+    fn to_train(&self, request: &TrainRequest) -> anyhow::Result<(Store, Snapshot)> {
         self.catalog.path(&request.encoder)?;
         request.compute.check()?;
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
-        let store = project.store.clone();
-        let catalog = self.catalog.clone();
-        Ok(self.jobs.start(JobKind::Train, move |job| {
-            jobs::training::run(job, &store, &catalog, snapshot, request, now_millis())
-        }))
+        Ok((project.store.clone(), snapshot))
     }
 
     fn run(&self, run: RunId) -> anyhow::Result<Run> {

@@ -12,6 +12,7 @@ pub mod settings;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -58,6 +59,8 @@ pub struct App {
     pub precisions: Vec<Precision>,
     /// Threads a job may use.
     pub n_threads: usize,
+    /// Set from elsewhere, it stops the job that [`App::wait`] waits for: Ctrl+C on the command line.
+    pub stop: Arc<AtomicBool>,
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
     pub suggests: bool,
     jobs: Jobs,
@@ -83,6 +86,7 @@ impl App {
             last_model: None,
             last_import: None,
             n_threads: n_cores(),
+            stop: Arc::default(),
             suggests: false,
             jobs: Jobs::default(),
             steps: VecDeque::new(),
@@ -156,6 +160,9 @@ impl App {
     /// Waits for a job, passing its events on; used where there is no window.
     pub fn wait(&mut self, job: JobId, on_event: &mut dyn FnMut(&JobEvent)) -> anyhow::Result<()> {
         loop {
+            if self.stop.load(Ordering::Relaxed) {
+                self.jobs.cancel(job);
+            }
             self.poll_project();
             let Some(message) = self.jobs.next(Duration::from_millis(50)) else {
                 continue;
@@ -221,6 +228,12 @@ impl App {
                 Some((_, _, known)) => *known = progress,
                 None => self.progress.push((message.job, message.kind, progress)),
             },
+            JobEvent::Paused | JobEvent::Resumed => {
+                let training = self.project.as_mut().and_then(|project| project.training.as_mut());
+                if let (JobKind::Train, Some(training)) = (message.kind, training) {
+                    training.paused = matches!(message.event, JobEvent::Paused);
+                }
+            }
             JobEvent::Done(result) => {
                 self.progress.retain(|(id, ..)| *id != message.job);
                 self.finished(message.kind, result);

@@ -49,6 +49,8 @@ pub struct TrainingProgress {
     pub grad_norms: Vec<[f64; 2]>,
     /// What was measured on held-out texts so far.
     pub watched: Vec<WatchedPoint>,
+    /// Whether it waits because a person has paused it.
+    pub paused: bool,
     /// When it began.
     pub started: Instant,
 }
@@ -300,7 +302,7 @@ impl Project {
         match event {
             JobEvent::RunStarted(run) => {
                 if run.status == crate::core::RunStatus::Training {
-                    self.training = Some(TrainingProgress::new(run.id));
+                    self.training = Some(TrainingProgress::new(&run));
                 }
                 self.state.put_run(*run);
                 self.revision += 1;
@@ -310,7 +312,7 @@ impl Project {
                     training.receive(event);
                 }
             }
-            JobEvent::Progress(_) | JobEvent::Done(_) => {}
+            JobEvent::Paused | JobEvent::Resumed | JobEvent::Progress(_) | JobEvent::Done(_) => {}
         }
     }
 
@@ -386,19 +388,21 @@ impl Project {
 }
 
 impl TrainingProgress {
-    fn new(run: RunId) -> Self {
+    /// Of a run that begins, or goes on from what it has.
+    fn new(run: &Run) -> Self {
         TrainingProgress {
-            run,
+            run: run.id,
             phase: "loading the encoder".to_owned(),
             step: 0,
             n_steps: 0,
             loss: None,
             texts_per_sec: 0.0,
             secs_left: None,
-            history: Vec::new(),
+            history: run.history.clone(),
             learning_rates: Vec::new(),
             grad_norms: Vec::new(),
-            watched: Vec::new(),
+            watched: run.watched.clone(),
+            paused: false,
             started: Instant::now(),
         }
     }

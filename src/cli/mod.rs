@@ -7,6 +7,7 @@ mod check_device;
 mod classify;
 mod demo;
 mod doctor;
+mod interrupt;
 mod models;
 mod output;
 mod progress;

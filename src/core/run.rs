@@ -18,6 +18,15 @@ pub enum RunStatus {
     Stopped,
     /// Ended by an error, which `message` holds.
     Failed,
+    /// Cut off when the program ended without saying so; it may go on where a state of it was saved.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// Whether there is a model to use.
+    pub fn has_model(self) -> bool {
+        matches!(self, RunStatus::Done | RunStatus::Stopped)
+    }
 }
 
 /// Which texts a set of stored scores belongs to.

@@ -1,8 +1,14 @@
 //! A training run from snapshot to stored model and scores.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
+use super::checkpoint::{self, About, Fingerprint, Saved};
 use super::evaluate::headline_metrics;
 use super::models::load_encoder;
 use super::snapshot::{LabelledTexts, Snapshot};
@@ -11,9 +17,9 @@ use crate::core::metrics::default_threshold;
 use crate::core::run::LossPoint;
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
-use crate::model::{Classifier, Compute};
+use crate::model::{Classifier, Compute, Encoder};
 use crate::store::Store;
-use crate::train::{self, Method, Options, TrainEvent, Trained};
+use crate::train::{self, Checkpoint, Checkpoints, Keeper, Method, Options, TrainEvent, Trained, TrainingSet};
 
 /// What to train.
 #[derive(Debug, Clone)]
@@ -32,6 +38,27 @@ pub struct TrainRequest {
     pub n_threads: usize,
 }
 
+impl TrainRequest {
+    /// What a run was asked for, where it was computed.
+    ///
+    /// # Errors
+    /// A method, an option or a device that this build does not have.
+    pub fn of(run: &Run, n_threads: usize) -> anyhow::Result<TrainRequest> {
+        let method = train::method(&run.method)?;
+        Ok(TrainRequest {
+            method,
+            options: Options::from_json(method, &run.options)?,
+            seed: run.seed,
+            encoder: run.encoder.clone(),
+            compute: Compute {
+                device: run.device.parse()?,
+                precision: run.precision.parse().map_err(anyhow::Error::msg)?,
+            },
+            n_threads,
+        })
+    }
+}
+
 /// The folder of a run's model.
 pub fn run_dir(store: &Store, run: RunId) -> PathBuf {
     store.files_dir().join("runs").join(run.to_string())
@@ -46,21 +73,65 @@ pub fn run(
     request: TrainRequest,
     now_millis: i64,
 ) -> anyhow::Result<Outcome> {
-    let mut run = store.create_run(new_run(&snapshot, &request, now_millis))?;
+    let mut run = new_run(&snapshot, &request, now_millis);
+    run.device = request.compute.device.resolve()?.id.to_string();
+    let run = store.create_run(run)?;
     job.emit(JobEvent::RunStarted(Box::new(run.clone())));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(request.n_threads.max(1))
-        .build()?;
-    let result = pool.install(|| train_and_score(job, store, catalog, &snapshot, &request, &mut run));
-    if let Err(error) = result {
-        run.status = RunStatus::Failed;
-        run.message = format!("{error:#}");
+    on_threads(request.n_threads, || {
+        let trained = Training::open(store, catalog, &snapshot, &request, run.id)
+            .and_then(|training| training.carry_out(job, run.clone(), None));
+        trained.or_else(|error| failed(job, store, run, error))
+    })
+}
+
+/// Goes on with the training of a run that was cut off or stopped, from its saved state; `request` is what [`TrainRequest::of`] makes of
+/// the run, which stays as it is until it is clear that this can be done.
+///
+/// # Errors
+/// A run without a saved state; texts, labels or an encoder that have changed since; whatever training reports.
+pub fn resume(
+    job: &mut JobContext,
+    store: &Store,
+    catalog: &Catalog,
+    snapshot: Snapshot,
+    request: TrainRequest,
+    run: Run,
+) -> anyhow::Result<Outcome> {
+    on_threads(request.n_threads, || {
+        let training = Training::open(store, catalog, &snapshot, &request, run.id)?;
+        let saved = checkpoint::read(&training.path)?.with_context(|| {
+            let name = &run.name;
+            format!("no state of {name} was saved, so it cannot go on; train again with the same options")
+        })?;
+        saved.about.fingerprint.check(&training.fingerprint)?;
+        let run = Run {
+            status: RunStatus::Training,
+            message: String::new(),
+            n_test: snapshot.test.len(),
+            train_secs: saved.about.train_secs,
+            history: saved.about.history.clone(),
+            watched: saved.about.watched.clone(),
+            ..run
+        };
         store.save_run(&run)?;
-        job.emit(JobEvent::RunStarted(Box::new(run)));
-        return Err(error);
-    }
+        job.emit(JobEvent::RunStarted(Box::new(run.clone())));
+        let trained = training.carry_out(job, run.clone(), Some(saved.state));
+        trained.or_else(|error| failed(job, store, run, error))
+    })
+}
+
+fn on_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.max(1)).build()?;
+    pool.install(work)
+}
+
+/// The run stays in the table with the reason.
+fn failed(job: &JobContext, store: &Store, mut run: Run, error: anyhow::Error) -> anyhow::Result<Outcome> {
+    run.status = RunStatus::Failed;
+    run.message = format!("{error:#}");
     store.save_run(&run)?;
-    Ok(Outcome::Trained(Box::new(run)))
+    job.emit(JobEvent::RunStarted(Box::new(run)));
+    Err(error)
 }
 
 fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run {
@@ -93,48 +164,171 @@ fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i64) -> Run 
     }
 }
 
-fn train_and_score(
-    job: &mut JobContext,
-    store: &Store,
-    catalog: &Catalog,
-    snapshot: &Snapshot,
-    request: &TrainRequest,
-    run: &mut Run,
-) -> anyhow::Result<()> {
-    let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
-    let set = snapshot.training_set();
-    run.device = request.compute.device.resolve()?.id.to_string();
-    let started = std::time::Instant::now();
-    let (mut history, mut watched) = (Vec::new(), Vec::new());
-    let trained = train::train(
-        request.method,
-        &set,
-        &request.options,
-        request.seed,
-        encoder,
-        &mut |event| {
-            match &event {
-                TrainEvent::Step { step, loss, .. } => history.push(LossPoint {
+/// Everything a training needs, new or resumed.
+struct Training<'a> {
+    store: &'a Store,
+    snapshot: &'a Snapshot,
+    request: &'a TrainRequest,
+    set: TrainingSet,
+    encoder: Encoder,
+    fingerprint: Fingerprint,
+    /// Of its saved state.
+    path: PathBuf,
+}
+
+impl<'a> Training<'a> {
+    fn open(
+        store: &'a Store,
+        catalog: &Catalog,
+        snapshot: &'a Snapshot,
+        request: &'a TrainRequest,
+        run: RunId,
+    ) -> anyhow::Result<Self> {
+        let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
+        let set = snapshot.training_set();
+        let fingerprint = match minutes_between_states(request) > 0.0 {
+            true => Fingerprint::of(&set, request, &encoder)?,
+            false => Fingerprint::default(),
+        };
+        Ok(Training {
+            store,
+            snapshot,
+            request,
+            set,
+            encoder,
+            fingerprint,
+            path: checkpoint::path(store, run),
+        })
+    }
+
+    /// Trains, going on `from` a state where there is one, and scores.
+    fn carry_out(self, job: &mut JobContext, mut run: Run, from: Option<Checkpoint>) -> anyhow::Result<Outcome> {
+        let about = About {
+            fingerprint: self.fingerprint,
+            train_secs: run.train_secs,
+            history: std::mem::take(&mut run.history),
+            watched: std::mem::take(&mut run.watched),
+        };
+        let minutes = minutes_between_states(self.request);
+        let watch = RefCell::new(Watch::new(job, self.path.clone(), about, minutes));
+        let trained = train::train_resumably(
+            self.request.method,
+            &self.set,
+            &self.request.options,
+            self.request.seed,
+            self.encoder,
+            &mut |event| watch.borrow_mut().hear(event),
+            &mut Checkpoints::new(from, Some(&mut &watch)),
+        )?;
+        let Watch { about, refused, .. } = watch.into_inner();
+        run.train_secs = about.train_secs;
+        run.history = about.history;
+        run.watched = about.watched;
+        run.findings = trained.findings.clone();
+        run.message = refused.unwrap_or_default();
+        run.status = if trained.stopped {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Done
+        };
+        finish(job, self.store, self.snapshot, trained, &mut run)?;
+        self.store.save_run(&run)?;
+        if run.status == RunStatus::Done {
+            checkpoint::remove(&self.path);
+        }
+        Ok(Outcome::Trained(Box::new(run)))
+    }
+}
+
+/// 0 where none are written, as for methods that do not tune.
+fn minutes_between_states(request: &TrainRequest) -> f64 {
+    request.options.get("checkpoint_every")
+}
+
+/// Stands beside a training: passes on what it says, writes its states, and lets it wait while it is paused.
+struct Watch<'a> {
+    job: &'a mut JobContext,
+    path: PathBuf,
+    /// How often a state is written; `None` for never.
+    every: Option<Duration>,
+    written: Instant,
+    began: Instant,
+    secs_before: f64,
+    about: About,
+    /// Why a state could not be written.
+    refused: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(job: &'a mut JobContext, path: PathBuf, about: About, minutes: f64) -> Self {
+        Watch {
+            job,
+            path,
+            every: (minutes > 0.0).then(|| Duration::from_secs_f64(minutes * 60.0)),
+            written: Instant::now(),
+            began: Instant::now(),
+            secs_before: about.train_secs,
+            about,
+            refused: None,
+        }
+    }
+
+    fn hear(&mut self, event: TrainEvent) -> ControlFlow<()> {
+        let amid_steps = match &event {
+            TrainEvent::Step { step, loss, .. } => {
+                self.about.history.push(LossPoint {
                     step: *step,
                     loss: *loss,
-                }),
-                TrainEvent::Watched(point) => watched.push(*point),
-                _ => {}
+                });
+                true
             }
-            job.train(event);
-            job.flow()
-        },
-    )?;
-    run.train_secs = started.elapsed().as_secs_f64();
-    run.history = history;
-    run.watched = watched;
-    run.findings = trained.findings.clone();
-    run.status = if trained.stopped {
-        RunStatus::Stopped
-    } else {
-        RunStatus::Done
-    };
-    finish(job, store, snapshot, trained, run)
+            TrainEvent::Watched(point) => {
+                self.about.watched.push(*point);
+                true
+            }
+            _ => false,
+        };
+        self.job.train(event);
+        self.count();
+        // Amid steps a better moment to wait is about to come: when the state has been written.
+        if amid_steps {
+            self.job.flow_on()
+        } else {
+            self.job.flow()
+        }
+    }
+
+    fn count(&mut self) {
+        let spent = self.began.elapsed().saturating_sub(self.job.paused());
+        self.about.train_secs = self.secs_before + spent.as_secs_f64();
+    }
+}
+
+impl Keeper for &RefCell<Watch<'_>> {
+    fn is_due(&mut self, _: usize) -> bool {
+        let watch = self.borrow();
+        // Whoever pauses may switch the machine off.
+        let is_due = |every| watch.job.pausing() || watch.written.elapsed() >= every;
+        watch.every.is_some_and(is_due)
+    }
+
+    fn keep(&mut self, state: Checkpoint) {
+        let watch = &mut *self.borrow_mut();
+        if watch.every.is_none() {
+            return;
+        }
+        watch.count();
+        let about = watch.about.clone();
+        watch.refused = match checkpoint::write(&watch.path, &Saved { state, about }) {
+            Ok(()) => None,
+            Err(error) => Some(format!("its state could not be saved on the way: {error:#}")),
+        };
+        watch.written = Instant::now();
+    }
+
+    fn rest(&mut self) -> ControlFlow<()> {
+        self.borrow().job.flow()
+    }
 }
 
 fn finish(

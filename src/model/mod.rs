@@ -20,6 +20,9 @@ mod encoder_tests;
 pub mod error;
 pub mod gradients;
 pub mod head;
+pub mod lora;
+#[cfg(test)]
+mod lora_tests;
 #[cfg(test)]
 mod malformed_tests;
 mod network;
@@ -48,6 +51,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
+pub use lora::{Lora, LoraTargets};
 pub use ops::dropout::Dropout;
 pub use precision::Precision;
 pub use sequence_classifier::SequenceClassifier;

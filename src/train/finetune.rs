@@ -6,7 +6,10 @@
 use super::adamw::AdamWSettings;
 use super::inputs::Inputs;
 use super::tuner::{Pace, Tuner};
-use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, schedule};
+use super::{
+    Checkpoint, Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora,
+    losses, schedule,
+};
 use crate::core::rng::{self, Stream};
 use crate::model::head::Link;
 use crate::model::{Dropout, Encoder, LogisticHead, Targets};
@@ -23,6 +26,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     let batch_size = options.whole("batch_size");
     let n_steps = set.texts.len().div_ceil(batch_size) * options.whole("num_epochs");
@@ -32,6 +36,7 @@ pub(super) fn run(
     let encoder = encoder
         .without_normalization()
         .with_max_tokens(options.whole("max_length"))?;
+    let encoder = lora::adapted(encoder, options, seed)?;
     let inputs = Inputs::new(&encoder, set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
@@ -41,25 +46,37 @@ pub(super) fn run(
         ..AdamWSettings::default()
     };
     let beside = [layer.weight.clone(), layer.bias.clone()];
-    let mut tuner = Tuner::new(&encoder, &beside, settings, options.get("max_grad_norm"));
-    let mut dropout = Dropout::new(rng::stream(seed, "dropout").random());
-    let mut batches = Batches::new(set.texts.len(), rng::stream(seed, "batches"));
-    let mut pace = Pace::start(n_steps);
-    let mut step = 0;
+    let mut tuning = Tuning {
+        tuner: Tuner::new(&encoder, &beside, settings, options.get("max_grad_norm")),
+        dropout: Dropout::new(rng::stream(seed, "dropout").random()),
+        batches: Batches::new(set.texts.len(), rng::stream(seed, "batches")),
+    };
+    let mut step = match checkpoints.take_start(n_steps)? {
+        Some(start) => tuning.load(start)?,
+        None => 0,
+    };
+    let mut pace = Pace::start(n_steps, step);
     while step < n_steps && !stop {
         step += 1;
-        let batch = batches.next(batch_size);
+        let batch = tuning.batches.next(batch_size);
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
-        let embeddings = inputs.forward(&batch, &mut dropout)?;
+        let embeddings = inputs.forward(&batch, &mut tuning.dropout)?;
         let loss = layer.loss(&embeddings, &set.targets, &batch)?;
-        let stepped = tuner.step(&loss, learning_rate)?.check(step, peak)?;
+        let stepped = tuning.tuner.step(&loss, learning_rate)?.check(step, peak)?;
         stop |= events(pace.event(step, batch.len(), stepped, learning_rate)).is_break();
+        stop |= pace
+            .aside(|| checkpoints.after_step(step, || tuning.save(step)))?
+            .is_break();
     }
-    tuner.finish()?;
     if step == 0 {
         return Err(TrainError::Stopped);
     }
+    if step < n_steps {
+        checkpoints.at_stop(step, || tuning.save(step))?;
+    }
+    tuning.tuner.finish()?;
+    let encoder = encoder.without_lora()?;
     let head = layer.into_head(set)?;
     Ok(Trained {
         encoder,
@@ -69,6 +86,31 @@ pub(super) fn run(
         n_steps: step,
         findings: Findings::new(),
     })
+}
+
+/// What moves with every step.
+struct Tuning<'a> {
+    tuner: Tuner<'a>,
+    dropout: Dropout,
+    batches: Batches,
+}
+
+impl Tuning<'_> {
+    fn save(&self, step: usize) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::after(step);
+        self.tuner.save(&mut state)?;
+        self.batches.save(&mut state)?;
+        state.put("dropout", &self.dropout)?;
+        Ok(state)
+    }
+
+    /// Goes on from a state; the steps taken by then.
+    fn load(&mut self, mut state: Checkpoint) -> Result<usize, TrainError> {
+        self.tuner.load(&mut state)?;
+        self.batches.load(&mut state)?;
+        self.dropout = state.take("dropout")?;
+        Ok(state.step)
+    }
 }
 
 /// Texts in a new order each time all have been taken.
@@ -85,6 +127,16 @@ impl Batches {
             rng,
             left: Vec::new(),
         }
+    }
+
+    fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &self.left)
+    }
+
+    fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_texts = self.n_texts;
+        (self.rng, self.left) = from.take_sampler(|left: &Vec<usize>| left.iter().all(|text| *text < n_texts))?;
+        Ok(())
     }
 
     /// Up to `batch_size` texts; the last batch of an epoch may be smaller.

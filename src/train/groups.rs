@@ -6,7 +6,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::TrainError;
+use super::{Checkpoint, TrainError};
 use crate::core::rng::Stream;
 use crate::model::Targets;
 
@@ -109,6 +109,22 @@ impl<'a> Groups<'a> {
 }
 
 impl Groups<'_> {
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &self.pass)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Groups of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_texts = self.targets.len();
+        let fits = |pass: &Vec<Vec<usize>>| pass.iter().flatten().all(|text| *text < n_texts);
+        (self.rng, self.pass) = from.take_sampler(fits)?;
+        Ok(())
+    }
+
     /// The next batch.
     pub fn next_batch(&mut self) -> GroupBatch {
         let mut texts = Vec::new();

@@ -4,11 +4,13 @@
 //! happens, and returns the result; whoever calls it decides where it runs and what is kept.
 
 pub mod adamw;
+pub mod checkpoint;
 pub mod clip;
 pub mod device_check;
 pub mod finetune;
 pub mod groups;
 mod inputs;
+mod lora;
 pub mod losses;
 pub mod methods;
 pub mod options;
@@ -29,6 +31,7 @@ use crate::core::TaskKind;
 use crate::core::run::WatchedPoint;
 use crate::model::{Encoder, HeadError, LogisticHead, ModelError, Targets};
 
+pub use checkpoint::{Checkpoint, Checkpoints, Keeper};
 pub use methods::{METHODS, Method, method, options_help};
 pub use options::{OptionSpec, Options, Range};
 
@@ -193,6 +196,9 @@ pub enum TrainError {
         /// The rate asked for.
         learning_rate: f64,
     },
+    /// A saved state that this training could not have come to.
+    #[error("the saved state of the training does not fit it ({0}), so it cannot go on from there; train again")]
+    UnfitCheckpoint(String),
     /// Stopped before there was anything to keep.
     #[error("stopped before there was a model; nothing was changed")]
     Stopped,
@@ -222,9 +228,26 @@ pub fn train(
     encoder: Encoder,
     events: Events<'_>,
 ) -> Result<Trained, TrainError> {
+    train_resumably(method, set, options, seed, encoder, events, &mut Checkpoints::none())
+}
+
+/// [`train`], going on from a saved state where `checkpoints` has one, and handing over states on the way. A resumed training gives
+/// the same weights, to the bit, as one that was never interrupted: on the same device, from the same set, options, seed and encoder.
+///
+/// # Errors
+/// Those of [`train`]; a state that does not fit. Methods that do not tune have no states.
+pub fn train_resumably(
+    method: &Method,
+    set: &TrainingSet,
+    options: &Options,
+    seed: u64,
+    encoder: Encoder,
+    events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
+) -> Result<Trained, TrainError> {
     set.check()?;
     options.check_for(method)?;
-    (method.run)(set, options, seed, encoder, events)
+    (method.run)(set, options, seed, encoder, events, checkpoints)
 }
 
 impl TrainingSet {
@@ -272,5 +295,7 @@ impl TrainingSet {
     }
 }
 
+#[cfg(test)]
+mod checkpoint_tests;
 #[cfg(test)]
 mod tests;

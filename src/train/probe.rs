@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
+use super::{Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
 use crate::model::head::{self, LogisticHead, Targets};
 use crate::model::{Embeddings, Encoder, ModelError};
 
@@ -42,6 +42,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    _: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     if events(TrainEvent::Started { n_steps: 0 }).is_break() {
         return Err(TrainError::Stopped);

@@ -9,7 +9,10 @@ use super::groups::{GroupBatch, Groups};
 use super::inputs::Inputs;
 use super::pairs::{Pair, PairBatch, Pairs};
 use super::tuner::{Pace, Stepped, Tuner};
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule};
+use super::{
+    Checkpoint, Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora, losses, probe,
+    schedule,
+};
 use crate::core::rng;
 use crate::model::{Dropout, Encoder};
 use candle_core::Tensor;
@@ -24,26 +27,38 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
-    let mut sampler = Sampler::new(set, options, seed)?;
+    let encoder = lora::adapted(encoder, options, seed)?;
+    let sampler = Sampler::new(set, options, seed)?;
     let n_steps = sampler.n_steps(options);
     let mut stop = events(TrainEvent::Started { n_steps }).is_break();
     stop |= events(TrainEvent::Phase(Phase::Tokenizing)).is_break();
     let inputs = Inputs::new(&encoder, set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
-    let mut tuning = Tuning::new(&encoder, &inputs, options, seed);
-    let mut pace = Pace::start(n_steps);
-    let mut step = 0;
+    let mut tuning = Tuning::new(&encoder, &inputs, sampler, options, seed);
+    let mut step = match checkpoints.take_start(n_steps)? {
+        Some(start) => tuning.load(start)?,
+        None => 0,
+    };
+    let mut pace = Pace::start(n_steps, step);
     while step < n_steps && !stop {
         step += 1;
-        let batch = sampler.next();
+        let batch = tuning.sampler.next();
         let peak = options.get("learning_rate");
         let learning_rate = schedule::linear(peak, step, n_steps, options.get("warmup"));
         let stepped = tuning.step(&batch, learning_rate)?.check(step, peak)?;
         stop |= events(pace.event(step, batch.n_texts(), stepped, learning_rate)).is_break();
+        stop |= pace
+            .aside(|| checkpoints.after_step(step, || tuning.save(step)))?
+            .is_break();
+    }
+    if step < n_steps {
+        checkpoints.at_stop(step, || tuning.save(step))?;
     }
     tuning.tuner.finish()?;
+    let encoder = encoder.without_lora()?;
     let tuned = probe::Tuned {
         n_steps: step,
         stopped: step < n_steps,
@@ -85,6 +100,20 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        match self {
+            Sampler::Fast(groups) => groups.save(into),
+            Sampler::Iterations { pairs, .. } => pairs.save(into),
+        }
+    }
+
+    fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        match self {
+            Sampler::Fast(groups) => groups.load(from),
+            Sampler::Iterations { pairs, .. } => pairs.load(from),
+        }
+    }
+
     fn next(&mut self) -> Batch {
         match self {
             Sampler::Fast(groups) => Batch::Groups(groups.next_batch()),
@@ -120,24 +149,42 @@ impl Batch {
     }
 }
 
-/// Everything one step needs.
+/// Everything one step needs, and what moves with it.
 struct Tuning<'a> {
     inputs: &'a Inputs<'a>,
+    sampler: Sampler<'a>,
     tuner: Tuner<'a>,
     dropout: Dropout,
 }
 
 impl<'a> Tuning<'a> {
-    fn new(encoder: &'a Encoder, inputs: &'a Inputs<'a>, options: &Options, seed: u64) -> Self {
+    fn new(encoder: &'a Encoder, inputs: &'a Inputs<'a>, sampler: Sampler<'a>, options: &Options, seed: u64) -> Self {
         let settings = AdamWSettings {
             weight_decay: options.get("weight_decay"),
             ..AdamWSettings::default()
         };
         Tuning {
             inputs,
+            sampler,
             tuner: Tuner::new(encoder, &[], settings, options.get("max_grad_norm")),
             dropout: Dropout::new(rng::stream(seed, "dropout").random()),
         }
+    }
+
+    fn save(&self, step: usize) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::after(step);
+        self.tuner.save(&mut state)?;
+        self.sampler.save(&mut state)?;
+        state.put("dropout", &self.dropout)?;
+        Ok(state)
+    }
+
+    /// Goes on from a state; the steps taken by then.
+    fn load(&mut self, mut state: Checkpoint) -> Result<usize, TrainError> {
+        self.tuner.load(&mut state)?;
+        self.sampler.load(&mut state)?;
+        self.dropout = state.take("dropout")?;
+        Ok(state.step)
     }
 
     /// Moves the weights along the gradient of a batch.

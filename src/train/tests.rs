@@ -7,12 +7,12 @@ use super::*;
 use crate::core::rng;
 use crate::model::{Embeddings, testing};
 
-fn tiny_encoder() -> Encoder {
+pub(super) fn tiny_encoder() -> Encoder {
     testing::tiny_encoder(3)
 }
 
 /// Two topics, eight texts each.
-fn topics() -> TrainingSet {
+pub(super) fn topics() -> TrainingSet {
     let sport = [
         "the team runs a good match",
         "a goal and a match",
@@ -54,7 +54,7 @@ fn setfit(settings: &[(&str, &str)]) -> Options {
     method("setfit").unwrap().parse(settings).unwrap()
 }
 
-fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEvent>) {
+pub(super) fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEvent>) {
     let mut events = Vec::new();
     let mut listen = |event| {
         events.push(event);
@@ -64,7 +64,7 @@ fn run(set: &TrainingSet, options: &Options, seed: u64) -> (Trained, Vec<TrainEv
     (trained, events)
 }
 
-fn weights(trained: &Trained) -> Vec<Vec<u32>> {
+pub(super) fn weights(trained: &Trained) -> Vec<Vec<u32>> {
     let bits = |var: &candle_core::Var| {
         var.flatten_all()
             .unwrap()

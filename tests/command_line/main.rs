@@ -9,6 +9,7 @@ mod journey;
 mod kill;
 mod models;
 mod refusals;
+mod resume;
 
 use std::path::Path;
 use std::process::{Command, Output};

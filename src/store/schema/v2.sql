@@ -6,3 +6,4 @@ ALTER TABLE runs ADD COLUMN device TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN precision TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN series TEXT NOT NULL DEFAULT '';
 ALTER TABLE texts ADD COLUMN second TEXT; -- NULL for a text that stands alone
+ALTER TABLE runs ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0 CHECK (interrupted IN (0, 1)); -- a failed run that was cut off

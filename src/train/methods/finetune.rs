@@ -1,7 +1,9 @@
 //! The options of fine-tuning.
 
 use super::Method;
-use super::shared::{FREEZE_LAYERS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{
+    CHECKPOINT_EVERY, FREEZE_LAYERS, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY,
+};
 use crate::train::{OptionSpec, Range, finetune};
 
 pub(super) const FINETUNE: Method = Method {
@@ -46,9 +48,13 @@ pub(super) const FINETUNE: Method = Method {
             advanced: false,
         },
         FREEZE_LAYERS,
+        LORA_RANK,
+        LORA_ALPHA,
+        LORA_TARGETS,
         WARMUP,
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
+        CHECKPOINT_EVERY,
     ],
     run: finetune::run,
 };

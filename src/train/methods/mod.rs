@@ -6,7 +6,7 @@ mod probe;
 mod setfit;
 mod shared;
 
-use super::{Events, OptionSpec, Options, TrainError, Trained, TrainingSet};
+use super::{Checkpoints, Events, OptionSpec, Options, TrainError, Trained, TrainingSet};
 use crate::model::Encoder;
 
 /// A way of training a classifier.
@@ -19,7 +19,8 @@ pub struct Method {
     pub summary: &'static str,
     /// Everything that can be set, the most important first.
     pub options: &'static [OptionSpec],
-    pub(super) run: fn(&TrainingSet, &Options, u64, Encoder, Events<'_>) -> Result<Trained, TrainError>,
+    pub(super) run:
+        fn(&TrainingSet, &Options, u64, Encoder, Events<'_>, &mut Checkpoints<'_>) -> Result<Trained, TrainError>,
 }
 
 impl Method {

@@ -1,7 +1,10 @@
 //! The options of SetFit.
 
 use super::Method;
-use super::shared::{FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{
+    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, HEAD_C, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM, WARMUP,
+    WEIGHT_DECAY,
+};
 use crate::train::{OptionSpec, Range, setfit};
 
 pub(super) const SETFIT: Method = Method {
@@ -55,11 +58,15 @@ pub(super) const SETFIT: Method = Method {
             advanced: true,
         },
         FREEZE_LAYERS,
+        LORA_RANK,
+        LORA_ALPHA,
+        LORA_TARGETS,
         WARMUP,
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
         HEAD_C,
         FOLDS,
+        CHECKPOINT_EVERY,
     ],
     run: setfit::run,
 };

@@ -4,7 +4,7 @@ use egui::{Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use super::{Screen, ScreenId, no_keys};
 use crate::app::Project;
-use crate::core::{Run, RunId, RunStatus};
+use crate::core::{Run, RunId};
 use crate::io::export::EXPORTERS;
 use crate::jobs::{ExportReport, JobKind};
 use crate::ui::{
@@ -81,7 +81,7 @@ fn model_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         .runs
         .iter()
         .rev()
-        .filter(|run| matches!(run.status, RunStatus::Done | RunStatus::Stopped))
+        .filter(|run| run.status.has_model())
         .collect();
     Card::new().chosen(!runs.is_empty()).show(ui, |ui| {
         describe(

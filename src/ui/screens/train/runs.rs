@@ -343,7 +343,7 @@ fn cell_ui(ui: &mut Ui, row: &TableRow, at: usize, shows: Shows, desk: &Desk, pr
 fn secs(desk: &Desk, project: &Project, run: &Run) -> f64 {
     let training = project.training.as_ref().filter(|training| training.run == run.id);
     match training.filter(|_| desk.app.running(JobKind::Train).is_some()) {
-        Some(training) => training.started.elapsed().as_secs_f64(),
+        Some(training) => run.train_secs + training.started.elapsed().as_secs_f64(),
         None => run.train_secs,
     }
 }
@@ -356,6 +356,7 @@ fn status(run: &Run, tokens: &Tokens) -> (String, Color32) {
         RunStatus::Done => (measured.to_owned(), tokens.text2),
         RunStatus::Stopped => (format!("{measured}, stopped"), tokens.warning),
         RunStatus::Failed => ("failed".to_owned(), tokens.error),
+        RunStatus::Interrupted => ("interrupted".to_owned(), tokens.warning),
     }
 }
 
