@@ -19,7 +19,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         "c", "choose_c", "class_weight", "strategy", "head", "head_", "end_to_end", "body_learning_rate", "folds", "fold_",
     ]),
     ("Watching and stopping", &["watch_", "patience", "keep_best", "checkpoint_"]),
-    ("Unlabelled texts", &["pile", "pile_"]),
+    ("Unlabelled texts", &["pile", "pile_", "max_unlabelled"]),
     ("Teacher", &["teacher", "teacher_", "student", "student_", "distill_"]),
 ];
 
