@@ -143,8 +143,12 @@ pub struct Run {
 impl Run {
     /// Whether its model is kept: trials of searches and comparisons leave scores and figures only, as does a run without a model at all.
     pub fn has_model(&self) -> bool {
-        let is_trial = TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark));
-        self.status.is_finished() && !is_trial
+        self.status.is_finished() && !self.is_trial()
+    }
+
+    /// Whether it is a trial of a search or a comparison, rather than a training of its own.
+    pub fn is_trial(&self) -> bool {
+        TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark))
     }
 }
 
