@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use handful::app::{App, Command, Settings};
+use handful::app::{App, Command, Project, Settings};
 use handful::core::queue::QueueOrder;
-use handful::core::{How, LabelId, RunId, ScoreKind, TaskKind, TextId, label_edits, text_edits};
+use handful::core::{How, LabelId, RunId, RunStatus, ScoreKind, TaskKind, TextId, label_edits, text_edits};
 use handful::io::import::ReadOptions;
 
 const WHO: &str = "ana";
@@ -265,4 +265,67 @@ fn suggestions_follow_the_labels_in_the_background() {
     project.accept_suggestion(WHO).unwrap();
     let annotation = project.state.text(ids[2]).unwrap().annotation.clone().unwrap();
     assert_eq!((annotation.labels, annotation.how), (vec![weather], How::Accepted));
+}
+
+/// Reads what jobs say until the project looks as wanted.
+fn poll_until(app: &mut App, what: &str, wanted: impl Fn(&Project) -> bool) {
+    let started = Instant::now();
+    while !wanted(app.project().unwrap()) {
+        app.poll(Duration::from_millis(4));
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "{what}: {:?}",
+            app.notices
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_training_pauses_with_its_state_on_disk_and_goes_on_in_place() {
+    let home = tempfile::tempdir().unwrap();
+    let mut app = with_project(home.path(), TaskKind::SingleLabel);
+    let (warm, cold) = labels(&app);
+    let project = app.project_mut().unwrap();
+    let ids: Vec<TextId> = project.state.texts().map(|text| text.id).collect();
+    for (texts, label) in ids.chunks(5).zip([warm, cold]) {
+        project.annotate(texts, &[label], WHO, How::Bulk).unwrap();
+    }
+    let option = |id: &str, value: &str| (id.to_owned(), value.to_owned());
+    let train = Command::Train {
+        method: "finetune".to_owned(),
+        encoder: Some(format!("{}/tests/data/encoders/bert", env!("CARGO_MANIFEST_DIR"))),
+        seed: 1,
+        options: vec![option("num_epochs", "100"), option("batch_size", "1")],
+    };
+    let job = app.execute(train.clone()).unwrap().unwrap();
+    let training = |project: &Project| project.training.clone();
+    poll_until(&mut app, "a step", |p| training(p).is_some_and(|t| t.step > 0));
+    app.execute(Command::Pause(job)).unwrap();
+    poll_until(&mut app, "the pause", |p| training(p).is_some_and(|t| t.paused));
+    let state = home.path().join("p.handful-files/runs/1/checkpoint.safetensors");
+    assert!(state.exists(), "a paused training is on disk");
+    let at = training(app.project().unwrap()).unwrap().step;
+    app.poll(Duration::from_millis(20));
+    assert_eq!(training(app.project().unwrap()).unwrap().step, at);
+
+    app.execute(Command::Resume(job)).unwrap();
+    poll_until(&mut app, "going on", |p| training(p).is_none_or(|t| !t.paused));
+    app.execute(Command::Pause(job)).unwrap();
+    poll_until(&mut app, "another pause", |p| training(p).is_some_and(|t| t.paused));
+    // Stopping does not wait for the pause to end, and the run can go on from there.
+    app.execute(Command::Stop(job)).unwrap();
+    app.wait(job, &mut |_| {}).unwrap();
+    let run = app.project().unwrap().state.runs[0].clone();
+    assert_eq!(run.status, RunStatus::Stopped);
+    assert!(state.exists());
+    execute(&mut app, Command::ResumeRun(run.id));
+    let resumed = app.project().unwrap().state.runs[0].clone();
+    assert_eq!((resumed.status, resumed.history.len()), (RunStatus::Done, 1000));
+    assert!(!state.exists(), "a finished run needs no state");
+    assert!(app.execute(Command::ResumeRun(run.id)).is_err());
+
+    execute(&mut app, train);
+    let alone = app.project().unwrap().state.runs[1].clone();
+    assert_eq!(alone.history, resumed.history);
 }

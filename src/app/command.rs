@@ -74,6 +74,12 @@ pub enum Command {
     },
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
+    /// Asks a job to wait where it is; training writes its state first.
+    Pause(JobId),
+    /// Lets a paused job go on.
+    Resume(JobId),
+    /// Goes on with the training of a run that was cut off or stopped.
+    ResumeRun(RunId),
     /// Gathers scores and metrics of a run.
     Evaluate { run: RunId, kind: ScoreKind },
     /// Chooses the thresholds of a run.
@@ -133,6 +139,15 @@ impl App {
                 self.jobs.cancel(job);
                 return Ok(None);
             }
+            Command::Pause(job) => {
+                self.jobs.pause(job);
+                return Ok(None);
+            }
+            Command::Resume(job) => {
+                self.jobs.resume(job);
+                return Ok(None);
+            }
+            Command::ResumeRun(run) => self.resume_run(run)?,
             Command::Evaluate { run, kind } => self.evaluate(run, kind)?,
             Command::Tune { run, objective } => self.tune(run, objective)?,
             Command::ExportModel { run, out } => self.export_model(run, out)?,
@@ -250,10 +265,7 @@ impl App {
         options: &[(String, String)],
         teacher: Option<RunId>,
     ) -> anyhow::Result<(TrainRequest, Snapshot)> {
-        ensure!(
-            self.running(JobKind::Train).is_none(),
-            "a training is running; wait for it or stop it"
-        );
+        self.ensure_idle()?;
         let method = train::method(method)?;
         let request = TrainRequest {
             method,
@@ -264,17 +276,46 @@ impl App {
             compute: self.compute(),
             n_threads: self.n_threads,
         };
+        let snapshot = self.to_train(&request)?;
+        Ok((request, snapshot))
+    }
+
+    fn resume_run(&mut self, run: RunId) -> anyhow::Result<JobId> {
+        self.ensure_idle()?;
+        let run = self.run(run)?;
+        ensure!(
+            run.status != RunStatus::Done,
+            "{} was trained to its end: there is nothing to resume",
+            run.name
+        );
+        let request = TrainRequest::of(&run, self.n_threads)?;
+        let snapshot = self.to_train(&request)?;
+        let store = self.project()?.store.clone();
+        let catalog = self.catalog.clone();
+        Ok(self.jobs.start(JobKind::Train, move |job| {
+            jobs::training::resume(job, &store, &catalog, snapshot, request, run)
+        }))
+    }
+
+    fn ensure_idle(&self) -> anyhow::Result<()> {
+        let idle = self.running(JobKind::Train).is_none();
+        ensure!(idle, "a training is running; wait for it or stop it");
+        Ok(())
+    }
+
+    /// What a training works on, after a look at what it would fail for.
+    fn to_train(&self, request: &TrainRequest) -> anyhow::Result<Snapshot> {
         self.catalog.path(&request.encoder)?;
         request.compute.check()?;
         let project = self.project()?;
         let snapshot = Snapshot::take(&project.state);
         check_trainable(project, &snapshot)?;
         ensure!(
-            !method.needs_teacher || !snapshot.pile.is_empty(),
+            !request.method.needs_teacher || !snapshot.pile.is_empty(),
             "every text has a label, and {} learns from texts without one: import some first",
-            method.id
+            request.method.id
         );
-        Ok((request, snapshot))
+        Ok(snapshot)
     }
 
     /// The run to learn from, where the method has one.
@@ -294,7 +335,7 @@ impl App {
         );
         let run = self.run(teacher)?;
         ensure!(
-            matches!(run.status, RunStatus::Done | RunStatus::Stopped),
+            run.has_model(),
             "{} has not finished, so there is nothing to learn from it: choose a finished run",
             run.name
         );

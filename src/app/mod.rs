@@ -13,6 +13,7 @@ pub mod settings;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -59,6 +60,9 @@ pub struct App {
     pub precisions: Vec<Precision>,
     /// Threads a job may use.
     pub n_threads: usize,
+    /// How often a person has pressed Ctrl+C, where somebody listens: the first time asks the job that [`App::wait`] waits for to stop, the
+    /// second gives it up.
+    pub n_interrupts: Arc<AtomicUsize>,
     /// Whether the quick model embeds and suggests in the background: in the window, not on the command line.
     pub suggests: bool,
     jobs: Jobs,
@@ -84,6 +88,7 @@ impl App {
             last_model: None,
             last_import: None,
             n_threads: n_cores(),
+            n_interrupts: Arc::default(),
             suggests: false,
             jobs: Jobs::default(),
             steps: VecDeque::new(),
@@ -157,6 +162,13 @@ impl App {
     /// Waits for a job, passing its events on; used where there is no window.
     pub fn wait(&mut self, job: JobId, on_event: &mut dyn FnMut(&JobEvent)) -> anyhow::Result<()> {
         loop {
+            match self.n_interrupts.load(Ordering::Relaxed) {
+                0 => {}
+                1 => self.jobs.cancel(job),
+                _ => bail!(
+                    "ended at once; labels are safe, and a training goes on from the state saved last with --resume"
+                ),
+            }
             self.poll_project();
             let Some(message) = self.jobs.next(Duration::from_millis(50)) else {
                 continue;
@@ -222,6 +234,12 @@ impl App {
                 Some((_, _, known)) => *known = progress,
                 None => self.progress.push((message.job, message.kind, progress)),
             },
+            JobEvent::Paused | JobEvent::Resumed => {
+                let training = self.project.as_mut().and_then(|project| project.training.as_mut());
+                if let (JobKind::Train, Some(training)) = (message.kind, training) {
+                    training.paused = matches!(message.event, JobEvent::Paused);
+                }
+            }
             JobEvent::Done(result) => {
                 self.progress.retain(|(id, ..)| *id != message.job);
                 self.finished(message.kind, result);

@@ -53,6 +53,8 @@ pub struct TrainingProgress {
     pub grad_norms: Vec<[f64; 2]>,
     /// What was measured on held-out texts so far.
     pub watched: Vec<WatchedPoint>,
+    /// Whether it waits because a person has paused it.
+    pub paused: bool,
     /// When it began.
     pub started: Instant,
     /// Steps of the trainings without a fold that are over.
@@ -312,7 +314,7 @@ impl Project {
         match event {
             JobEvent::RunStarted(run) => {
                 if run.status == crate::core::RunStatus::Training {
-                    self.training = Some(TrainingProgress::new(run.id));
+                    self.training = Some(TrainingProgress::new(&run));
                 }
                 self.state.put_run(*run);
                 self.revision += 1;
@@ -322,7 +324,7 @@ impl Project {
                     training.receive(event);
                 }
             }
-            JobEvent::Progress(_) | JobEvent::Done(_) => {}
+            JobEvent::Paused | JobEvent::Resumed | JobEvent::Progress(_) | JobEvent::Done(_) => {}
         }
     }
 
@@ -415,9 +417,10 @@ impl Project {
 }
 
 impl TrainingProgress {
-    fn new(run: RunId) -> Self {
+    /// Of a run that begins, or goes on from what it has.
+    fn new(run: &Run) -> Self {
         TrainingProgress {
-            run,
+            run: run.id,
             phase: "loading the encoder".to_owned(),
             fold: None,
             n_before: 0,
@@ -426,10 +429,11 @@ impl TrainingProgress {
             loss: None,
             texts_per_sec: 0.0,
             secs_left: None,
-            history: Vec::new(),
+            history: run.history.clone(),
             learning_rates: Vec::new(),
             grad_norms: Vec::new(),
-            watched: Vec::new(),
+            watched: run.watched.clone(),
+            paused: false,
             started: Instant::now(),
         }
     }

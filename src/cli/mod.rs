@@ -8,6 +8,7 @@ mod classify;
 mod compare;
 mod demo;
 mod doctor;
+mod interrupt;
 mod models;
 mod output;
 mod progress;

@@ -106,5 +106,6 @@ fn status(status: RunStatus) -> &'static str {
         RunStatus::Done => "done",
         RunStatus::Stopped => "stopped",
         RunStatus::Failed => "failed",
+        RunStatus::Interrupted => "interrupted",
     }
 }

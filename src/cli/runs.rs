@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, classify::write_lines, models::megabytes, progress, project};
+use super::{Output, classify::write_lines, interrupt, models::megabytes, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
 use crate::core::report::figure;
@@ -37,6 +37,9 @@ pub struct Train {
     /// An option of the method, as `option=value`; may be given several times
     #[arg(long = "set", value_name = "OPTION=VALUE", value_parser = option)]
     options: Vec<(String, String)>,
+    /// Number of a run that was cut off or stopped: goes on from its saved state, with its own method, options, seed and encoder
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["method", "encoder", "seed", "options"])]
+    resume: Option<i64>,
 }
 
 /// Reads `option=value`.
@@ -48,8 +51,12 @@ pub fn option(written: &str) -> Result<(String, String), String> {
 impl Train {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
+        interrupt::stop_on_first(app)?;
         let teacher = self.teacher.map(RunId);
-        let run = train(app, output, self.method, self.encoder, self.seed, self.options, teacher)?;
+        let run = match self.resume {
+            Some(run) => resume(app, output, RunId(run))?,
+            None => train(app, output, self.method, self.encoder, self.seed, self.options, teacher)?,
+        };
         output.result(&run_json(app, &run)?, &run_text(&run))
     }
 }
@@ -81,6 +88,12 @@ pub fn train(
         .last()
         .cloned()
         .context("the training has ended without a run")
+}
+
+fn resume(app: &mut App, output: &Output, run: RunId) -> anyhow::Result<Run> {
+    progress::execute(app, output, Command::ResumeRun(run))?;
+    let run = app.project()?.state.run(run).cloned();
+    run.context("the training has ended without a run")
 }
 
 fn run_json(app: &App, run: &Run) -> anyhow::Result<serde_json::Value> {

@@ -2,6 +2,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The generator behind every random choice of a run.
@@ -19,6 +20,32 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     let mut key = [0u8; 32];
     key.copy_from_slice(&digest);
     Stream::from_seed(key)
+}
+
+/// Where a stream stands: plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    key: [u8; 32],
+    number: u64,
+    /// Words taken, in decimal: too many for a number of JSON.
+    taken: String,
+}
+
+/// Where `stream` stands now.
+pub fn position(stream: &Stream) -> Position {
+    Position {
+        key: stream.get_seed(),
+        number: stream.get_stream(),
+        taken: stream.get_word_pos().to_string(),
+    }
+}
+
+/// The stream that goes on from `position`; `None` where that makes no sense.
+pub fn stream_at(position: &Position) -> Option<Stream> {
+    let mut stream = Stream::from_seed(position.key);
+    stream.set_stream(position.number);
+    stream.set_word_pos(position.taken.parse().ok()?);
+    Some(stream)
 }
 
 /// A number from the standard normal distribution (Box and Muller, 1958).
@@ -42,6 +69,28 @@ mod tests {
         assert_eq!(draw(7, "pairs"), draw(7, "pairs"));
         assert_ne!(draw(7, "pairs"), draw(8, "pairs"));
         assert_ne!(draw(7, "pairs"), draw(7, "dropout"));
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_any_position() {
+        for n_taken in 0..70 {
+            let mut rng = stream(3, "batches");
+            // Of different widths, so that positions fall inside blocks too.
+            (0..n_taken).for_each(|n| {
+                if n % 3 == 0 {
+                    rng.random::<u64>();
+                } else {
+                    rng.random::<u32>();
+                }
+            });
+            let json = serde_json::to_string(&position(&rng)).unwrap();
+            let mut again = stream_at(&serde_json::from_str(&json).unwrap()).unwrap();
+            let (a, b): ([u64; 20], [u64; 20]) = (rng.random(), again.random());
+            assert_eq!(a, b, "{n_taken}");
+        }
+        let mut nonsense = position(&stream(3, "batches"));
+        nonsense.taken = "-1".to_owned();
+        assert!(stream_at(&nonsense).is_none());
     }
 
     #[test]

@@ -18,6 +18,15 @@ pub enum RunStatus {
     Stopped,
     /// Ended by an error, which `message` holds.
     Failed,
+    /// Cut off when the program ended without saying so; it may go on where a state of it was saved.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// Whether it came to an end that left scores, and a model unless it was a trial.
+    pub fn is_finished(self) -> bool {
+        matches!(self, RunStatus::Done | RunStatus::Stopped)
+    }
 }
 
 /// Which texts a set of stored scores belongs to.
@@ -134,9 +143,12 @@ pub struct Run {
 impl Run {
     /// Whether its model is kept: trials of searches and comparisons leave scores and figures only, as does a run without a model at all.
     pub fn has_model(&self) -> bool {
-        let usable = matches!(self.status, RunStatus::Done | RunStatus::Stopped);
-        let is_trial = TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark));
-        usable && !is_trial
+        self.status.is_finished() && !self.is_trial()
+    }
+
+    /// Whether it is a trial of a search or a comparison, rather than a training of its own.
+    pub fn is_trial(&self) -> bool {
+        TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark))
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Not here: widgets, printing, argument parsing, and any decision about what to do next: a job does what it was asked and reports.
 
+pub mod checkpoint;
 pub mod compare;
+mod control;
 pub mod embeddings;
 pub mod evaluate;
 pub mod export;

@@ -1,8 +1,14 @@
 //! A training run from snapshot to stored model and scores.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
+use super::checkpoint::{self, About, Fingerprint, Saved};
 use super::evaluate::headline_metrics;
 use super::models::load_encoder;
 use super::snapshot::{LabelledTexts, Snapshot};
@@ -12,9 +18,11 @@ use crate::core::metrics::default_threshold;
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
-use crate::model::{Classifier, Compute};
+use crate::model::{Classifier, Compute, Encoder};
 use crate::store::Store;
-use crate::train::{self, Method, Options, TrainEvent, Trained};
+use crate::train::{
+    self, Checkpoint, Checkpoints, Findings, Keeper, Method, Options, TrainEvent, Trained, TrainingSet,
+};
 
 /// What to train.
 #[derive(Debug, Clone)]
@@ -33,6 +41,28 @@ pub struct TrainRequest {
     pub compute: Compute,
     /// Threads to train on; the window keeps one core for itself.
     pub n_threads: usize,
+}
+
+impl TrainRequest {
+    /// What a run was asked for, where it was computed. Its teacher is left out: what learns from one saves no states.
+    ///
+    /// # Errors
+    /// A method, an option or a device that this build does not have.
+    pub fn of(run: &Run, n_threads: usize) -> anyhow::Result<TrainRequest> {
+        let method = train::method(&run.method)?;
+        Ok(TrainRequest {
+            method,
+            options: Options::from_json(method, &run.options)?,
+            seed: run.seed,
+            encoder: run.encoder.clone(),
+            teacher: None,
+            compute: Compute {
+                device: run.device.parse()?,
+                precision: run.precision.parse().map_err(anyhow::Error::msg)?,
+            },
+            n_threads,
+        })
+    }
 }
 
 /// The folder of a run's model.
@@ -61,23 +91,68 @@ pub(super) fn carry_out(
     catalog: &Catalog,
     snapshot: &Snapshot,
     request: &TrainRequest,
-    run: Run,
+    mut run: Run,
 ) -> anyhow::Result<Run> {
-    let mut run = store.create_run(run)?;
+    run.device = request.compute.device.resolve()?.id.to_string();
+    let run = store.create_run(run)?;
     job.emit(JobEvent::RunStarted(Box::new(run.clone())));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(request.n_threads.max(1))
-        .build()?;
-    let result = pool.install(|| train_and_score(job, store, catalog, snapshot, request, &mut run));
-    if let Err(error) = result {
-        run.status = RunStatus::Failed;
-        run.message = format!("{error:#}");
+    on_threads(request.n_threads, || {
+        let trained = Training::open(job, store, catalog, snapshot, request, run.id)
+            .and_then(|training| training.carry_out(job, run.clone(), None));
+        trained.or_else(|error| failed(job, store, run, error))
+    })
+}
+
+/// Goes on with the training of a run that was cut off or stopped, from its saved state; `request` is what [`TrainRequest::of`] makes of
+/// the run, which stays as it is until it is clear that this can be done.
+///
+/// # Errors
+/// A run without a saved state; texts, labels or an encoder that have changed since; whatever training reports.
+pub fn resume(
+    job: &mut JobContext,
+    store: &Store,
+    catalog: &Catalog,
+    snapshot: Snapshot,
+    request: TrainRequest,
+    run: Run,
+) -> anyhow::Result<Outcome> {
+    let saved = checkpoint::read(&checkpoint::path(store, run.id))?.with_context(|| {
+        let name = &run.name;
+        format!("no state of {name} was saved, so it cannot go on; train again with the same options")
+    })?;
+    let run = on_threads(request.n_threads, || {
+        let training = Training::open(job, store, catalog, &snapshot, &request, run.id)?;
+        saved.about.fingerprint.check(&training.fingerprint)?;
+        let run = Run {
+            status: RunStatus::Training,
+            message: String::new(),
+            n_test: snapshot.test.len(),
+            train_secs: saved.about.train_secs,
+            history: saved.about.history.clone(),
+            watched: saved.about.watched.clone(),
+            findings: saved.about.findings.clone(),
+            ..run
+        };
         store.save_run(&run)?;
-        job.emit(JobEvent::RunStarted(Box::new(run)));
-        return Err(error);
-    }
+        job.emit(JobEvent::RunStarted(Box::new(run.clone())));
+        let trained = training.carry_out(job, run.clone(), Some(saved.state));
+        trained.or_else(|error| failed(job, store, run, error))
+    })?;
+    Ok(Outcome::Trained(Box::new(run)))
+}
+
+fn on_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> anyhow::Result<T> + Send) -> anyhow::Result<T> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.max(1)).build()?;
+    pool.install(work)
+}
+
+/// The run stays in the table with the reason.
+fn failed(job: &JobContext, store: &Store, mut run: Run, error: anyhow::Error) -> anyhow::Result<Run> {
+    run.status = RunStatus::Failed;
+    run.message = format!("{error:#}");
     store.save_run(&run)?;
-    Ok(run)
+    job.emit(JobEvent::RunStarted(Box::new(run)));
+    Err(error)
 }
 
 /// A run that has yet to begin; the store gives it its id, and a name where it has none.
@@ -104,53 +179,184 @@ pub(super) fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i
         thresholds: vec![default_threshold(snapshot.task); snapshot.labels.len()],
         history: Vec::new(),
         watched: Vec::new(),
-        findings: train::Findings::new(),
+        findings: Findings::new(),
         device: String::new(),
         precision: request.compute.precision.to_string(),
         series: String::new(),
     }
 }
 
-fn train_and_score(
-    job: &mut JobContext,
-    store: &Store,
-    catalog: &Catalog,
-    snapshot: &Snapshot,
-    request: &TrainRequest,
-    run: &mut Run,
-) -> anyhow::Result<()> {
-    let mut set = snapshot.training_set();
-    if let Some(run) = &request.teacher {
-        let cut = (request.options.whole("max_unlabelled"), request.seed);
-        teacher::ask(job, store, run, snapshot, cut, request.compute, &mut set)?;
+/// Everything a training needs, new or resumed.
+struct Training<'a> {
+    store: &'a Store,
+    snapshot: &'a Snapshot,
+    request: &'a TrainRequest,
+    set: TrainingSet,
+    encoder: Encoder,
+    fingerprint: Fingerprint,
+    /// Of its saved state.
+    path: PathBuf,
+}
+
+impl<'a> Training<'a> {
+    fn open(
+        job: &mut JobContext,
+        store: &'a Store,
+        catalog: &Catalog,
+        snapshot: &'a Snapshot,
+        request: &'a TrainRequest,
+        run: RunId,
+    ) -> anyhow::Result<Self> {
+        let mut set = snapshot.training_set();
+        if let Some(run) = &request.teacher {
+            let cut = (request.options.whole("max_unlabelled"), request.seed);
+            teacher::ask(job, store, run, snapshot, cut, request.compute, &mut set)?;
+        }
+        let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
+        let fingerprint = match minutes_between_states(request) > 0.0 {
+            true => Fingerprint::of(&set, request, &encoder)?,
+            false => Fingerprint::default(),
+        };
+        Ok(Training {
+            store,
+            snapshot,
+            request,
+            set,
+            encoder,
+            fingerprint,
+            path: checkpoint::path(store, run),
+        })
     }
-    let encoder = load_encoder(catalog, &request.encoder, request.compute)?;
-    run.device = request.compute.device.resolve()?.id.to_string();
-    let started = std::time::Instant::now();
-    let mut course = Course::default();
-    let trained = train::train(
-        request.method,
-        &set,
-        &request.options,
-        request.seed,
-        encoder,
-        &mut |event| {
-            course.hear(&event);
-            job.train(event);
-            job.flow()
-        },
-    )?;
-    run.train_secs = started.elapsed().as_secs_f64();
-    run.history = course.history;
-    run.watched = course.watched;
-    run.findings.extend(trained.findings.clone());
-    run.status = if trained.stopped {
-        RunStatus::Stopped
-    } else {
-        RunStatus::Done
-    };
-    note_left_out(run);
-    finish(job, store, snapshot, trained, run)
+
+    /// Trains, going on `from` a state where there is one, and scores.
+    fn carry_out(self, job: &mut JobContext, mut run: Run, from: Option<Checkpoint>) -> anyhow::Result<Run> {
+        let about = About {
+            fingerprint: self.fingerprint,
+            train_secs: run.train_secs,
+            history: std::mem::take(&mut run.history),
+            watched: std::mem::take(&mut run.watched),
+            findings: run.findings.clone(),
+        };
+        let minutes = minutes_between_states(self.request);
+        let watch = RefCell::new(Watch::new(job, self.path.clone(), about, minutes));
+        let trained = train::train_resumably(
+            self.request.method,
+            &self.set,
+            &self.request.options,
+            self.request.seed,
+            self.encoder,
+            &mut |event| watch.borrow_mut().hear(event),
+            &mut Checkpoints::new(from, Some(&mut &watch)),
+        )?;
+        let Watch {
+            about, course, refused, ..
+        } = watch.into_inner();
+        run.train_secs = about.train_secs;
+        run.history = course.history;
+        run.watched = course.watched;
+        run.findings.extend(trained.findings.clone());
+        run.message = refused.unwrap_or_default();
+        run.status = if trained.stopped {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Done
+        };
+        note_left_out(&mut run);
+        finish(job, self.store, self.snapshot, trained, &mut run)?;
+        self.store.save_run(&run)?;
+        if run.status == RunStatus::Done {
+            checkpoint::remove(&self.path);
+        }
+        Ok(run)
+    }
+}
+
+/// 0 where none are written, as for methods that have no states.
+fn minutes_between_states(request: &TrainRequest) -> f64 {
+    request.options.get("checkpoint_every")
+}
+
+/// Stands beside a training: passes on what it says, writes its states, and lets it wait while it is paused.
+struct Watch<'a> {
+    job: &'a mut JobContext,
+    path: PathBuf,
+    /// How often a state is written; `None` for never.
+    every: Option<Duration>,
+    written: Instant,
+    began: Instant,
+    secs_before: f64,
+    course: Course,
+    /// What goes into the next state; of the course, what it was at the last.
+    about: About,
+    /// Why a state could not be written.
+    refused: Option<String>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(job: &'a mut JobContext, path: PathBuf, about: About, minutes: f64) -> Self {
+        Watch {
+            job,
+            path,
+            every: (minutes > 0.0).then(|| Duration::from_secs_f64(minutes * 60.0)),
+            written: Instant::now(),
+            began: Instant::now(),
+            secs_before: about.train_secs,
+            course: Course {
+                history: about.history.clone(),
+                watched: about.watched.clone(),
+                ..Course::default()
+            },
+            about,
+            refused: None,
+        }
+    }
+
+    fn hear(&mut self, event: TrainEvent) -> ControlFlow<()> {
+        let amid_steps = matches!(event, TrainEvent::Step { .. } | TrainEvent::Watched(_));
+        self.course.hear(&event);
+        self.job.train(event);
+        self.count();
+        // Amid steps a better moment to wait is about to come: when the state has been written.
+        if amid_steps {
+            self.job.flow_on()
+        } else {
+            self.job.flow()
+        }
+    }
+
+    fn count(&mut self) {
+        let spent = self.began.elapsed().saturating_sub(self.job.paused());
+        self.about.train_secs = self.secs_before + spent.as_secs_f64();
+    }
+}
+
+impl Keeper for &RefCell<Watch<'_>> {
+    fn is_due(&mut self, _: usize) -> bool {
+        let watch = self.borrow();
+        // Whoever pauses may switch the machine off.
+        let is_due = |every| watch.job.pausing() || watch.written.elapsed() >= every;
+        watch.every.is_some_and(is_due)
+    }
+
+    fn keep(&mut self, state: Checkpoint) {
+        let watch = &mut *self.borrow_mut();
+        if watch.every.is_none() {
+            return;
+        }
+        watch.count();
+        watch.about.history.clone_from(&watch.course.history);
+        watch.about.watched.clone_from(&watch.course.watched);
+        let about = watch.about.clone();
+        watch.refused = match checkpoint::write(&watch.path, &Saved { state, about }) {
+            Ok(()) => None,
+            Err(error) => Some(format!("its state could not be saved on the way: {error:#}")),
+        };
+        watch.written = Instant::now();
+    }
+
+    fn rest(&mut self) -> ControlFlow<()> {
+        self.borrow().job.flow()
+    }
 }
 
 /// A training that was stopped among its folds has not learnt from all the texts.

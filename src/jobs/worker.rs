@@ -1,16 +1,18 @@
 //! Starting jobs and hearing from them.
 //!
-//! Each job is one thread with a cancel flag. It reports over one bounded channel: progress is dropped when the reader is slow
+//! Each job is one thread that can be asked to stop or to pause. It reports over one bounded channel: progress is dropped when the reader is slow
 //! (the next one says more anyway), everything else waits for room, so nothing that matters is lost.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::control::{Control, Wanted};
 use super::{Comparison, Evaluation, ExportReport, ImportReport, SearchReport, Tuning};
 use crate::core::{Edit, ProjectState, Run};
 use crate::io::import::Preview;
@@ -70,6 +72,10 @@ pub enum JobEvent {
     RunStarted(Box<Run>),
     /// Something happened in training.
     Train(TrainEvent),
+    /// It waits because it was asked to pause.
+    Paused,
+    /// It goes on after a pause.
+    Resumed,
     /// The job has ended. The last event of every job.
     Done(Result<Outcome, String>),
 }
@@ -131,24 +137,48 @@ pub struct Message {
 pub struct JobContext {
     id: JobId,
     kind: JobKind,
-    cancel: Arc<AtomicBool>,
+    control: Arc<Control>,
     messages: Sender<Message>,
+    wake: Arc<dyn Fn() + Send + Sync>,
     last_progress: Option<Instant>,
+    /// Time spent paused.
+    paused: Cell<Duration>,
 }
 
 impl JobContext {
     /// Whether the job was asked to stop.
     pub fn cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
+        self.control.wanted() == Wanted::Stop
     }
 
-    /// `Break` once the job was asked to stop.
+    /// Whether the job was asked to pause: it will at its next [`JobContext::flow`].
+    pub fn pausing(&self) -> bool {
+        self.control.wanted() == Wanted::Pause
+    }
+
+    /// `Break` once the job was asked to stop. While it is asked to pause, this waits, and says so.
     pub fn flow(&self) -> ControlFlow<()> {
+        if self.pausing() {
+            self.emit(JobEvent::Paused);
+            (self.wake)();
+            self.paused.set(self.paused.get() + self.control.wait());
+            self.emit(JobEvent::Resumed);
+        }
+        self.flow_on()
+    }
+
+    /// [`JobContext::flow`] where this is no moment for a pause.
+    pub fn flow_on(&self) -> ControlFlow<()> {
         if self.cancelled() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
+    }
+
+    /// How long the job has waited because it was paused.
+    pub fn paused(&self) -> Duration {
+        self.paused.get()
     }
 
     /// Reports progress; limited to 20 times a second and dropped when nobody reads.
@@ -196,7 +226,7 @@ impl JobContext {
 struct Running {
     id: JobId,
     kind: JobKind,
-    cancel: Arc<AtomicBool>,
+    control: Arc<Control>,
 }
 
 /// All running jobs and the one channel they report on.
@@ -239,16 +269,18 @@ impl Jobs {
         work: impl FnOnce(&mut JobContext) -> anyhow::Result<Outcome> + Send + 'static,
     ) -> JobId {
         let id = JobId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let cancel = Arc::new(AtomicBool::new(false));
+        let control: Arc<Control> = Arc::default();
+        let wake = self.wake.clone();
         let mut context = JobContext {
             id,
             kind,
-            cancel: cancel.clone(),
+            control: control.clone(),
             messages: self.sender.clone(),
+            wake: wake.clone(),
             last_progress: None,
+            paused: Cell::default(),
         };
-        self.running.push(Running { id, kind, cancel });
-        let wake = self.wake.clone();
+        self.running.push(Running { id, kind, control });
         std::thread::spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&mut context)));
             let result = match result {
@@ -264,17 +296,29 @@ impl Jobs {
         id
     }
 
-    /// Asks a job to stop. It answers with its `Done` as soon as it can.
+    /// Asks a job to stop, also where it is paused. It answers with its `Done` as soon as it can.
     pub fn cancel(&self, id: JobId) {
-        if let Some(job) = self.running.iter().find(|job| job.id == id) {
-            job.cancel.store(true, Ordering::Relaxed);
-        }
+        self.ask(id, Control::stop);
+    }
+
+    /// Asks a job to wait where it is. It says [`JobEvent::Paused`] when it does; jobs that are short do not.
+    pub fn pause(&self, id: JobId) {
+        self.ask(id, Control::pause);
+    }
+
+    /// Lets a paused job go on.
+    pub fn resume(&self, id: JobId) {
+        self.ask(id, Control::resume);
     }
 
     /// Asks every job to stop.
     pub fn cancel_all(&self) {
-        for job in &self.running {
-            job.cancel.store(true, Ordering::Relaxed);
+        self.running.iter().for_each(|job| job.control.stop());
+    }
+
+    fn ask(&self, id: JobId, ask: fn(&Control)) {
+        if let Some(job) = self.running.iter().find(|job| job.id == id) {
+            ask(&job.control);
         }
     }
 

@@ -45,7 +45,7 @@ const DEFAULT_MAX_TOKENS: usize = 512;
 /// All computing on the CPU uses the current rayon pool (`ThreadPool::install`), and gives the same bits with any number of threads.
 pub struct Encoder {
     name: String,
-    network: Network,
+    pub(super) network: Network,
     pub(super) pooling: Pooling,
     pub(super) prompts: Prompts,
     pub(super) include_prompt: bool,

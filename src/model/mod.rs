@@ -23,6 +23,9 @@ pub mod gradients;
 pub mod head;
 pub mod input;
 pub mod label_names;
+pub mod lora;
+#[cfg(test)]
+mod lora_tests;
 #[cfg(test)]
 mod malformed_tests;
 mod network;
@@ -52,6 +55,7 @@ pub use encoder::Encoder;
 pub use error::ModelError;
 pub use head::{HeadError, LogisticHead, Targets};
 pub use input::Input;
+pub use lora::{Lora, LoraTargets};
 pub use ops::dropout::Dropout;
 pub use precision::Precision;
 pub use sequence_classifier::SequenceClassifier;

@@ -2,7 +2,7 @@
 //!
 //! Not here: texts, tokenizers, folders.
 
-use super::architecture::{Architecture, Head, Loaded, Sizes};
+use super::architecture::{Architecture, Head, Loaded, Role, Sizes};
 use super::batch::Packed;
 use super::error::{ModelError, Result};
 use super::gradients::{GradientMap, Gradients};
@@ -11,7 +11,7 @@ use super::ops::buffer::Pool;
 use super::ops::dropout::Dropout;
 use super::ops::plain::Plain;
 use super::ops::tape::Tape;
-use super::parameters::Parameters;
+use super::parameters::{Param, Parameters};
 use super::pooling::Pooling;
 use super::precision::Precision;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Shape, Tensor, Var};
@@ -124,6 +124,19 @@ impl Network {
 
     pub(super) fn parameters(&self) -> &Arc<Parameters> {
         &self.parameters
+    }
+
+    /// The parameters, to be changed between passes.
+    ///
+    /// # Errors
+    /// While a forward pass waits to be gone back through.
+    pub(super) fn parameters_mut(&mut self) -> Result<&mut Parameters> {
+        Arc::get_mut(&mut self.parameters)
+            .ok_or_else(|| ModelError::Input("the encoder's weights are in use by a forward pass".into()))
+    }
+
+    pub(super) fn linear_weights(&self) -> Vec<(Role, Param)> {
+        self.architecture.linear_weights()
     }
 
     /// A pass that can be gone back through with [`Network::backward`].

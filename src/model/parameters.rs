@@ -1,6 +1,7 @@
 //! The weights of a model: variables by their name in the checkpoint, and how they are read.
 
 use super::error::{ModelError, Result};
+use super::lora::{Adapted, Factors};
 use super::weights::WeightFiles;
 use candle_core::{CpuStorage, Device, Storage, StorageRef, Tensor, Var};
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::ops::Deref;
 
 /// One parameter of a model; only meaningful with the [`Parameters`] it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Param(usize);
+pub struct Param(pub(super) usize);
 
 impl Param {
     /// Its place in [`Parameters::in_order`].
@@ -17,14 +18,37 @@ impl Param {
     }
 }
 
-struct Entry {
-    name: String,
-    var: Var,
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) var: Var,
+    pub(super) part: Part,
+}
+
+impl Entry {
+    pub(super) fn new(name: &str, var: Var) -> Entry {
+        Entry {
+            name: name.to_string(),
+            var,
+            part: Part::Trained,
+        }
+    }
+}
+
+/// What training does with a parameter.
+pub(super) enum Part {
+    /// Moves it.
+    Trained,
+    /// Leaves it alone.
+    Frozen,
+    /// Moves two factors, and the parameter with them.
+    Adapted(Adapted),
+    /// Moves it; it is a factor of another and belongs in no file.
+    Factor,
 }
 
 /// The parameters of a model, trainable, and the tensors of its file that are carried along untrained (a pooler nobody uses).
 pub struct Parameters {
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     carried: BTreeMap<String, Tensor>,
 }
 
@@ -36,12 +60,7 @@ impl Parameters {
     pub fn of(tensors: &[(&str, Tensor)]) -> Result<(Parameters, Vec<Param>)> {
         let entries = tensors
             .iter()
-            .map(|(name, tensor)| {
-                Ok(Entry {
-                    name: name.to_string(),
-                    var: Var::from_tensor(tensor)?,
-                })
-            })
+            .map(|(name, tensor)| Ok(Entry::new(name, Var::from_tensor(tensor)?)))
             .collect::<Result<_>>()?;
         let parameters = Parameters {
             entries,
@@ -50,26 +69,38 @@ impl Parameters {
         Ok((parameters, (0..tensors.len()).map(Param).collect()))
     }
 
-    /// The same numbers in variables of their own; what is carried along untrained is shared.
+    /// The same numbers in variables of their own, to be trained in full: where there are factors, the weights hold what they learnt. What is
+    /// carried along untrained is shared.
     pub(crate) fn duplicate(&self) -> Result<Parameters> {
+        // Detached first: of a variable candle would make another handle, not a copy.
         let copy = |entry: &Entry| {
-            Ok(Entry {
-                name: entry.name.clone(),
-                // Detached first: of a variable candle would make another handle, not a copy.
-                var: Var::from_tensor(&entry.var.as_detached_tensor())?,
-            })
+            Ok(Entry::new(
+                &entry.name,
+                Var::from_tensor(&entry.var.as_detached_tensor())?,
+            ))
         };
+        let of_model = self.entries.iter().filter(|entry| !matches!(entry.part, Part::Factor));
         Ok(Parameters {
-            entries: self.entries.iter().map(copy).collect::<Result<_>>()?,
+            entries: of_model.map(copy).collect::<Result<_>>()?,
             carried: self.carried.clone(),
         })
     }
 
-    /// All parameters by name, sorted.
+    /// All parameters of the model by name, sorted.
     pub fn vars(&self) -> Vec<(String, Var)> {
+        self.sorted(|part| !matches!(part, Part::Factor))
+    }
+
+    /// The parameters that training moves, by name, sorted: all of them, or the factors where there are any.
+    pub fn trained(&self) -> Vec<(String, Var)> {
+        self.sorted(|part| matches!(part, Part::Trained | Part::Factor))
+    }
+
+    fn sorted(&self, wanted: impl Fn(&Part) -> bool) -> Vec<(String, Var)> {
         let sorted: BTreeMap<&str, &Var> = self
             .entries
             .iter()
+            .filter(|entry| wanted(&entry.part))
             .map(|entry| (entry.name.as_str(), &entry.var))
             .collect();
         sorted
@@ -78,7 +109,24 @@ impl Parameters {
             .collect()
     }
 
-    /// All parameters in the order in which they were read.
+    /// Whether a parameter wants a gradient of its own.
+    pub(crate) fn is_trained(&self, parameter: Param) -> bool {
+        matches!(self.entries[parameter.0].part, Part::Trained | Part::Factor)
+    }
+
+    /// The factors through which a weight is trained, if it is.
+    pub(crate) fn factors(&self, parameter: Param) -> Option<Factors> {
+        self.adapted(parameter).map(|adapted| adapted.factors)
+    }
+
+    pub(super) fn adapted(&self, parameter: Param) -> Option<&Adapted> {
+        match &self.entries[parameter.0].part {
+            Part::Adapted(adapted) => Some(adapted),
+            _ => None,
+        }
+    }
+
+    /// All parameters, factors included, in the order in which they came.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Var> {
         self.entries.iter().map(|entry| &entry.var)
     }
@@ -86,11 +134,8 @@ impl Parameters {
     /// Everything that belongs in the weights file.
     pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor> {
         let mut tensors = self.carried.clone();
-        tensors.extend(
-            self.entries
-                .iter()
-                .map(|entry| (entry.name.clone(), entry.var.as_detached_tensor())),
-        );
+        let of_model = self.vars();
+        tensors.extend(of_model.into_iter().map(|(name, var)| (name, var.as_detached_tensor())));
         tensors
     }
 
@@ -123,18 +168,7 @@ impl Parameters {
 
     /// The numbers of a parameter on the CPU, row-major. Holds a read lock: whoever sets the variable meanwhile waits.
     pub(crate) fn read(&self, parameter: Param) -> Result<Reading<'_>> {
-        let var = self.var(parameter);
-        let (storage, layout) = var.storage_and_layout();
-        let range = layout
-            .contiguous_offsets()
-            .ok_or_else(|| ModelError::Input(format!("parameter {} is not contiguous", self.name(parameter))))?;
-        match &*storage {
-            Storage::Cpu(CpuStorage::F32(_)) => Ok(Reading { storage, range }),
-            _ => Err(ModelError::Input(format!(
-                "parameter {} is not 32-bit floating point on the CPU",
-                self.name(parameter)
-            ))),
-        }
+        Reading::of(self.var(parameter), self.name(parameter))
     }
 }
 
@@ -142,6 +176,22 @@ impl Parameters {
 pub(crate) struct Reading<'a> {
     storage: StorageRef<'a>,
     range: (usize, usize),
+}
+
+impl Reading<'_> {
+    /// The numbers of a tensor that messages call `name`.
+    pub(super) fn of<'a>(tensor: &'a Tensor, name: &str) -> Result<Reading<'a>> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let range = layout
+            .contiguous_offsets()
+            .ok_or_else(|| ModelError::Input(format!("parameter {name} is not contiguous")))?;
+        match &*storage {
+            Storage::Cpu(CpuStorage::F32(_)) => Ok(Reading { storage, range }),
+            _ => Err(ModelError::Input(format!(
+                "parameter {name} is not 32-bit floating point on the CPU"
+            ))),
+        }
+    }
 }
 
 impl Deref for Reading<'_> {
@@ -214,10 +264,7 @@ impl<'a> Loader<'a> {
             return Err(self.complaint(name, format!("has shape {found:?}, but config.json asks for {shape:?}")));
         }
         let tensor = self.weights.read(&in_file, &self.device)?;
-        self.entries.push(Entry {
-            name: name.to_string(),
-            var: Var::from_tensor(&tensor)?,
-        });
+        self.entries.push(Entry::new(name, Var::from_tensor(&tensor)?));
         self.used.push(in_file);
         Ok(Param(self.entries.len() - 1))
     }

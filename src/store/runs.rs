@@ -9,7 +9,8 @@ use super::load::task_named;
 use crate::core::run::LossPoint;
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 
-const INTERRUPTED: &str = "Handful ended before training did; labels are safe, train again";
+const INTERRUPTED: &str =
+    "Handful ended before training did; labels are safe. Resume it where its state was saved, or train again";
 
 /// Stores a new run under the next id; one without a name is called by its method and id.
 pub(super) fn create(connection: &Connection, mut run: Run) -> Result<Run, StoreError> {
@@ -44,10 +45,10 @@ pub(super) fn save(connection: &Connection, run: &Run) -> Result<(), StoreError>
     write(connection, run, UPDATE)
 }
 
-/// Runs that were training when the program ended have failed.
-pub(super) fn fail_unfinished(connection: &Connection) -> Result<(), StoreError> {
+/// Runs that were training when the program ended were interrupted.
+pub(super) fn interrupt_unfinished(connection: &Connection) -> Result<(), StoreError> {
     connection.execute(
-        "UPDATE runs SET status = 'failed', message = ?1 WHERE status = 'training'",
+        "UPDATE runs SET status = 'failed', interrupted = 1, message = ?1 WHERE status = 'training'",
         [INTERRUPTED],
     )?;
     Ok(())
@@ -161,16 +162,17 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Run>, StoreError> {
 
 const INSERT: &str = "INSERT INTO runs (id, name, method, encoder, seed, task, options, labels, label_paths, n_train, \
     n_validation, n_test, started_at_millis, train_secs, status, message, scored_on, history, \
-    watched, findings, device, precision, series) \
+    watched, findings, device, precision, series, interrupted) \
     VALUES (:id, :name, :method, :encoder, :seed, :task, :options, :labels, :label_paths, :n_train, \
     :n_validation, :n_test, :started_at_millis, :train_secs, :status, :message, :scored_on, :history, :watched, \
-    :findings, :device, :precision, :series)";
+    :findings, :device, :precision, :series, :interrupted)";
 
 const UPDATE: &str = "UPDATE runs SET name = :name, method = :method, encoder = :encoder, seed = :seed, task = :task, \
     options = :options, labels = :labels, label_paths = :label_paths, n_train = :n_train, n_validation = :n_validation, \
     n_test = :n_test, started_at_millis = :started_at_millis, train_secs = :train_secs, status = :status, \
     message = :message, scored_on = :scored_on, history = :history, watched = :watched, \
-    findings = :findings, device = :device, precision = :precision, series = :series WHERE id = :id";
+    findings = :findings, device = :device, precision = :precision, series = :series, \
+    interrupted = :interrupted WHERE id = :id";
 
 fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError> {
     if !run.train_secs.is_finite() {
@@ -193,6 +195,7 @@ fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError
         ":scored_on": run.scored_on.map(ScoreKind::name), ":history": history,
         ":watched": json(&run.watched)?, ":findings": json(&run.findings)?, ":device": run.device,
         ":precision": run.precision, ":series": run.series,
+        ":interrupted": run.status == RunStatus::Interrupted,
     })?;
     set_metrics(connection, run)?;
     set_thresholds(connection, run.id, run.labels.len(), &run.thresholds)
@@ -235,7 +238,7 @@ fn from_row(connection: &Connection, row: &Row<'_>) -> Result<Run, StoreError> {
         n_test: count(row.get("n_test")?)?,
         started_at_millis: row.get("started_at_millis")?,
         train_secs: row.get("train_secs")?,
-        status: status_named(&status).ok_or_else(|| StoreError::Corrupt(format!("unknown run status {status:?}")))?,
+        status: status_stored(&status, row.get("interrupted")?)?,
         message: row.get("message")?,
         metrics: metrics
             .query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -295,15 +298,20 @@ const STATUSES: [RunStatus; 4] = [
     RunStatus::Failed,
 ];
 
+/// An interrupted run has failed, and a column of its own says how: the first version of the table knows no other word.
 fn status_name(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Training => "training",
         RunStatus::Done => "done",
         RunStatus::Stopped => "stopped",
-        RunStatus::Failed => "failed",
+        RunStatus::Failed | RunStatus::Interrupted => "failed",
     }
 }
 
-fn status_named(name: &str) -> Option<RunStatus> {
-    STATUSES.into_iter().find(|&status| status_name(status) == name)
+fn status_stored(name: &str, interrupted: bool) -> Result<RunStatus, StoreError> {
+    match STATUSES.into_iter().find(|&status| status_name(status) == name) {
+        Some(RunStatus::Failed) if interrupted => Ok(RunStatus::Interrupted),
+        Some(status) => Ok(status),
+        None => Err(StoreError::Corrupt(format!("unknown run status {name:?}"))),
+    }
 }

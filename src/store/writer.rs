@@ -59,7 +59,7 @@ impl Writer {
     /// Runs that were training have failed, imports that were under way end where they stood.
     pub(super) fn end_what_a_crash_left(&mut self) -> Result<(), StoreError> {
         self.transact(|transaction, _| {
-            runs::fail_unfinished(transaction)?;
+            runs::interrupt_unfinished(transaction)?;
             match import::open(transaction)? {
                 Some(import) => import::finish(transaction, import, now_millis()).map(|_| ()),
                 None => Ok(()),

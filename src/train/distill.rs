@@ -11,7 +11,9 @@ use super::adamw::AdamWSettings;
 use super::finetune::Batches;
 use super::inputs::Inputs;
 use super::tuner::{Pace, Tuner};
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule};
+use super::{
+    Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule,
+};
 use crate::core::metrics::decide;
 use crate::core::rng;
 use crate::model::{Dropout, Embeddings, Encoder, Targets};
@@ -49,6 +51,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     let teacher = teacher(set)?;
     let taught = taught(set, teacher);
@@ -66,7 +69,7 @@ pub(super) fn run(
     let mut tuner = Tuner::new(&encoder, &[], settings, options.get("max_grad_norm"));
     let mut dropout = Dropout::new(rng::stream(seed, "dropout").random());
     let mut batches = Batches::shuffled(&taught.targets, rng::stream(seed, "batches"));
-    let mut pace = Pace::start(n_steps);
+    let mut pace = Pace::start(n_steps, 0);
     let mut step = 0;
     while step < n_steps && !stop {
         step += 1;
@@ -78,6 +81,7 @@ pub(super) fn run(
         let loss = losses::all_pairs(&embeddings, &cosines, &weights)?;
         let stepped = tuner.step(&loss, learning_rate)?.check(step, peak)?;
         stop |= events(pace.event(step, batch.len(), stepped, learning_rate)).is_break();
+        stop |= pace.aside(|| checkpoints.rest()).is_break();
     }
     tuner.finish()?;
     let tuned = probe::Tuned {

@@ -6,7 +6,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::{Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
+use super::checkpoint::{Array, Numbers};
+use super::{Checkpoint, Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
 use crate::model::head::deal;
 use crate::model::{Encoder, HeadError, ModelError};
 
@@ -58,29 +59,77 @@ pub(super) fn n_whole(options: &Options) -> usize {
 ///
 /// A stop during the folds ends everything: what is kept is the model of the last fold that was finished, else the one at hand. It has
 /// not learnt from one fold, which `findings` tell; there are no out-of-fold scores then.
+///
+/// States are only kept of the training on all the texts, with the scores of the folds in them: what was cut off among the folds begins
+/// again, what was cut off later goes on without repeating them.
 pub(super) fn train(
     set: &TrainingSet,
     options: &Options,
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     let folds = Folds::deal(set, n_whole(options), seed)?;
-    let mut course = Course::new(events, folds.sizes(Some(set.texts.len())));
     let options = without_folds(options);
-    let (out_of_fold, reason) = match folds.train(set, &options, seed, &encoder, &mut course)? {
-        Folded::Scored(scores) => (Some(scores), None),
-        Folded::TooFew(reason) => (None, Some(reason)),
+    let run = options.method().run;
+    if let Some(from) = checkpoints.carried() {
+        let scored = OutOfFold::take(from, set)?;
+        checkpoints.carry(scored.state()?);
+        return Ok(scored.given_to(run(set, &options, seed, encoder, events, checkpoints)?));
+    }
+    let mut course = Course::new(events, folds.sizes(Some(set.texts.len())));
+    let mut aside = checkpoints.without_states();
+    let scored = match folds.train(set, &options, seed, &encoder, &mut course, &mut aside)? {
+        Folded::Scored(scores) => OutOfFold(Ok(scores)),
+        Folded::TooFew(reason) => OutOfFold(Err(reason)),
         Folded::Stopped(None) => return Err(TrainError::Stopped),
         Folded::Stopped(Some(partial)) => return Ok(partial.kept()),
     };
+    checkpoints.carry(scored.state()?);
     course.begin(None);
-    let mut trained = (options.method().run)(set, &options, seed, encoder, &mut |event| course.hear(event))?;
-    trained.out_of_fold = out_of_fold;
-    if let Some(reason) = reason {
-        trained.findings.insert("no_out_of_fold_scores".into(), reason.into());
+    let mut hear = |event| course.hear(event);
+    Ok(scored.given_to(run(set, &options, seed, encoder, &mut hear, checkpoints)?))
+}
+
+/// Scores of the training texts, or why there are none.
+struct OutOfFold(Result<Vec<Vec<f32>>, String>);
+
+impl OutOfFold {
+    fn given_to(self, mut trained: Trained) -> Trained {
+        match self.0 {
+            Ok(scores) => trained.out_of_fold = Some(scores),
+            Err(reason) => {
+                trained.out_of_fold = None;
+                trained.findings.insert("no_out_of_fold_scores".into(), reason.into());
+            }
+        }
+        trained
     }
-    Ok(trained)
+
+    /// What states of the training that follows hold of them.
+    fn state(&self) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::default();
+        state.put("no_out_of_fold", &self.0.as_ref().err())?;
+        if let Ok(scores) = &self.0 {
+            let shape = vec![scores.len(), scores.first().map_or(0, Vec::len)];
+            let numbers = Numbers::F32(scores.concat());
+            state.arrays.insert("out_of_fold".into(), Array { shape, numbers });
+        }
+        Ok(state)
+    }
+
+    /// The inverse of [`OutOfFold::state`].
+    fn take(state: &mut Checkpoint, set: &TrainingSet) -> Result<Self, TrainError> {
+        let reason: Option<String> = state.take("no_out_of_fold")?;
+        Ok(OutOfFold(match reason {
+            Some(reason) => Err(reason),
+            None => {
+                let scores = state.take_f32("out_of_fold", &[set.texts.len(), set.n_labels])?;
+                Ok(scores.chunks(set.n_labels).map(<[f32]>::to_vec).collect())
+            }
+        }))
+    }
 }
 
 /// Trains without each of `k` stratified folds, from a fresh copy of `encoder` each time, and scores the texts of the fold.
@@ -101,7 +150,8 @@ pub fn cross_validate(
     set.check()?;
     let folds = Folds::deal(set, k, seed)?;
     let mut course = Course::new(events, folds.sizes(None));
-    folds.train(set, &without_folds(options), seed, encoder, &mut course)
+    let mut aside = Checkpoints::none();
+    folds.train(set, &without_folds(options), seed, encoder, &mut course, &mut aside)
 }
 
 fn without_folds(options: &Options) -> Options {
@@ -163,6 +213,7 @@ impl Folds {
         seed: u64,
         encoder: &Encoder,
         course: &mut Course<'_>,
+        aside: &mut Checkpoints<'_>,
     ) -> Result<Folded, TrainError> {
         for fold in 0..self.n_folds {
             if let Err(error) = set.select(&self.split(fold).0).check() {
@@ -180,7 +231,9 @@ impl Folds {
             course.begin(Some(left_out));
             let set_of_fold = set.select(&kept);
             let copy = encoder.duplicate()?;
-            let trained = (options.method().run)(&set_of_fold, options, seed, copy, &mut |event| course.hear(event));
+            let mut hear = |event| course.hear(event);
+            let trained = (options.method().run)(&set_of_fold, options, seed, copy, &mut hear, aside);
+            course.stop |= aside.asks_to_stop();
             let trained = match trained {
                 Ok(trained) => trained,
                 Err(TrainError::Stopped) => return Ok(Folded::Stopped(finished.map(Box::new))),

@@ -4,6 +4,7 @@
 //! happens, and returns the result; whoever calls it decides where it runs and what is kept.
 
 pub mod adamw;
+pub mod checkpoint;
 pub mod class_losses;
 pub mod clip;
 pub mod device_check;
@@ -13,6 +14,7 @@ pub mod folds;
 pub mod grid;
 pub mod halving;
 mod inputs;
+mod lora;
 pub mod losses;
 pub mod methods;
 pub mod options;
@@ -34,6 +36,7 @@ use crate::core::TaskKind;
 use crate::core::run::WatchedPoint;
 use crate::model::{Encoder, HeadError, Input, LogisticHead, ModelError, Targets};
 
+pub use checkpoint::{Checkpoint, Checkpoints, Keeper};
 pub use folds::Fold;
 pub use grid::Grid;
 pub use methods::{
@@ -215,6 +218,9 @@ pub enum TrainError {
         /// The rate asked for.
         learning_rate: f64,
     },
+    /// A saved state that this training could not have come to.
+    #[error("the saved state of the training does not fit it ({0}), so it cannot go on from there; train again")]
+    UnfitCheckpoint(String),
     /// Stopped before there was anything to keep.
     #[error("stopped before there was a model; nothing was changed")]
     Stopped,
@@ -245,13 +251,30 @@ pub fn train(
     encoder: Encoder,
     events: Events<'_>,
 ) -> Result<Trained, TrainError> {
+    train_resumably(method, set, options, seed, encoder, events, &mut Checkpoints::none())
+}
+
+/// [`train`], going on from a saved state where `checkpoints` has one, and handing over states on the way. A resumed training gives
+/// the same weights, to the bit, as one that was never interrupted: on the same device, from the same set, options, seed and encoder.
+///
+/// # Errors
+/// Those of [`train`]; a state that does not fit. Methods that do not tune have no states.
+pub fn train_resumably(
+    method: &Method,
+    set: &TrainingSet,
+    options: &Options,
+    seed: u64,
+    encoder: Encoder,
+    events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
+) -> Result<Trained, TrainError> {
     set.check()?;
     options.check_for(method)?;
     // Said now rather than after the encoder has been tuned.
     probe::strategy(options).link(&set.targets)?;
     let mut trained = match folds::n_whole(options) < 2 {
-        true => (method.run)(set, options, seed, encoder, events)?,
-        false => folds::train(set, options, seed, encoder, events)?,
+        true => (method.run)(set, options, seed, encoder, events, checkpoints)?,
+        false => folds::train(set, options, seed, encoder, events, checkpoints)?,
     };
     for remark in remarks::on_examples(set)? {
         remarks::add(&mut trained.findings, remark);
@@ -357,6 +380,8 @@ pub fn inputs<'a>(texts: &'a [Arc<str>], seconds: &'a [Arc<str>]) -> Vec<Input<'
     texts.iter().zip(seconds).map(input).collect()
 }
 
+#[cfg(test)]
+mod checkpoint_tests;
 #[cfg(test)]
 mod distill_tests;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::pile::{self, Gathered};
-use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, remarks};
+use super::{Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, remarks};
 use crate::model::head::{self, ClassWeight, Examples, FitSettings, LogisticHead, Strategy};
 use crate::model::{Encoder, ModelError};
 
@@ -92,6 +92,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    _: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     if events(TrainEvent::Started { n_steps: 0 }).is_break() {
         return Err(TrainError::Stopped);

@@ -47,16 +47,18 @@ impl TouchedRows {
             rows: moments.rows,
             mean: moments.mean,
             square: moments.square,
+            pending: moments.pending,
             ..touched
         }
     }
 
-    /// Plain data; all decay has been applied (see [`TouchedRows::settle`]).
+    /// Plain data.
     pub(super) fn save(&self) -> Moments {
         Moments {
             rows: self.rows.clone(),
             mean: self.mean.clone(),
             square: self.square.clone(),
+            pending: self.pending,
         }
     }
 
@@ -73,7 +75,7 @@ impl TouchedRows {
         Moments {
             mean: spread(&self.mean),
             square: spread(&self.square),
-            rows: Vec::new(),
+            ..Moments::default()
         }
     }
 

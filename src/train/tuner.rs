@@ -1,11 +1,11 @@
 //! One optimiser step, as every method that moves an encoder takes it: gradients of a loss, clipping, AdamW.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::{Tensor, Var};
 
 use super::adamw::{AdamW, AdamWSettings};
-use super::{TrainError, TrainEvent, clip};
+use super::{Checkpoint, TrainError, TrainEvent, clip};
 use crate::model::Encoder;
 use crate::model::gradients::Gradient;
 
@@ -34,9 +34,9 @@ pub struct Stepped {
 }
 
 impl<'a> Tuner<'a> {
-    /// A tuner of all of the encoder's parameters and of `beside`; gradients longer than `max_grad_norm` are shortened to it.
+    /// A tuner of what the encoder trains ([`Encoder::trained_vars`]) and of `beside`; gradients longer than `max_grad_norm` are shortened to it.
     pub fn new(encoder: &'a Encoder, beside: &[Var], settings: AdamWSettings, max_grad_norm: f64) -> Self {
-        let vars = encoder.vars().into_iter().map(|(_, var)| var);
+        let vars = encoder.trained_vars().into_iter().map(|(_, var)| var);
         Tuner {
             encoder,
             optimiser: AdamW::new(vars.chain(beside.iter().cloned()).collect(), settings),
@@ -48,7 +48,8 @@ impl<'a> Tuner<'a> {
     /// The same with learning rates of their own: that of a step times `of_encoder` of a parameter's name, and times `beside` for the
     /// variables beside the encoder.
     pub fn with_rates(self, of_encoder: impl Fn(&str) -> f64, beside: f64) -> Self {
-        let mut rates: Vec<f64> = self.encoder.vars().iter().map(|(name, _)| of_encoder(name)).collect();
+        let vars = self.encoder.trained_vars();
+        let mut rates: Vec<f64> = vars.iter().map(|(name, _)| of_encoder(name)).collect();
         rates.resize(self.optimiser.vars().len(), beside);
         Tuner {
             optimiser: self.optimiser.with_rates(&rates),
@@ -101,8 +102,25 @@ impl<'a> Tuner<'a> {
         if stepped.loss.is_finite() && stepped.grad_norm.is_finite() {
             let factor = clip::factor(stepped.grad_norm, self.max_grad_norm);
             self.optimiser.step(&gradients, learning_rate, factor)?;
+            self.encoder.apply_factors()?;
         }
         Ok(stepped)
+    }
+
+    /// Puts variables and optimiser into a state. Nothing changes by it.
+    pub fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_vars("weights", self.optimiser.vars())?;
+        into.put_optimiser(self.optimiser.state()?)
+    }
+
+    /// Goes on from a state of the same variables, on whatever device they are now.
+    ///
+    /// # Errors
+    /// A state of other variables; then these are of no more use.
+    pub fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        from.take_vars("weights", self.optimiser.vars())?;
+        self.optimiser.load(from.take_optimiser()?)?;
+        Ok(self.encoder.apply_factors()?)
     }
 
     /// Applies what the optimiser has put off (see [`AdamW::settle`]): before weights are read.
@@ -132,24 +150,37 @@ fn sums(
 /// How fast tuning goes, for the events that tell of it.
 pub(super) struct Pace {
     clock: Instant,
+    /// Time that does not count.
+    aside: Duration,
+    n_before: usize,
     n_steps: usize,
     n_texts: usize,
 }
 
 impl Pace {
-    /// Starts the clock of a tuning of `n_steps` steps.
-    pub(super) fn start(n_steps: usize) -> Pace {
+    /// Starts the clock of a tuning of `n_steps` steps, of which `n_before` were taken before.
+    pub(super) fn start(n_steps: usize, n_before: usize) -> Pace {
         Pace {
             clock: Instant::now(),
+            aside: Duration::ZERO,
+            n_before,
             n_steps,
             n_texts: 0,
         }
     }
 
+    /// Does something that is no part of tuning, such as saving its state or waiting while it is paused: the clock stands still.
+    pub(super) fn aside<T>(&mut self, other: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let made = other();
+        self.aside += began.elapsed();
+        made
+    }
+
     /// What is told of step number `step`, which took `n_texts` texts.
     pub(super) fn event(&mut self, step: usize, n_texts: usize, stepped: Stepped, learning_rate: f64) -> TrainEvent {
         self.n_texts += n_texts;
-        let secs = self.clock.elapsed().as_secs_f64().max(1e-9);
+        let secs = self.clock.elapsed().saturating_sub(self.aside).as_secs_f64().max(1e-9);
         TrainEvent::Step {
             step,
             n_steps: self.n_steps,
@@ -157,7 +188,7 @@ impl Pace {
             learning_rate,
             grad_norm: stepped.grad_norm,
             texts_per_sec: self.n_texts as f64 / secs,
-            secs_left: secs / step as f64 * (self.n_steps - step) as f64,
+            secs_left: secs / (step - self.n_before).max(1) as f64 * (self.n_steps - step) as f64,
         }
     }
 }

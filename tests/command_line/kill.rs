@@ -12,7 +12,7 @@ use handful::store::Store;
 use super::{handful, json, run, sample};
 
 /// Waits until `done` says so; a test that waits longer than this has failed.
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < Duration::from_secs(120), "{what} did not happen");
@@ -20,7 +20,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn kill(mut child: Child) {
+pub fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
 }
@@ -143,7 +143,7 @@ fn a_killed_training_leaves_labels_and_says_what_happened() {
     let after = Store::open(&home.join("news.handful")).unwrap().load().unwrap();
     assert!(before.all_texts() == after.all_texts(), "texts or labels have changed");
     assert_eq!(after.runs.len(), 1);
-    assert_eq!(after.runs[0].status, RunStatus::Failed);
+    assert_eq!(after.runs[0].status, RunStatus::Interrupted);
     assert!(!after.runs[0].message.is_empty());
     let said = String::from_utf8(run(home, &["evaluate", "news.handful"]).stderr).unwrap();
     assert!(said.contains("no run has finished"), "{said}");

@@ -11,6 +11,7 @@ mod kill;
 mod models;
 mod pairs;
 mod refusals;
+mod resume;
 mod series;
 
 use std::path::Path;

@@ -44,13 +44,22 @@ fn a_run_comes_back_as_it_was_saved() {
 }
 
 #[test]
-fn a_run_that_a_crash_interrupted_has_failed() {
+fn a_run_that_a_crash_cut_off_was_interrupted() {
     let mut project = Project::with_texts(TaskKind::MultiLabel, 1);
     project.store().create_run(a_run(&project.state())).unwrap();
     project.reopen();
     let run = &project.state().runs[0];
-    assert_eq!(run.status, RunStatus::Failed);
+    assert_eq!(run.status, RunStatus::Interrupted);
     assert!(run.message.contains("train again"), "{}", run.message);
+    // It stays so, until it goes on.
+    project.reopen();
+    let mut run = project.state().runs[0].clone();
+    assert_eq!(run.status, RunStatus::Interrupted);
+    for status in [RunStatus::Training, RunStatus::Failed, RunStatus::Done] {
+        run.status = status;
+        project.store().save_run(&run).unwrap();
+        assert_eq!(project.state().runs[0].status, status);
+    }
 }
 
 #[test]

@@ -190,3 +190,64 @@ fn the_trials_of_a_series_fold_into_the_best() {
     assert!(desk.harness.query_by_label_contains("probe-5, 4 labels").is_none());
     desk.app().execute(Command::Close).unwrap();
 }
+
+/// Draws frames until `done` says so.
+fn until(desk: &mut Desk, what: &str, done: impl Fn(&handful::app::Project) -> bool) {
+    let started = std::time::Instant::now();
+    while !done(desk.app().project().unwrap()) {
+        assert!(
+            started.elapsed() < std::time::Duration::from_secs(60),
+            "{what} does not happen"
+        );
+        desk.harness.step();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    desk.harness.run_steps(2);
+}
+
+#[test]
+fn a_training_pauses_goes_on_stops_and_is_resumed_by_keys() {
+    let mut desk = four_texts();
+    let options = [("num_iterations", "200"), ("num_epochs", "20")];
+    let command = Command::Train {
+        method: "setfit".to_owned(),
+        encoder: None,
+        seed: 42,
+        options: options.map(|(id, value)| (id.to_owned(), value.to_owned())).to_vec(),
+        teacher: None,
+    };
+    desk.app().execute(command).unwrap();
+    until(&mut desk, "a step", |project| {
+        project.training.as_ref().is_some_and(|training| training.step > 0)
+    });
+    desk.harness.get_by_label("Pause");
+    desk.key(Key::P, "p");
+    until(&mut desk, "a pause", |project| {
+        project.training.as_ref().is_some_and(|training| training.paused)
+    });
+    desk.harness.get_by_label("Go on");
+    desk.harness.get_by_label_contains("paused at step ");
+    desk.key(Key::P, "p");
+    until(&mut desk, "going on", |project| {
+        project.training.as_ref().is_some_and(|training| !training.paused)
+    });
+    desk.key(Key::S, "s");
+    desk.settle();
+    let stopped = desk.app().project().unwrap().state.runs[0].clone();
+    assert_eq!(stopped.status, RunStatus::Stopped);
+    desk.harness.get_by_label("Resume");
+    desk.key(Key::R, "r");
+    let n_before = stopped.history.len();
+    until(&mut desk, "resuming", |project| {
+        project
+            .training
+            .as_ref()
+            .is_some_and(|training| training.history.len() > n_before)
+    });
+    assert!(desk.harness.query_by_label("Resume").is_none());
+    desk.key(Key::S, "s");
+    desk.settle();
+    let state = &desk.app().project().unwrap().state;
+    assert_eq!(state.runs.len(), 1, "the same run went on");
+    desk.app().execute(Command::Close).unwrap();
+}

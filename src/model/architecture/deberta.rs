@@ -3,7 +3,7 @@
 use super::check::{self, Check};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, biased_linear, layer_norm, linear};
-use super::{Encode, Loaded, Sizes, Source};
+use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
 use crate::model::ops::position::distances;
@@ -346,6 +346,10 @@ impl Encode for Deberta {
             n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings,
         }
+    }
+
+    fn linear_weights(&self) -> Vec<(Role, Param)> {
+        self.stack.linear_weights()
     }
 
     fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {

@@ -3,7 +3,7 @@
 use super::check::{self, Check};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
-use super::{Encode, Loaded, Sizes, Source};
+use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
 use crate::model::ops::{Activation, LayerNorm, Ops};
@@ -148,6 +148,10 @@ impl Encode for DistilBert {
             n_layers: self.config.n_layers,
             max_tokens: self.config.max_position_embeddings,
         }
+    }
+
+    fn linear_weights(&self) -> Vec<(Role, Param)> {
+        self.stack.linear_weights()
     }
 
     fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {

@@ -4,7 +4,8 @@
 
 use super::super::error::Result;
 use super::super::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position};
-use super::super::parameters::Loader;
+use super::super::parameters::{Loader, Param};
+use super::Role;
 use std::ops::Range;
 
 /// Reads a linear layer with a bias.
@@ -127,6 +128,24 @@ impl Stack {
             .map(|i| load_layer(loader, names, &format!("{}.{i}", names.layer), shape, &disentangled))
             .collect::<Result<Vec<_>>>()?;
         Ok(Stack { shape, layers })
+    }
+
+    /// See [`Encode::linear_weights`](super::Encode::linear_weights).
+    pub(super) fn linear_weights(&self) -> Vec<(Role, Param)> {
+        let of_layer = |layer: &Layer| {
+            let [query, key, value] = layer.qkv.map(|linear| linear.weight);
+            let mut weights = vec![(Role::Query, query), (Role::Key, key), (Role::Value, value)];
+            weights.push((Role::Attention, layer.attention_out.weight));
+            // Positions may go through the layer's own queries and keys, which are in the list already.
+            let of_positions = [layer.to_position, layer.from_position].into_iter().flatten();
+            let own = of_positions
+                .map(|linear| linear.weight)
+                .filter(|weight| *weight != query && *weight != key);
+            weights.extend(own.map(|weight| (Role::Attention, weight)));
+            weights.extend([layer.inner, layer.output].map(|linear| (Role::FeedForward, linear.weight)));
+            weights
+        };
+        self.layers.iter().flat_map(of_layer).collect()
     }
 
     /// Runs some of the layers over the states `x`.

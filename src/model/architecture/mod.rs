@@ -18,7 +18,7 @@ use super::error::{ModelError, Result};
 use super::ops::Ops;
 use super::ops::plain::Plain;
 use super::ops::tape::{Rows, Tape};
-use super::parameters::{Loader, Parameters};
+use super::parameters::{Loader, Param, Parameters};
 use bert::Bert;
 use candle_core::Tensor;
 use deberta::Deberta;
@@ -64,10 +64,30 @@ pub struct Sizes {
     pub max_tokens: usize,
 }
 
+/// What a linear layer inside a transformer's layers is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Makes queries.
+    Query,
+    /// Makes keys.
+    Key,
+    /// Makes values.
+    Value,
+    /// Makes queries, keys and values, one matrix for all three.
+    QueryKeyValue,
+    /// Projects what attention gathered, or distances for it.
+    Attention,
+    /// Belongs to the feed-forward block.
+    FeedForward,
+}
+
 /// A transformer, written once over any [`Ops`].
 pub trait Encode: Send + Sync {
     /// The sizes.
     fn sizes(&self) -> Sizes;
+
+    /// The weight of every linear layer inside the layers, each once, from below.
+    fn linear_weights(&self) -> Vec<(Role, Param)>;
 
     /// The state of every token before the first layer: `(rows, dim)`.
     fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value>;
@@ -81,6 +101,9 @@ pub trait Architecture: Send + Sync {
     /// The sizes.
     fn sizes(&self) -> Sizes;
 
+    /// See [`Encode::linear_weights`].
+    fn linear_weights(&self) -> Vec<(Role, Param)>;
+
     /// The states after `to` layers on the CPU's fused operations, from the states after `from.0` of them, or from the tokens.
     fn encode_fused(&self, ops: &mut Tape, batch: &Packed, from: Option<(usize, Rows)>, to: usize) -> Result<Rows>;
 
@@ -92,6 +115,10 @@ pub trait Architecture: Send + Sync {
 impl<E: Encode> Architecture for E {
     fn sizes(&self) -> Sizes {
         Encode::sizes(self)
+    }
+
+    fn linear_weights(&self) -> Vec<(Role, Param)> {
+        Encode::linear_weights(self)
     }
 
     fn encode_fused(&self, ops: &mut Tape, batch: &Packed, from: Option<(usize, Rows)>, to: usize) -> Result<Rows> {

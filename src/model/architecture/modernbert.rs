@@ -4,7 +4,7 @@
 use super::check::{self, Check};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{biased_linear, layer_norm};
-use super::{Encode, Loaded, Sizes, Source};
+use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::{ModelError, Result};
 use crate::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation};
@@ -291,6 +291,18 @@ impl Encode for ModernBert {
             n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings,
         }
+    }
+
+    fn linear_weights(&self) -> Vec<(Role, Param)> {
+        let of_layer = |layer: &Layer| {
+            [
+                (Role::QueryKeyValue, layer.qkv.weight),
+                (Role::Attention, layer.attention_out.weight),
+                (Role::FeedForward, layer.inner.weight),
+                (Role::FeedForward, layer.output.weight),
+            ]
+        };
+        self.layers.iter().flat_map(of_layer).collect()
     }
 
     fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {

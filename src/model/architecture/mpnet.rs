@@ -4,7 +4,7 @@ use super::bert::places_after_padding;
 use super::check::{self, Check};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
-use super::{Encode, Loaded, Sizes, Source};
+use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
 use crate::model::ops::position::distances;
@@ -187,6 +187,10 @@ impl Encode for MpNet {
             n_layers: self.config.num_hidden_layers,
             max_tokens: self.config.max_position_embeddings.saturating_sub(PADDING as usize + 1),
         }
+    }
+
+    fn linear_weights(&self) -> Vec<(Role, Param)> {
+        self.stack.linear_weights()
     }
 
     fn embed<O: Ops>(&self, ops: &mut O, batch: &Packed) -> Result<O::Value> {

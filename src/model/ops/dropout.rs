@@ -7,9 +7,10 @@ use super::simd::simd_fn;
 use crate::model::error::Result;
 use candle_core::{Device, Shape, Tensor};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The random stream of one training run. Every forward pass takes the next step of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropout {
     seed: u64,
     step: u64,

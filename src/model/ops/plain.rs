@@ -50,12 +50,15 @@ impl Plain {
         }
     }
 
-    fn parameter(&self, parameter: Param) -> Tensor {
+    fn parameter(&self, parameter: Param) -> Result<Tensor> {
         let var = self.parameters.var(parameter);
         if self.detached {
-            var.as_detached_tensor()
-        } else {
-            var.as_tensor().clone()
+            return Ok(var.as_detached_tensor());
+        }
+        match self.parameters.composed(parameter)? {
+            Some(from_factors) => Ok(from_factors),
+            None if self.parameters.is_trained(parameter) => Ok(var.as_tensor().clone()),
+            None => Ok(var.as_detached_tensor()),
         }
     }
 
@@ -198,7 +201,7 @@ impl Ops for Plain {
         let mut sum: Option<Tensor> = None;
         for (table, index) in tables {
             let rows = self
-                .parameter(*table)
+                .parameter(*table)?
                 .index_select(&Tensor::new(*index, &self.device)?, 0)?;
             sum = Some(match sum {
                 Some(sum) => (sum + rows)?,
@@ -212,9 +215,9 @@ impl Ops for Plain {
         let outs = layers
             .iter()
             .map(|layer| {
-                let y = x.matmul(&self.parameter(layer.weight).t()?)?;
+                let y = x.matmul(&self.parameter(layer.weight)?.t()?)?;
                 Ok(match layer.bias {
-                    Some(bias) => y.broadcast_add(&self.parameter(bias))?,
+                    Some(bias) => y.broadcast_add(&self.parameter(bias)?)?,
                     None => y,
                 })
             })
@@ -293,9 +296,9 @@ impl Ops for Plain {
         let centred = sum.broadcast_sub(&sum.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
         let unit = centred.broadcast_div(&(variance + norm.eps)?.sqrt()?)?;
-        let scaled = unit.broadcast_mul(&self.parameter(norm.weight))?;
+        let scaled = unit.broadcast_mul(&self.parameter(norm.weight)?)?;
         Ok(match norm.bias {
-            Some(bias) => scaled.broadcast_add(&self.parameter(bias))?,
+            Some(bias) => scaled.broadcast_add(&self.parameter(bias)?)?,
             None => scaled,
         })
     }

@@ -13,6 +13,7 @@ use super::rotary::{self, Rotation};
 use super::{Attention, LayerNorm, Linear, Ops, Position, gather, linear, pool};
 use crate::model::error::{ModelError, Result};
 use crate::model::gradients::Gradients;
+use crate::model::lora;
 use crate::model::parameters::{Param, Parameters};
 use crate::model::precision::Precision;
 use std::sync::Arc;
@@ -323,7 +324,9 @@ impl Step {
         match self {
             Step::Gather { tables, width } => {
                 for (table, index) in &tables {
-                    gradients.add_rows(*table, index, width, &dy);
+                    if pass.parameters.is_trained(*table) {
+                        gradients.add_rows(*table, index, width, &dy);
+                    }
                 }
             }
             Step::Linear { x, layers, width } => {
@@ -342,17 +345,22 @@ impl Step {
                         &mut dx,
                         accumulate || i > 0,
                     );
-                    let (d_weight, accumulate) = gradients.slot_to_write(layer.weight);
-                    linear::backward_weight(
-                        pass.precision,
-                        &dy,
-                        width,
-                        *first,
-                        (&x.data, x.width),
-                        d_weight,
-                        accumulate,
-                    );
-                    if let Some(bias) = layer.bias {
+                    if let Some(factors) = pass.parameters.factors(layer.weight) {
+                        let dy = (&dy[..], width, *first);
+                        lora::backward(pass.parameters, factors, (&x.data, x.width), dy, gradients)?;
+                    } else if pass.parameters.is_trained(layer.weight) {
+                        let (d_weight, accumulate) = gradients.slot_to_write(layer.weight);
+                        linear::backward_weight(
+                            pass.precision,
+                            &dy,
+                            width,
+                            *first,
+                            (&x.data, x.width),
+                            d_weight,
+                            accumulate,
+                        );
+                    }
+                    if let Some(bias) = layer.bias.filter(|bias| pass.parameters.is_trained(*bias)) {
                         linear::backward_bias(&dy, width, *first, gradients.slot(bias));
                     }
                 }
@@ -401,8 +409,10 @@ impl Step {
                 let weight = pass.parameters.read(norm.weight)?;
                 let (mut d_weight, mut d_bias) = (vec![0f32; weight.len()], vec![0f32; weight.len()]);
                 norm::backward(&mut dy, &normed, &weight, &mut d_weight, &mut d_bias);
-                linear::add(&d_weight, gradients.slot(norm.weight));
-                if let Some(bias) = norm.bias {
+                if pass.parameters.is_trained(norm.weight) {
+                    linear::add(&d_weight, gradients.slot(norm.weight));
+                }
+                if let Some(bias) = norm.bias.filter(|bias| pass.parameters.is_trained(*bias)) {
                     linear::add(&d_bias, gradients.slot(bias));
                 }
                 values.put_sum(dy, x, residual, mask);

@@ -7,3 +7,4 @@ ALTER TABLE runs ADD COLUMN precision TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN series TEXT NOT NULL DEFAULT '';
 -- NULL for a text that stands alone. The hash of a pair is over both parts.
 ALTER TABLE texts ADD COLUMN second TEXT CHECK (second <> '');
+ALTER TABLE runs ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0 CHECK (interrupted IN (0, 1)); -- a failed run that was cut off

@@ -4,6 +4,8 @@ use rand::seq::SliceRandom;
 
 use crate::core::rng::Stream;
 use crate::model::Targets;
+use crate::train::checkpoint::unfit;
+use crate::train::{Checkpoint, TrainError};
 
 /// The values of the option `sampling`.
 pub(crate) const SAMPLINGS: [&str; 3] = ["shuffled", "oversampling", "balanced"];
@@ -13,6 +15,8 @@ pub(crate) struct Batches {
     source: Source,
     /// Texts of one epoch.
     n_texts: usize,
+    /// Texts there are.
+    n_known: usize,
     /// Of this epoch, the next last.
     left: Vec<usize>,
     rng: Stream,
@@ -55,6 +59,7 @@ impl Batches {
         Batches {
             source,
             n_texts,
+            n_known: targets.len(),
             left: Vec::new(),
             rng,
         }
@@ -70,6 +75,23 @@ impl Batches {
         self.n_texts
     }
 
+    /// Puts where it stands into a state.
+    pub(crate) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &(&self.left, self.source.left()))
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of other texts.
+    pub(crate) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_known = self.n_known;
+        let fits = |(left, groups): &Left| left.iter().chain(groups.iter().flatten()).all(|text| *text < n_known);
+        let (rng, (left, groups)) = from.take_sampler(fits)?;
+        (self.rng, self.left) = (rng, left);
+        self.source.go_on(groups)
+    }
+
     /// Up to `size` texts; the last batch of an epoch may be smaller.
     pub(crate) fn next(&mut self, size: usize) -> Vec<usize> {
         if self.left.is_empty() {
@@ -79,7 +101,31 @@ impl Batches {
     }
 }
 
+/// What is left of an epoch, and of each group that takes turns.
+type Left = (Vec<usize>, Vec<Vec<usize>>);
+
 impl Source {
+    /// What is left of each group that takes turns.
+    fn left(&self) -> Vec<&[usize]> {
+        match self {
+            Source::Balanced(turns) => turns.iter().map(|turn| turn.left.as_slice()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Goes on where [`Source::left`] was taken.
+    fn go_on(&mut self, left: Vec<Vec<usize>>) -> Result<(), TrainError> {
+        let turns = match self {
+            Source::Balanced(turns) => turns.as_mut_slice(),
+            _ => &mut [],
+        };
+        if left.len() != turns.len() {
+            return Err(unfit("sampler"));
+        }
+        turns.iter_mut().zip(left).for_each(|(turn, left)| turn.left = left);
+        Ok(())
+    }
+
     /// The texts of one epoch, in an order that can be cut anywhere.
     fn epoch(&mut self, n_texts: usize, rng: &mut Stream) -> Vec<usize> {
         match self {

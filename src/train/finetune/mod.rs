@@ -12,11 +12,15 @@ mod tests;
 mod tuning;
 mod watch;
 
+use std::ops::ControlFlow;
+
 use serde_json::json;
 
 use super::inputs::Inputs;
 use super::tuner::Pace;
-use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, remarks};
+use super::{
+    Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora, remarks,
+};
 use crate::core::rng;
 use crate::model::head::Link;
 use crate::model::{Encoder, Targets};
@@ -37,6 +41,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     let counts = set.targets.counts(set.n_labels)?;
     let columns = columns(set, &counts, options);
@@ -55,6 +60,7 @@ pub(super) fn run(
     let encoder = encoder
         .without_normalization()
         .with_max_tokens(options.whole("max_length"))?;
+    let encoder = lora::adapted(encoder, options, seed)?;
     let inputs = Inputs::new(&encoder, set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
 
@@ -74,7 +80,10 @@ pub(super) fn run(
         warmup: options.get("warmup"),
     };
     let mut tuning = Tuning::new(plan, batches, watch, options, seed);
-    let ended = go(&mut tuning, steps.between_looks, stop, events)?;
+    if let Some(start) = checkpoints.take_start(steps.n_steps)? {
+        tuning.load(start)?;
+    }
+    let ended = go(&mut tuning, steps.between_looks, stop, events, checkpoints)?;
     let kept = tuning.finish()?;
     let findings = findings(&tuning, &ended, kept, options);
     let (n_steps, stopped) = (tuning.step, ended.is_stop());
@@ -86,7 +95,7 @@ pub(super) fn run(
     drop(tuning);
     let head = layer.to_head(set)?;
     Ok(Trained {
-        encoder,
+        encoder: encoder.without_lora()?,
         head,
         out_of_fold: None,
         stopped,
@@ -143,33 +152,58 @@ impl Ended {
     }
 }
 
-/// Takes the steps that are left, and looks at the held-out texts in between and at the end.
-fn go(tuning: &mut Tuning<'_>, between_looks: usize, mut stop: bool, events: Events<'_>) -> Result<Ended, TrainError> {
+/// Takes the steps that are left, and looks at the held-out texts in between and at the end. A state is handed over when everything about
+/// its step is done; the look at a step where somebody stops is none that the training would have taken, and belongs to no state.
+fn go(
+    tuning: &mut Tuning<'_>,
+    between_looks: usize,
+    mut stop: bool,
+    events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
+) -> Result<Ended, TrainError> {
     let n_steps = tuning.plan.n_steps;
-    let mut pace = Pace::start(n_steps);
+    let mut pace = Pace::start(n_steps, tuning.step);
     while tuning.step < n_steps && !stop {
+        if tuning.watch.as_ref().is_some_and(Watch::is_over) {
+            return Ok(Ended::Early);
+        }
         let advance = match tuning.advance() {
             Err(error @ TrainError::Diverged { .. }) if tuning.step > 0 => return Ok(Ended::Diverged(error)),
             other => other?,
         };
         let step = tuning.step;
         stop |= events(pace.event(step, advance.n_texts, advance.stepped, advance.learning_rate)).is_break();
-        if !(stop || step == n_steps || step.is_multiple_of(between_looks)) {
-            continue;
+        if is_look(tuning, between_looks) {
+            stop |= pace.aside(|| look(tuning, events))?.is_break();
         }
-        if let Some(point) = tuning.look()? {
-            stop |= events(TrainEvent::Watched(point)).is_break();
-        }
-        let is_over = tuning.watch.as_ref().is_some_and(Watch::is_over);
-        if is_over && step < n_steps && !stop {
-            return Ok(Ended::Early);
-        }
+        stop |= pace
+            .aside(|| checkpoints.after_step(step, || tuning.save()))?
+            .is_break();
     }
     match tuning.step {
         0 => Err(TrainError::Stopped),
-        step if step < n_steps => Ok(Ended::Stopped),
+        step if step < n_steps => {
+            checkpoints.at_stop(step, || tuning.save())?;
+            if !is_look(tuning, between_looks) {
+                // Who stops has asked for what there is.
+                let _ = look(tuning, events)?;
+            }
+            Ok(Ended::Stopped)
+        }
         _ => Ok(Ended::Through),
     }
+}
+
+/// Whether the held-out texts are looked at after the step at hand.
+fn is_look(tuning: &Tuning<'_>, between_looks: usize) -> bool {
+    tuning.step == tuning.plan.n_steps || tuning.step.is_multiple_of(between_looks)
+}
+
+fn look(tuning: &mut Tuning<'_>, events: Events<'_>) -> Result<ControlFlow<()>, TrainError> {
+    Ok(match tuning.look()? {
+        Some(point) => events(TrainEvent::Watched(point)),
+        None => ControlFlow::Continue(()),
+    })
 }
 
 /// What a person may want to know: how it ended, and which weights these are.

@@ -12,7 +12,7 @@ use crate::model::{Dropout, Encoder};
 use crate::train::adamw::AdamWSettings;
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Stepped, Tuner};
-use crate::train::{Options, TrainError, TrainingSet, schedule};
+use crate::train::{Checkpoint, Options, TrainError, TrainingSet, schedule};
 
 /// What stays the same from the first step to the last.
 pub(super) struct Plan<'a> {
@@ -134,7 +134,35 @@ impl<'a> Tuning<'a> {
             Some(watch) => watch.restore(self.tuner.vars())?,
             None => None,
         };
+        self.plan.encoder.apply_factors()?;
         Ok(restored.unwrap_or(self.step))
+    }
+
+    /// Everything that steps change. Nothing changes by it.
+    pub(super) fn save(&self) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::after(self.step);
+        self.tuner.save(&mut state)?;
+        self.batches.save(&mut state)?;
+        state.put("dropout", &(&self.dropout, &self.layer_dropout))?;
+        if let Some(watch) = &self.watch {
+            watch.save(&mut state)?;
+        }
+        Ok(state)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of another training; then this one is of no more use.
+    pub(super) fn load(&mut self, mut state: Checkpoint) -> Result<(), TrainError> {
+        self.tuner.load(&mut state)?;
+        self.batches.load(&mut state)?;
+        (self.dropout, self.layer_dropout) = state.take("dropout")?;
+        if let Some(watch) = &mut self.watch {
+            watch.load(&mut state, self.tuner.vars())?;
+        }
+        self.step = state.step;
+        Ok(())
     }
 
     /// Whether every weight is a number.

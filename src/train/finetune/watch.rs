@@ -9,7 +9,7 @@ use super::objective::Objective;
 use crate::core::metrics::{self, Evaluation, METRICS, MetricsError, ScoreMatrix};
 use crate::core::run::WatchedPoint;
 use crate::model::{Embeddings, Encoder};
-use crate::train::{Held, Options, TrainError, TrainingSet};
+use crate::train::{Checkpoint, Held, Options, TrainError, TrainingSet};
 
 /// The values of the option `watch_metric`: the loss, or a figure of [`METRICS`] by its id.
 pub(crate) const WATCHED: [&str; 6] = [
@@ -126,6 +126,34 @@ impl<'a> Watch<'a> {
             var.set(weights)?;
         }
         Ok(Some(best.point.step))
+    }
+
+    /// Puts what has been seen into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        let best = self.best.as_ref();
+        into.put("watch", &(self.n_in_vain, best.map(|best| best.point)))?;
+        into.put_tensors("best", best.iter().flat_map(|best| &best.weights))
+    }
+
+    /// Goes on from a state of the same variables.
+    ///
+    /// # Errors
+    /// A state of other variables.
+    pub(super) fn load(&mut self, from: &mut Checkpoint, vars: &[Var]) -> Result<(), TrainError> {
+        let (n_in_vain, point): (usize, Option<WatchedPoint>) = from.take("watch")?;
+        self.n_in_vain = n_in_vain;
+        self.best = match point {
+            None => None,
+            Some(point) if self.keep_best => Some(Best {
+                point,
+                weights: from.take_tensors("best", vars)?,
+            }),
+            Some(point) => Some(Best {
+                point,
+                weights: Vec::new(),
+            }),
+        };
+        Ok(())
     }
 
     /// Where the figures are equal, as they often are with few texts, the loss decides.

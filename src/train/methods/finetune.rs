@@ -1,7 +1,9 @@
 //! The options of fine-tuning.
 
 use super::Method;
-use super::shared::{FOLDS, FREEZE_LAYERS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{
+    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY,
+};
 use crate::model::head::ClassWeight;
 use crate::train::{OptionSpec, Range, finetune, schedule};
 
@@ -192,6 +194,9 @@ pub(super) const FINETUNE: Method = Method {
             advanced: true,
         },
         FREEZE_LAYERS,
+        LORA_RANK,
+        LORA_ALPHA,
+        LORA_TARGETS,
         WARMUP,
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
@@ -200,6 +205,7 @@ pub(super) const FINETUNE: Method = Method {
             help: "The whole training is repeated this many times, each time without one part of the training texts, which it then scores: honest scores for as many trainings more. 0 or 1 leaves that out.",
             ..FOLDS
         },
+        CHECKPOINT_EVERY,
     ],
     run: finetune::run,
 };

@@ -18,7 +18,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Head", &[
         "c", "choose_c", "class_weight", "strategy", "head", "head_", "end_to_end", "body_learning_rate", "folds", "fold_",
     ]),
-    ("Watching and stopping", &["watch_", "patience", "keep_best", "checkpoint_"]),
+    ("Stopping", &["watch_", "patience", "keep_best", "checkpoint_"]),
     ("Unlabelled texts", &["pile", "pile_", "max_unlabelled"]),
     ("Teacher", &["teacher", "teacher_", "student", "student_", "distill_"]),
 ];
@@ -100,7 +100,7 @@ mod tests {
             ("learning_rate", "Optimiser"),
             ("lora_alpha", "LoRA"),
             ("c", "Head"),
-            ("checkpoint_every", "Watching and stopping"),
+            ("checkpoint_every", "Stopping"),
             ("something_new", OTHER),
         ] {
             assert_eq!(group(id), expected, "{id}");

@@ -9,7 +9,7 @@ mod setfit;
 mod shared;
 mod variants;
 
-use super::{Events, OptionSpec, Options, TrainError, Trained, TrainingSet};
+use super::{Checkpoints, Events, OptionSpec, Options, TrainError, Trained, TrainingSet};
 use crate::model::Encoder;
 
 pub use presets::{PRESETS, Preset, preset, presets_help};
@@ -27,7 +27,8 @@ pub struct Method {
     pub needs_teacher: bool,
     /// Everything that can be set, the most important first.
     pub options: &'static [OptionSpec],
-    pub(super) run: fn(&TrainingSet, &Options, u64, Encoder, Events<'_>) -> Result<Trained, TrainError>,
+    pub(super) run:
+        fn(&TrainingSet, &Options, u64, Encoder, Events<'_>, &mut Checkpoints<'_>) -> Result<Trained, TrainError>,
 }
 
 impl Method {

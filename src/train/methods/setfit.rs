@@ -2,7 +2,8 @@
 
 use super::Method;
 use super::shared::{
-    CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, PILE, STRATEGY, WARMUP, WEIGHT_DECAY,
+    CHECKPOINT_EVERY, CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, LORA_ALPHA, LORA_RANK,
+    LORA_TARGETS, MAX_GRAD_NORM, PILE, STRATEGY, WARMUP, WEIGHT_DECAY,
 };
 use crate::train::{OptionSpec, Range, setfit};
 
@@ -115,6 +116,9 @@ pub(super) const SETFIT: Method = Method {
             advanced: true,
         },
         FREEZE_LAYERS,
+        LORA_RANK,
+        LORA_ALPHA,
+        LORA_TARGETS,
         WARMUP,
         WEIGHT_DECAY,
         MAX_GRAD_NORM,
@@ -179,6 +183,7 @@ pub(super) const SETFIT: Method = Method {
         STRATEGY,
         FOLDS,
         FOLD_BY,
+        CHECKPOINT_EVERY,
     ],
     run: setfit::run,
 };

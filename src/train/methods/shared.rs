@@ -1,5 +1,6 @@
 //! Options that several methods have.
 
+use crate::model::LoraTargets;
 use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
 use crate::train::{OptionSpec, Range, folds, pile};
 
@@ -110,5 +111,45 @@ pub(super) const FOLD_BY: OptionSpec = OptionSpec {
     range: Range::Choice(&folds::FOLD_BY),
     default: 0.0,
     help: "What is made anew without each fold. head: the head alone, at once; a tuned encoder has seen the texts, so the scores flatter. whole: everything, honest scores for as many trainings more as there are folds.",
+    advanced: true,
+};
+
+pub(super) const LORA_RANK: OptionSpec = OptionSpec {
+    id: "lora_rank",
+    title: "LoRA rank",
+    unit: "",
+    range: Range::Whole { min: 0, max: 512 },
+    default: 0.0,
+    help: "Instead of whole weight matrices, two factors of this rank are trained for each (LoRA): less memory and a little less time, and usually a learning rate about ten times as high. 0 trains all weights.",
+    advanced: true,
+};
+
+pub(super) const LORA_ALPHA: OptionSpec = OptionSpec {
+    id: "lora_alpha",
+    title: "LoRA alpha",
+    unit: "",
+    range: Range::Real { min: 1e-3, max: 1024.0 },
+    default: 16.0,
+    help: "What the factors make is multiplied by alpha divided by the rank. Counts only where LoRA has a rank.",
+    advanced: true,
+};
+
+pub(super) const LORA_TARGETS: OptionSpec = OptionSpec {
+    id: "lora_targets",
+    title: "LoRA layers",
+    unit: "",
+    range: Range::Choice(&LoraTargets::NAMES),
+    default: 2.0,
+    help: "Which linear layers get factors: those that make queries and values, all of the attention, or all. More learn more; a matrix that makes queries, keys and values in one counts as all three.",
+    advanced: true,
+};
+
+pub(super) const CHECKPOINT_EVERY: OptionSpec = OptionSpec {
+    id: "checkpoint_every",
+    title: "Save the state every",
+    unit: "minutes",
+    range: Range::Real { min: 0.0, max: 1440.0 },
+    default: 5.0,
+    help: "A training that was cut off can go on from the state saved last, and one that was stopped from where it stopped. A state takes three times the encoder's size on disk until the training is done. 0 saves none.",
     advanced: true,
 };

@@ -14,7 +14,7 @@ use crate::train::adamw::{AdamW, AdamWSettings};
 use crate::train::finetune::{self, Batches, Layer, Objective};
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Pace, Stepped, Tuner};
-use crate::train::{Events, Options, Phase, TrainError, TrainEvent, TrainingSet, schedule};
+use crate::train::{Checkpoints, Events, Options, Phase, TrainError, TrainEvent, TrainingSet, schedule};
 
 /// The values of the option `head`, in this order.
 pub const HEADS: [&str; 2] = ["logistic", "differentiable"];
@@ -147,6 +147,7 @@ pub(super) fn with_encoder(
     (options, seed): (&Options, u64),
     (pace, n_before): (&mut Pace, usize),
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Joined, TrainError> {
     let inputs = Inputs::new(encoder, set, options)?;
     let mut dropout = Dropout::new(rng::stream(seed, "head-dropout").random());
@@ -163,6 +164,7 @@ pub(super) fn with_encoder(
         let step = n_before + learning.step;
         let stepped: Stepped = tuner.step(&loss, share * of_body)?.check(step, of_body)?;
         stop = events(pace.event(step, batch.len(), stepped, share * of_body)).is_break();
+        stop |= pace.aside(|| checkpoints.rest()).is_break();
     }
     tuner.finish()?;
     Ok(Joined {

@@ -12,7 +12,7 @@ use super::pairs::{Pair, Pairs};
 use super::permutation::Permutation;
 use crate::core::rng::Stream;
 use crate::model::Targets;
-use crate::train::TrainError;
+use crate::train::{Checkpoint, TrainError};
 
 /// Up to this many distinct sets of labels pairs are counted exactly; beyond, their number is estimated from a sample.
 const MAX_SETS: usize = 2048;
@@ -76,6 +76,28 @@ impl<'a> EveryPair<'a> {
     pub fn per_epoch(&self) -> u64 {
         self.per_epoch.iter().sum()
     }
+
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &(self.left, self.similar.place(), self.dissimilar.place()))
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Places among other pairs.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        type Places = ([u64; 2], (Permutation, u64), (Permutation, u64));
+        let fits = |(left, similar, dissimilar): &Places| {
+            let fit = left.iter().zip(self.per_epoch).all(|(left, all)| *left <= all);
+            fit && self.similar.knows(similar) && self.dissimilar.knows(dissimilar)
+        };
+        let (rng, (left, similar, dissimilar)) = from.take_sampler(fits)?;
+        (self.rng, self.left) = (rng, left);
+        (self.similar.order, self.similar.next) = similar;
+        (self.dissimilar.order, self.dissimilar.next) = dissimilar;
+        Ok(())
+    }
 }
 
 impl Iterator for EveryPair<'_> {
@@ -121,6 +143,17 @@ impl<K: Kind> Numbered<K> {
             kind,
             next: 0,
         }
+    }
+
+    /// The order and how much of it has been taken.
+    fn place(&self) -> (&Permutation, u64) {
+        (&self.order, self.next)
+    }
+
+    /// Whether a place is one of this kind.
+    fn knows(&self, (order, next): &(Permutation, u64)) -> bool {
+        let n = self.kind.len();
+        order.is_of(n) && *next <= n
     }
 
     fn start(&mut self, rng: &mut Stream) {

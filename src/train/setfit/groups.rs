@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use crate::core::rng::Stream;
+use crate::core::rng::{self, Stream};
 use crate::model::Targets;
-use crate::train::TrainError;
+use crate::train::checkpoint::unfit;
+use crate::train::{Checkpoint, TrainError};
 
 /// Texts of a group: with 32 texts a batch has eight labels where there are as many.
 const PER_GROUP: usize = 4;
@@ -129,6 +130,57 @@ impl<'a> Groups<'a> {
 }
 
 impl Groups<'_> {
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &self.pass)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Groups of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_texts = self.targets.len();
+        let fits = |pass: &Vec<Vec<usize>>| pass.iter().flatten().all(|text| *text < n_texts);
+        (self.rng, self.pass) = from.take_sampler(fits)?;
+        Ok(())
+    }
+
+    /// Puts where it stands into a state beside other groups, with what [`Groups::change`] has changed.
+    pub(super) fn save_changed(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        let labels: Vec<&[usize]> = (0..self.targets.len()).map(|text| self.targets.of(text)).collect();
+        into.put(
+            "guesses",
+            &(rng::position(&self.rng), &self.pass, labels, &self.repeats),
+        )
+    }
+
+    /// Goes on from a state of [`Groups::save_changed`].
+    ///
+    /// # Errors
+    /// Groups of other texts.
+    pub(super) fn load_changed(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        type State = (rng::Position, Vec<Vec<usize>>, Vec<Vec<usize>>, Vec<usize>);
+        let (position, pass, labels, repeats): State = from.take("guesses")?;
+        let n_texts = self.targets.len();
+        let single = matches!(*self.targets, Targets::Single(_));
+        let fits = labels.len() == n_texts
+            && repeats.len() == n_texts
+            && repeats.iter().all(|n| *n <= 1)
+            && pass.iter().flatten().all(|text| *text < n_texts)
+            && labels.iter().flatten().all(|label| *label < self.n_labels)
+            && labels.iter().all(|labels| !single || labels.len() == 1);
+        let rng = rng::stream_at(&position).filter(|_| fits);
+        self.rng = rng.ok_or_else(|| unfit("guesses"))?;
+        let targets = match single {
+            true => Targets::Single(labels.into_iter().flatten().collect()),
+            false => Targets::Multi(labels),
+        };
+        self.change(targets, repeats);
+        self.pass = pass;
+        Ok(())
+    }
+
     /// The next batch.
     pub fn next_batch(&mut self) -> GroupBatch {
         let texts = self.next_texts();

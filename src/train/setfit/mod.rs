@@ -19,7 +19,7 @@ mod tuning;
 use super::inputs::Inputs;
 use super::probe;
 use super::tuner::Pace;
-use super::{Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet};
+use super::{Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora};
 use crate::model::Encoder;
 use differentiable::Wanted;
 use pile::Guesser;
@@ -34,6 +34,7 @@ pub(super) fn run(
     seed: u64,
     encoder: Encoder,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     checks::refuse_equal_texts(set)?;
     let loss = loss::Loss::from_options(options)?;
@@ -41,6 +42,7 @@ pub(super) fn run(
     let labelled = templates::material(set, options, &encoder, seed, &mut findings)?;
     let guesser = Guesser::new(&labelled, (options, seed), &encoder, events, &mut findings)?;
     let material = guesser.as_ref().map_or(&labelled, Guesser::material);
+    let encoder = lora::adapted(encoder, options, seed)?;
     let sampler = sampler::Sampler::new(material, options, seed)?;
     let n_steps = sampler.n_steps(options);
     let head = Wanted::from_options(options);
@@ -50,9 +52,13 @@ pub(super) fn run(
     stop |= events(TrainEvent::Phase(Phase::Tokenizing)).is_break();
     let inputs = Inputs::new(&encoder, &material.set, options)?;
     stop |= events(TrainEvent::Phase(Phase::Tuning)).is_break();
-    let mut pace = Pace::start(n_all);
-    let tuning = Tuning::new(&encoder, &inputs, sampler, loss, n_steps, (options, seed));
-    let mut tuned = tune(tuning, guesser.as_ref(), stop, &mut pace, events)?;
+    let mut tuning = Tuning::new(&encoder, &inputs, sampler, loss, n_steps, (options, seed)).guessing(guesser.as_ref());
+    if let Some(start) = checkpoints.take_start(n_steps)? {
+        tuning.load(start)?;
+    }
+    let mut pace = Pace::start(n_all, tuning.step);
+    let goes_on = head == Wanted::EndToEnd;
+    let mut tuned = tune(tuning, (stop, goes_on), &mut pace, events, checkpoints)?;
     if let Some(diverged_after) = tuned.diverged_after {
         let told = checks::went_back(diverged_after, tuned.n_steps, options);
         findings.insert("diverged".into(), told.into());
@@ -69,7 +75,7 @@ pub(super) fn run(
         // Whoever has asked to stop does not want the encoder moved once more.
         Wanted::EndToEnd if !tuned.stop => {
             let before = (&mut pace, tuned.n_steps);
-            let joined = differentiable::with_encoder(&encoder, &rows, (options, seed), before, events)?;
+            let joined = differentiable::with_encoder(&encoder, &rows, (options, seed), before, events, checkpoints)?;
             tuned.n_steps += joined.n_steps;
             tuned.stop = joined.stopped;
             Some(joined.head)
@@ -77,6 +83,7 @@ pub(super) fn run(
         _ => Some(differentiable::on_embeddings(&encoder, &rows, (options, seed), events)?),
     };
     let stopped = tuned.stop && tuned.n_steps < n_all;
+    let encoder = encoder.without_lora()?;
     let mut trained = match head {
         Some(head) => Trained {
             encoder,
@@ -113,22 +120,23 @@ struct Tuned {
     diverged_after: Option<usize>,
 }
 
-/// Takes all steps, or those until somebody asks to stop.
+/// Takes all steps, or those until somebody asks to stop. Where the encoder `goes_on` moving, with its head, states are kept up to the
+/// last step here: from there on a training that was cut off is done again.
 fn tune(
     mut tuning: Tuning<'_>,
-    guesser: Option<&Guesser>,
-    mut stop: bool,
+    (mut stop, goes_on): (bool, bool),
     pace: &mut Pace,
     events: Events<'_>,
+    checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Tuned, TrainError> {
     while !tuning.is_done() && !stop {
-        if let Some(guesser) = guesser.filter(|_| tuning.is_half_way()) {
-            tuning.guess_anew(guesser)?;
-        }
         match tuning.next() {
             Ok(done) => {
                 let event = pace.event(tuning.step, done.n_texts, done.stepped, done.learning_rate);
                 stop |= events(event).is_break();
+                stop |= pace
+                    .aside(|| checkpoints.after_step(tuning.step, || tuning.save()))?
+                    .is_break();
             }
             Err(error @ TrainError::Diverged { .. }) => {
                 let diverged_after = Some(tuning.step);
@@ -143,6 +151,9 @@ fn tune(
         }
     }
     let n_steps = tuning.step;
+    if goes_on || !tuning.is_done() {
+        checkpoints.at_stop(n_steps, || tuning.save())?;
+    }
     tuning.finish()?;
     Ok(Tuned {
         n_steps,

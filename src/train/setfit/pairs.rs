@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 use rand::seq::{IndexedRandom, SliceRandom};
+use serde::{Deserialize, Serialize};
 
 use crate::core::rng::Stream;
 use crate::model::Targets;
-use crate::train::TrainError;
+use crate::train::{Checkpoint, TrainError};
 
 /// Draws at random before looking through all texts for a partner without a shared label.
 const DRAWS: usize = 64;
 
 /// Two texts, by index, and whether they share a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// The text the pair was drawn for.
     pub left: usize,
@@ -91,6 +92,22 @@ impl<'a> Pairs<'a> {
     /// Pairs per iteration: twice the number of texts where every text has partners of both kinds.
     pub fn per_iteration(&self) -> usize {
         self.with_similar.len() + self.with_dissimilar.len()
+    }
+
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        into.put_sampler(&self.rng, &self.iteration)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// Pairs of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let n_texts = self.targets.len();
+        let fits = |pairs: &Vec<Pair>| pairs.iter().all(|pair| pair.left.max(pair.right) < n_texts);
+        (self.rng, self.iteration) = from.take_sampler(fits)?;
+        Ok(())
     }
 
     fn has_similar(&self, i: usize) -> bool {

@@ -4,13 +4,14 @@
 //! inside (Black & Rogaway, *Ciphers with Arbitrary Finite Domains*, 2002), which takes fewer than four rounds on average.
 
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::core::rng::Stream;
 
 const ROUNDS: usize = 6;
 
 /// One order of the numbers below `n`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Permutation {
     n: u64,
     /// Bits of each half of a number.
@@ -21,12 +22,16 @@ pub(super) struct Permutation {
 impl Permutation {
     /// An order drawn from `rng`. `n` is at most 2⁶².
     pub(super) fn new(n: u64, rng: &mut Stream) -> Self {
-        let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
         Permutation {
             n,
-            half: bits.div_ceil(2).max(1),
+            half: half(n),
             keys: std::array::from_fn(|_| rng.random()),
         }
+    }
+
+    /// Whether this is an order of the numbers below `n`: one that was read may be anything.
+    pub(super) fn is_of(&self, n: u64) -> bool {
+        self.n == n && self.half == half(n)
     }
 
     /// How many numbers there are.
@@ -51,6 +56,12 @@ impl Permutation {
         }
         (left << self.half) | right
     }
+}
+
+/// Bits of each half of the numbers below `n`.
+fn half(n: u64) -> u32 {
+    let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
+    bits.div_ceil(2).max(1)
 }
 
 /// SplitMix64's finaliser (Steele, Lea & Flood, 2014).

@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use sha2::{Digest, Sha256};
+
 use super::templates::{self, Material};
 use crate::model::head::Examples;
 use crate::model::head::pile::{self, PileSettings};
@@ -64,6 +66,16 @@ impl Guesser {
             .repeats
             .splice(n_before.., repeats[n_before..].iter().copied());
         Ok(Some(guesser))
+    }
+
+    /// Of the unlabelled texts: another pile has another.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for text in &self.material.set.texts[self.material.guessed.clone()] {
+            digest.update((text.len() as u64).to_le_bytes());
+            digest.update(text.as_bytes());
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// What batches are drawn from.

@@ -7,7 +7,7 @@ use super::pairs::{Pair, PairBatch, Pairs};
 use super::templates::Material;
 use crate::core::rng;
 use crate::model::Targets;
-use crate::train::{Options, TrainError};
+use crate::train::{Checkpoint, Options, TrainError};
 use candle_core::Tensor;
 
 /// The values of the option `sampler`, in this order.
@@ -97,6 +97,35 @@ impl<'a> Sampler<'a> {
     pub(super) fn guess_anew(&mut self, targets: Targets, repeats: Vec<usize>) {
         if let Source::WithPile { guessed, .. } = &mut self.source {
             guessed.change(targets, repeats);
+        }
+    }
+
+    /// Puts where it stands into a state.
+    pub(super) fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        match &self.source {
+            Source::Groups(groups) => groups.save(into),
+            Source::WithPile { labelled, guessed } => {
+                labelled.save(into)?;
+                guessed.save_changed(into)
+            }
+            Source::Iterations(pairs) => pairs.save(into),
+            Source::Every(pairs) => pairs.save(into),
+        }
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of other texts.
+    pub(super) fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        match &mut self.source {
+            Source::Groups(groups) => groups.load(from),
+            Source::WithPile { labelled, guessed } => {
+                labelled.load(from)?;
+                guessed.load_changed(from)
+            }
+            Source::Iterations(pairs) => pairs.load(from),
+            Source::Every(pairs) => pairs.load(from),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Everything that moves while SetFit tunes an encoder: what one would save in order to go on later.
+//! Everything that moves while SetFit tunes an encoder: what is saved in order to go on later.
 
 use candle_core::{Tensor, Var};
 use rand::RngExt;
@@ -9,9 +9,10 @@ use super::sampler::Sampler;
 use crate::core::rng;
 use crate::model::{Dropout, Encoder};
 use crate::train::adamw::AdamWSettings;
+use crate::train::checkpoint;
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Stepped, Tuner};
-use crate::train::{Options, TrainError, schedule};
+use crate::train::{Checkpoint, Options, TrainError, schedule};
 
 /// Good weights are copied this often in a training.
 const COPIES: usize = 20;
@@ -27,7 +28,8 @@ pub(super) struct Tuning<'a> {
     inputs: &'a Inputs<'a>,
     dropout: Dropout,
     tuner: Tuner<'a>,
-    good: GoodWeights,
+    good: GoodWeights<'a>,
+    guesser: Option<&'a Guesser>,
     options: &'a Options,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Tuning<'a> {
             dropout: Dropout::new(rng::stream(seed, "dropout").random()),
             tuner: Tuner::new(encoder, &[], settings, options.get("max_grad_norm")),
             good: GoodWeights::new(encoder, n_steps),
+            guesser: None,
             options,
         }
     }
@@ -70,6 +73,9 @@ impl<'a> Tuning<'a> {
     /// # Errors
     /// [`TrainError::Diverged`] where the loss or the gradient is no number; the weights have not moved then.
     pub(super) fn next(&mut self) -> Result<Done, TrainError> {
+        if let Some(guesser) = self.guesser.filter(|_| self.step > 0 && self.step == self.n_steps / 2) {
+            self.guess_anew(guesser)?;
+        }
         let batch = self.sampler.next();
         let peak = self.options.get("learning_rate");
         let learning_rate = schedule::linear(peak, self.step + 1, self.n_steps, self.options.get("warmup"));
@@ -86,16 +92,44 @@ impl<'a> Tuning<'a> {
         })
     }
 
-    /// Whether half of the steps have just been taken: when guesses about unlabelled texts are made anew.
-    pub(super) fn is_half_way(&self) -> bool {
-        self.step > 0 && self.step == self.n_steps / 2
+    /// The same, with guesses about unlabelled texts that are made anew when half of the steps have been taken.
+    pub(super) fn guessing(self, guesser: Option<&'a Guesser>) -> Self {
+        Tuning { guesser, ..self }
     }
 
     /// Makes the guesses anew with the encoder as it is now.
-    pub(super) fn guess_anew(&mut self, guesser: &Guesser) -> Result<(), TrainError> {
+    fn guess_anew(&mut self, guesser: &Guesser) -> Result<(), TrainError> {
         self.tuner.settle()?;
         let (targets, repeats) = guesser.guess(self.encoder)?;
         self.sampler.guess_anew(targets, repeats);
+        Ok(())
+    }
+
+    /// Everything that moves. Nothing changes by it.
+    pub(super) fn save(&self) -> Result<Checkpoint, TrainError> {
+        let mut state = Checkpoint::after(self.step);
+        self.tuner.save(&mut state)?;
+        self.sampler.save(&mut state)?;
+        state.put("dropout", &self.dropout)?;
+        state.put("unlabelled texts", &self.guesser.map(Guesser::fingerprint))?;
+        self.good.save(&mut state)?;
+        Ok(state)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    /// A state of another training; then this one is of no more use.
+    pub(super) fn load(&mut self, mut state: Checkpoint) -> Result<(), TrainError> {
+        let texts: Option<String> = state.take("unlabelled texts")?;
+        if texts != self.guesser.map(Guesser::fingerprint) {
+            return Err(checkpoint::unfit("unlabelled texts"));
+        }
+        self.tuner.load(&mut state)?;
+        self.sampler.load(&mut state)?;
+        self.dropout = state.take("dropout")?;
+        self.good.load(&mut state)?;
+        self.step = state.step;
         Ok(())
     }
 
@@ -117,7 +151,8 @@ impl<'a> Tuning<'a> {
 }
 
 /// A copy of weights that gave a finite loss, made anew every few steps.
-struct GoodWeights {
+struct GoodWeights<'a> {
+    encoder: &'a Encoder,
     vars: Vec<Var>,
     every: usize,
     /// Copied before the step at hand, which will tell whether they are good.
@@ -130,10 +165,11 @@ struct Copied {
     weights: Vec<Tensor>,
 }
 
-impl GoodWeights {
-    fn new(encoder: &Encoder, n_steps: usize) -> Self {
+impl<'a> GoodWeights<'a> {
+    fn new(encoder: &'a Encoder, n_steps: usize) -> Self {
         GoodWeights {
-            vars: encoder.vars().into_iter().map(|(_, var)| var).collect(),
+            encoder,
+            vars: encoder.trained_vars().into_iter().map(|(_, var)| var).collect(),
             every: n_steps.div_ceil(COPIES).max(1),
             candidate: None,
             good: None,
@@ -166,6 +202,24 @@ impl GoodWeights {
         for (var, weights) in self.vars.iter().zip(&good.weights) {
             var.set(weights)?;
         }
+        self.encoder.apply_factors()?;
         Ok(Some(good.step))
+    }
+
+    /// Between steps there is no candidate.
+    fn save(&self, into: &mut Checkpoint) -> Result<(), TrainError> {
+        let good = self.good.as_ref();
+        into.put("good", &good.map(|good| good.step))?;
+        into.put_tensors("good", good.iter().flat_map(|good| &good.weights))
+    }
+
+    fn load(&mut self, from: &mut Checkpoint) -> Result<(), TrainError> {
+        let step: Option<usize> = from.take("good")?;
+        let copied = |step| {
+            let weights = from.take_tensors("good", &self.vars)?;
+            Ok::<_, TrainError>(Copied { step, weights })
+        };
+        self.good = step.map(copied).transpose()?;
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use egui::{Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
 use super::{Screen, ScreenId, no_keys};
 use crate::app::Project;
-use crate::core::{Run, RunId, RunStatus};
+use crate::core::{Run, RunId};
 use crate::io::export::EXPORTERS;
 use crate::jobs::{ExportReport, JobKind};
 use crate::ui::{
@@ -76,13 +76,7 @@ fn column(ui: &mut Ui, salt: &str, rect: Rect, add: impl FnOnce(&mut Ui)) {
 }
 
 fn model_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
-    let runs: Vec<&Run> = project
-        .state
-        .runs
-        .iter()
-        .rev()
-        .filter(|run| matches!(run.status, RunStatus::Done | RunStatus::Stopped))
-        .collect();
+    let runs: Vec<&Run> = project.state.runs.iter().rev().filter(|run| run.has_model()).collect();
     Card::new().chosen(!runs.is_empty()).show(ui, |ui| {
         describe(
             ui,

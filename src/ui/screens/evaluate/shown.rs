@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Memory, Tab, figures::Figures};
 use crate::app::{Command, Project};
-use crate::core::{ProjectState, Run, RunId, RunStatus, ScoreKind, Split, Text};
+use crate::core::{ProjectState, Run, RunId, ScoreKind, Split, Text};
 use crate::jobs::JobKind;
 use crate::ui::desk::Desk;
 
@@ -34,7 +34,7 @@ pub(super) enum Scores {
 
 /// Runs with a model, newest first.
 pub(super) fn finished(project: &Project) -> impl Iterator<Item = &Run> {
-    let done = |run: &&Run| matches!(run.status, RunStatus::Done | RunStatus::Stopped);
+    let done = |run: &&Run| run.status.is_finished();
     project.state.runs.iter().rev().filter(done)
 }
 

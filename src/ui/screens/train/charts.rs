@@ -83,7 +83,7 @@ impl<'a> Curves<'a> {
         in_rect(ui, "small charts", right, |ui| {
             ui.spacing_mut().item_spacing.y = 6.0;
             let n = small.len() as f32;
-            let height = ((right.height() - 6.0 * (n - 1.0)) / n).clamp(44.0, 130.0);
+            let height = ((right.height() - 6.0 * (n - 1.0)) / n).clamp(44.0, 220.0);
             for chart in small {
                 SmallChart { height, ..chart }.show(ui);
             }

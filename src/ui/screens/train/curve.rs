@@ -3,7 +3,7 @@
 use egui::{Align, Layout, Rect, Sense, Ui, UiBuilder, Vec2, pos2};
 
 use super::charts::Curves;
-use super::{chosen_run, outcome, stop};
+use super::{chosen_run, outcome, pause, stop};
 use crate::app::{Project, TrainingProgress};
 use crate::jobs::{JobId, JobKind, Progress};
 use crate::ui::{
@@ -35,7 +35,11 @@ fn running_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, job: JobId, train
     let name = run.map_or("", |run| run.name.as_str());
     let scoring = desk.app.progress.iter().find(|(id, ..)| *id == job).map(|(.., p)| p);
     let (words, share) = progress_words(training, scoring);
-    head_ui(ui, name, &words, |ui| stop_ui(ui, desk, job));
+    head_ui(ui, name, &words, |ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        stop_ui(ui, desk, job);
+        pause_ui(ui, desk, job, training);
+    });
     if let Some(share) = share {
         let width = ui.available_width();
         progress_bar(ui, &format!("Progress of {name}"), share, width, 4.0);
@@ -68,6 +72,9 @@ fn progress_words(training: &TrainingProgress, scoring: Option<&Progress>) -> (S
         return (training.phase.clone(), share);
     }
     let mut words = format!("step {} of {}", thousands(step), thousands(n_steps));
+    if training.paused {
+        return (format!("paused at {words}"), share);
+    }
     words += &format!(" · {:.0} texts/s", training.texts_per_sec);
     if let Some(left) = training.secs_left.filter(|left| left.is_finite()) {
         words += &format!(" · {} left", shell::time_left(left));
@@ -83,6 +90,27 @@ fn stop_ui(ui: &mut Ui, desk: &mut Desk, job: JobId) {
     let help = "Training ends after this step. Where held-out texts were watched the best weights so far are kept, else those of this step; the head is fitted on them: a usable run.";
     if ui.add_enabled(!stopping, button).on_hover_text(help).clicked() {
         stop(desk, job);
+    }
+}
+
+fn pause_ui(ui: &mut Ui, desk: &mut Desk, job: JobId, training: &TrainingProgress) {
+    if desk.memory.train.stopping == Some(job) {
+        return;
+    }
+    let asked = desk.memory.train.pausing == Some(job);
+    let (text, icon) = match (training.paused, asked) {
+        (true, _) => ("Go on", icons::PLAY),
+        (false, true) => ("Pausing…", icons::PAUSE),
+        (false, false) => ("Pause", icons::PAUSE),
+    };
+    let button = Button::secondary(text).icon(icon).small().key("P");
+    let help = "Training waits where it is; the processor is free meanwhile.";
+    if ui
+        .add_enabled(training.paused || !asked, button)
+        .on_hover_text(help)
+        .clicked()
+    {
+        pause(desk, job, training.paused);
     }
 }
 

@@ -12,6 +12,7 @@ const TITLES: &[(&str, &str)] = &[
     ("watch_metric", "Watched"),
     ("kept_step", "Weights of step"),
     ("pile_texts", "Unlabelled texts used"),
+    ("n_unlabelled", "Unlabelled texts used"),
     ("templates", "Label names"),
     ("templates_loss_with", "Loss with label names"),
     ("templates_loss_without", "Loss without label names"),

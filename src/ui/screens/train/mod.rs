@@ -35,6 +35,8 @@ pub const ID: ScreenId = ScreenId("train");
 const KEYS: &[KeyHint] = &[
     hint("T", "train"),
     hint("S", "stop, and keep what there is"),
+    hint("P", "pause the training, or go on"),
+    hint("R", "resume the run that was cut off"),
     hint("↑ ↓", "another run"),
     hint("← →", "fold or open a series of runs"),
     hint("Enter  E", "evaluate the run"),
@@ -75,6 +77,8 @@ pub struct Memory {
     reveal: bool,
     /// The training that was asked to stop.
     stopping: Option<JobId>,
+    /// The training that was asked to pause.
+    pausing: Option<JobId>,
     /// What the labels allow, of which project at which revision.
     advice: Option<(PathBuf, u64, Advice)>,
 }
@@ -114,15 +118,18 @@ fn advice(desk: &mut Desk, project: &Project) -> Advice {
     advice
 }
 
-/// The run the screen talks about: the chosen one, else the newest.
+/// The run the screen talks about: the chosen one, else the one that trains, else the newest.
 fn chosen_run<'a>(desk: &Desk, project: &'a Project) -> Option<&'a Run> {
-    let chosen = desk.memory.train.run.and_then(|id| project.state.run(id));
-    chosen.or(project.state.runs.last())
+    let training = project.training.as_ref().map(|training| training.run);
+    let wanted = desk.memory.train.run.or(training);
+    wanted
+        .and_then(|id| project.state.run(id))
+        .or(project.state.runs.last())
 }
 
 /// Whether a run has a model that can be looked at.
 fn is_usable(run: &Run) -> bool {
-    matches!(run.status, RunStatus::Done | RunStatus::Stopped)
+    run.status.is_finished()
 }
 
 fn evaluate(desk: &mut Desk, run: &Run) {
@@ -130,6 +137,32 @@ fn evaluate(desk: &mut Desk, run: &Run) {
         desk.memory.evaluate.show(run.id, Tab::Overview);
         desk.act(Act::Go(super::evaluate::ID));
     }
+}
+
+/// Whether a run may go on from a state that was saved of it: trials and trainings that leave a fold out have none.
+fn is_resumable(run: &Run) -> bool {
+    if run.is_trial() || run.findings.contains_key("left_out") {
+        return false;
+    }
+    let saved = run.options.get("checkpoint_every").and_then(|minutes| minutes.as_f64());
+    matches!(run.status, RunStatus::Interrupted | RunStatus::Stopped) && saved.is_some_and(|minutes| minutes > 0.0)
+}
+
+/// Goes on with a run; its curve is then the one to look at.
+fn resume(desk: &mut Desk, run: &Run) {
+    if is_resumable(run) && desk.app.running(JobKind::Train).is_none() {
+        desk.memory.train.run = None;
+        desk.run(Command::ResumeRun(run.id));
+    }
+}
+
+/// Pauses a training, or lets a paused one go on.
+fn pause(desk: &mut Desk, job: JobId, is_paused: bool) {
+    desk.memory.train.pausing = (!is_paused).then_some(job);
+    desk.run(match is_paused {
+        true => Command::Resume(job),
+        false => Command::Pause(job),
+    });
 }
 
 fn stop(desk: &mut Desk, job: JobId) {
@@ -151,6 +184,17 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
             's' => {
                 if let Some(job) = desk.app.running(JobKind::Train) {
                     stop(desk, job);
+                }
+            }
+            'p' => {
+                let training = project.training.as_ref();
+                if let (Some(job), Some(training)) = (desk.app.running(JobKind::Train), training) {
+                    pause(desk, job, training.paused);
+                }
+            }
+            'r' => {
+                if let Some(run) = chosen_run(desk, project) {
+                    resume(desk, run);
                 }
             }
             'e' => {

@@ -6,9 +6,10 @@ use super::advice::sentence;
 use super::charts::Curves;
 use super::curve::{head_ui, middle_ui};
 use super::facts::{Fact, facts};
-use super::{compare, evaluate, is_usable, runs};
+use super::{compare, evaluate, is_resumable, is_usable, resume, runs};
 use crate::core::metrics::METRICS;
 use crate::core::{Run, RunStatus, ScoreKind};
+use crate::jobs::JobKind;
 use crate::train::METHODS;
 use crate::ui::{
     desk::Desk,
@@ -23,6 +24,7 @@ const SHOWN: [&str; 5] = ["macro_f1", "micro_f1", "accuracy", "subset_accuracy",
 pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
     head_ui(ui, &run.name, &words(run), |ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
+        resume_ui(ui, desk, run);
         if !is_usable(run) {
             return;
         }
@@ -34,7 +36,7 @@ pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
             compare::open(desk);
         }
     });
-    if matches!(run.status, RunStatus::Failed) {
+    if matches!(run.status, RunStatus::Failed | RunStatus::Interrupted) {
         return failed_ui(ui, run);
     }
     figures_ui(ui, run);
@@ -46,6 +48,19 @@ pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
             "No curve: the encoder stayed as it was, and the head was fitted in one go.",
         ),
         false => curves.show(ui),
+    }
+}
+
+/// Offers to go on with a training that did not come to its end.
+fn resume_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
+    if !is_resumable(run) {
+        return;
+    }
+    let idle = desk.app.running(JobKind::Train).is_none();
+    let button = Button::secondary("Resume").icon(icons::PLAY).small().key("R");
+    let help = "Goes on from the state saved last, as if it had never stopped.";
+    if ui.add_enabled(idle, button).on_hover_text(help).clicked() {
+        resume(desk, run);
     }
 }
 
@@ -75,8 +90,16 @@ fn failed_ui(ui: &mut Ui, run: &Run) {
         "" => "This training did not finish.".to_owned(),
         message => sentence(message),
     };
-    wrapped(ui, text, font(size::BASE, Weight::Regular), tokens.error);
+    let color = match run.status {
+        RunStatus::Interrupted => tokens.warning,
+        _ => tokens.error,
+    };
+    wrapped(ui, text, font(size::BASE, Weight::Regular), color);
     facts_ui(ui, &facts(run));
+    let curves = Curves::new(Some(run), &run.history, &run.watched);
+    if !curves.is_empty() {
+        curves.show(ui);
+    }
 }
 
 fn figures_ui(ui: &mut Ui, run: &Run) {

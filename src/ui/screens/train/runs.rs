@@ -123,14 +123,14 @@ fn columns() -> [(Shows, Column<'static>, f32); 10] {
     use Width::{Points, Rest};
     [
         (Shows::Mark, Column::left("", Points(28.0)), 420.0),
-        (Shows::Name, Column::left("Run", Rest(0.8, 92.0)), 0.0),
+        (Shows::Name, Column::left("Run", Rest(0.75, 92.0)), 0.0),
         (Shows::Method, Column::left("Method", Points(94.0)), 500.0),
-        (Shows::Encoder, Column::left("Encoder", Rest(1.0, 122.0)), 740.0),
+        (Shows::Encoder, Column::left("Encoder", Rest(1.1, 122.0)), 740.0),
         (Shows::Labels, Column::right("Labels", Points(60.0)), 560.0),
-        (Shows::Seed, Column::right("Seed", Points(50.0)), 660.0),
+        (Shows::Seed, Column::right("Seed", Points(46.0)), 660.0),
         (Shows::Score, Column::right("Macro-F1", Points(76.0)), 0.0),
-        (Shows::Bar, Column::left("", Rest(0.7, 82.0)), 600.0),
-        (Shows::MeasuredOn, Column::left("Measured on", Points(96.0)), 380.0),
+        (Shows::Bar, Column::left("", Rest(0.65, 82.0)), 600.0),
+        (Shows::MeasuredOn, Column::left("Measured on", Points(92.0)), 380.0),
         (Shows::Time, Column::right("Time", Points(58.0)), 420.0),
     ]
 }
@@ -343,7 +343,7 @@ fn cell_ui(ui: &mut Ui, row: &TableRow, at: usize, shows: Shows, desk: &Desk, pr
 fn secs(desk: &Desk, project: &Project, run: &Run) -> f64 {
     let training = project.training.as_ref().filter(|training| training.run == run.id);
     match training.filter(|_| desk.app.running(JobKind::Train).is_some()) {
-        Some(training) => training.started.elapsed().as_secs_f64(),
+        Some(training) => run.train_secs + training.started.elapsed().as_secs_f64(),
         None => run.train_secs,
     }
 }
@@ -356,6 +356,7 @@ fn status(run: &Run, tokens: &Tokens) -> (String, Color32) {
         RunStatus::Done => (measured.to_owned(), tokens.text2),
         RunStatus::Stopped => (format!("{measured}, stopped"), tokens.warning),
         RunStatus::Failed => ("failed".to_owned(), tokens.error),
+        RunStatus::Interrupted => ("interrupted".to_owned(), tokens.warning),
     }
 }
 

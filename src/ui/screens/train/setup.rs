@@ -6,7 +6,6 @@ use super::advice::Advice;
 use super::form::{self, SEED};
 use super::methods::{self, chosen};
 use crate::app::{Command, Project};
-use crate::core::{Run, RunStatus};
 use crate::jobs::JobKind;
 use crate::train::Method;
 use crate::ui::{
@@ -116,9 +115,8 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
         let value = memory.values.get(&(method.id, spec.id))?;
         Some((spec.id.to_owned(), spec.range.written(*value)))
     });
-    let finished = |run: &&Run| matches!(run.status, RunStatus::Done | RunStatus::Stopped);
     let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
-    let newest = runs.iter().rev().find(finished);
+    let newest = runs.iter().rev().find(|run| run.has_model());
     let teacher = newest.filter(|_| method.needs_teacher).map(|run| run.id);
     let command = Command::Train {
         method: method.id.to_owned(),

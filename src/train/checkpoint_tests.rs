@@ -1,0 +1,225 @@
+//! A training that goes on from a saved state gives the same bits as one that was never interrupted.
+
+use std::ops::ControlFlow;
+
+use super::tests::{run, tiny_encoder, topics, weights};
+use super::*;
+
+/// Keeps the states after the steps in `due`, and stops after step `stop_after`.
+#[derive(Default)]
+struct Shelf {
+    due: Vec<usize>,
+    stop_after: Option<usize>,
+    kept: Vec<Checkpoint>,
+    at: usize,
+}
+
+impl Keeper for Shelf {
+    fn is_due(&mut self, step: usize) -> bool {
+        self.at = step;
+        self.due.contains(&step)
+    }
+
+    fn keep(&mut self, state: Checkpoint) {
+        self.kept.push(state);
+    }
+
+    fn rest(&mut self) -> ControlFlow<()> {
+        match self.stop_after {
+            Some(last) if self.at >= last => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn train_with(options: &Options, from: Option<Checkpoint>, shelf: &mut Shelf) -> (Trained, Vec<TrainEvent>) {
+    let mut events = Vec::new();
+    let mut listen = |event| {
+        events.push(event);
+        ControlFlow::Continue(())
+    };
+    let mut checkpoints = Checkpoints::new(from, Some(shelf));
+    let trained = train_resumably(
+        options.method(),
+        &topics(),
+        options,
+        7,
+        tiny_encoder(),
+        &mut listen,
+        &mut checkpoints,
+    );
+    (trained.unwrap(), events)
+}
+
+/// Methods and options with a state of their own.
+fn cases() -> Vec<Options> {
+    let of = |id: &str, settings: &[(&str, &str)]| method(id).unwrap().parse(settings).unwrap();
+    let short = ("num_iterations", "3");
+    vec![
+        of("finetune", &[("num_epochs", "4"), ("batch_size", "6")]),
+        of(
+            "finetune",
+            &[("num_epochs", "4"), ("batch_size", "6"), ("lora_rank", "2")],
+        ),
+        of(
+            "finetune",
+            &[("num_epochs", "4"), ("batch_size", "6"), ("freeze_layers", "1")],
+        ),
+        of("setfit", &[short, ("batch_size", "2")]),
+        of("setfit", &[short, ("batch_size", "2"), ("lora_rank", "2")]),
+        of("setfit", &[short, ("batch_size", "8"), ("sampler", "iterations")]),
+    ]
+}
+
+fn steps(events: &[TrainEvent]) -> Vec<(usize, f64)> {
+    let step = |event: &TrainEvent| match event {
+        TrainEvent::Step { step, loss, .. } => Some((*step, *loss)),
+        _ => None,
+    };
+    events.iter().filter_map(step).collect()
+}
+
+#[test]
+fn keeping_states_changes_nothing_and_going_on_from_any_gives_the_same_bits() {
+    for options in cases() {
+        let what = format!("{}: {:?}", options.method().id, options.to_json());
+        let (alone, events) = run(&topics(), &options, 7);
+        let n_steps = alone.n_steps;
+        assert!(n_steps >= 6, "{what}: {n_steps}");
+        let mut shelf = Shelf {
+            due: (1..=n_steps).collect(),
+            ..Shelf::default()
+        };
+        let (watched, _) = train_with(&options, None, &mut shelf);
+        assert_eq!(weights(&watched), weights(&alone), "{what}: with states kept");
+        assert_eq!(shelf.kept.len(), n_steps);
+        for at in [1, n_steps / 2, n_steps - 1, n_steps] {
+            let state = shelf.kept[at - 1].clone();
+            assert_eq!(state.step, at);
+            let (resumed, heard) = train_with(&options, Some(state), &mut Shelf::default());
+            assert_eq!(weights(&resumed), weights(&alone), "{what}: from step {at}");
+            assert_eq!(resumed.head, alone.head, "{what}: from step {at}");
+            assert_eq!((resumed.n_steps, resumed.stopped), (n_steps, false));
+            assert_eq!(steps(&heard), steps(&events)[at..], "{what}: from step {at}");
+        }
+    }
+}
+
+#[test]
+fn a_stopped_training_leaves_a_state_to_go_on_from() {
+    for options in cases() {
+        let alone = run(&topics(), &options, 7).0;
+        let mut shelf = Shelf {
+            stop_after: Some(4),
+            ..Shelf::default()
+        };
+        let (stopped, _) = train_with(&options, None, &mut shelf);
+        assert_eq!((stopped.n_steps, stopped.stopped), (4, true));
+        assert_ne!(weights(&stopped), weights(&alone));
+        let state = shelf.kept.pop().unwrap();
+        assert_eq!((state.step, shelf.kept.len()), (4, 0));
+        let resumed = train_with(&options, Some(state), &mut Shelf::default()).0;
+        assert_eq!(weights(&resumed), weights(&alone));
+        assert_eq!(resumed.head, alone.head);
+    }
+}
+
+#[test]
+fn states_of_other_trainings_are_refused() {
+    use super::checkpoint::{Array, Numbers};
+    type Damage = fn(&mut Checkpoint);
+    let damage: [(&str, Damage); 8] = [
+        ("too many steps", |state| state.step = 10_000),
+        ("no weights", |state| drop(state.arrays.remove("weights.0"))),
+        ("weights of another shape", |state| {
+            state.arrays.get_mut("weights.3").unwrap().shape.reverse();
+            state.arrays.get_mut("weights.3").unwrap().shape.push(1);
+        }),
+        ("fewer numbers than the shape says", |state| {
+            state.arrays.get_mut("weights.1").unwrap().numbers = Numbers::F32(vec![0.0; 3]);
+        }),
+        ("moments of other rows", |state| {
+            let numbers = Numbers::U32(vec![u32::MAX]);
+            let array = Array {
+                shape: vec![1],
+                numbers,
+            };
+            for at in 0..40 {
+                state.arrays.insert(format!("optimiser.{at}.rows"), array.clone());
+            }
+        }),
+        ("an optimiser of other variables", |state| {
+            state.values.insert("optimiser".into(), serde_json::json!([3, [1.0]]));
+        }),
+        ("texts that are not there", |state| {
+            let sampler = state.values.get_mut("sampler").unwrap();
+            sampler[1] = serde_json::json!([[900]]);
+        }),
+        ("no dropout", |state| drop(state.values.remove("dropout"))),
+    ];
+    for options in [&cases()[0], &cases()[3]] {
+        let mut shelf = Shelf {
+            due: vec![3],
+            ..Shelf::default()
+        };
+        train_with(options, None, &mut shelf);
+        for (what, change) in &damage {
+            let mut state = shelf.kept[0].clone();
+            change(&mut state);
+            let mut listen = |_| ControlFlow::Continue(());
+            let error = train_resumably(
+                options.method(),
+                &topics(),
+                options,
+                7,
+                tiny_encoder(),
+                &mut listen,
+                &mut Checkpoints::new(Some(state), None),
+            );
+            let error = error.err().unwrap_or_else(|| panic!("{what} went through")).to_string();
+            assert!(
+                error.contains("train") && error.contains("again") || error.contains("afresh"),
+                "{what}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lora_trains_little_and_keeps_a_small_state() {
+    for id in ["setfit", "finetune"] {
+        let rate = ("learning_rate", "3e-3");
+        let whole = method(id).unwrap().parse(&[rate]).unwrap();
+        let low_rank = method(id)
+            .unwrap()
+            .parse(&[rate, ("lora_rank", "1"), ("lora_targets", "query+value")])
+            .unwrap();
+        let n_numbers = |options: &Options| {
+            let mut shelf = Shelf {
+                due: vec![2],
+                ..Shelf::default()
+            };
+            let (trained, _) = train_with(options, None, &mut shelf);
+            let n: usize = shelf.kept[0]
+                .arrays
+                .values()
+                .map(|array| array.shape.iter().product::<usize>())
+                .sum();
+            (n, trained)
+        };
+        let ((n_whole, _), (n_low, trained)) = (n_numbers(&whole), n_numbers(&low_rank));
+        assert!(n_low * 10 < n_whole, "{id}: {n_low} {n_whole}");
+        for ((name, before), (_, after)) in tiny_encoder().vars().into_iter().zip(trained.encoder.vars()) {
+            let numbers = |var: candle_core::Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let moves = numbers(before) != numbers(after);
+            let target = name.ends_with("query.weight") || name.ends_with("value.weight");
+            assert_eq!(moves, target, "{id}: {name}");
+        }
+        let error = method(id).unwrap().parse(&[("lora_rank", "500")]).unwrap();
+        let mut listen = |_| ControlFlow::Continue(());
+        let error = train(error.method(), &topics(), &error, 0, tiny_encoder(), &mut listen)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("rank must be from 1 to"), "{error}");
+    }
+}
