@@ -303,7 +303,7 @@ fn a_training_pauses_with_its_state_on_disk_and_goes_on_in_place() {
     poll_until(&mut app, "a step", |p| training(p).is_some_and(|t| t.step > 0));
     app.execute(Command::Pause(job)).unwrap();
     poll_until(&mut app, "the pause", |p| training(p).is_some_and(|t| t.paused));
-    let state = home.path().join("p.handful-files/runs/1/checkpoint.safetensors");
+    let state = home.path().join("p.handful-files/runs/1/checkpoint/state.safetensors");
     assert!(state.exists(), "a paused training is on disk");
     let at = training(app.project().unwrap()).unwrap().step;
     app.poll(Duration::from_millis(20));

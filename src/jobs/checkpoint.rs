@@ -1,4 +1,4 @@
-//! The state of a run's training on disk: one safetensors file in the run's folder, weights and moments as its tensors, everything else
+//! The state of a run's training on disk: one safetensors file in a folder of its own in the run's folder, weights and moments as its tensors, everything else
 //! as JSON in its header. Written beside its place, synced and renamed, so that a crash leaves the old one or the new one.
 //!
 //! Not here: what a state consists of, and when one is due.
@@ -136,16 +136,23 @@ impl Fingerprint {
 
 /// Where the state of a run lies.
 pub fn path(store: &Store, run: RunId) -> PathBuf {
-    run_dir(store, run).join("checkpoint.safetensors")
+    run_dir(store, run).join("checkpoint").join("state.safetensors")
 }
 
-/// Writes a state in place of an older one. Durable when it returns.
+/// Writes a state in place of an older one, in a folder that nothing else is in. Durable when it returns.
 ///
 /// # Errors
 /// When the disk refuses; the older one is there then.
 pub fn write(path: &Path, saved: &Saved) -> anyhow::Result<()> {
     let folder = path.parent().context("a state needs a folder")?;
     fs::create_dir_all(folder)?;
+    // What a crash left of an earlier one, perhaps under a name of safetensors' choice.
+    for entry in fs::read_dir(folder)? {
+        let left = entry?.path();
+        if left != path {
+            fs::remove_file(left)?;
+        }
+    }
     let header = serde_json::to_string(&Header {
         version: VERSION,
         step: saved.state.step,
@@ -153,7 +160,7 @@ pub fn write(path: &Path, saved: &Saved) -> anyhow::Result<()> {
         about: saved.about.clone(),
     })?;
     let metadata = HashMap::from([(KEY.to_owned(), header)]);
-    let beside = partial(path);
+    let beside = path.with_extension("partial");
     safetensors::serialize_to_file(saved.state.arrays.iter(), Some(metadata), &beside)?;
     File::open(&beside)?.sync_all()?;
     fs::rename(&beside, path)?;
@@ -188,17 +195,12 @@ pub fn read(path: &Path) -> anyhow::Result<Option<Saved>> {
     saved.with_context(damaged).map(Some)
 }
 
-/// Removes the state of a run that needs it no more.
+/// Removes the state of a run that needs it no more, with the folder it has to itself.
 pub fn remove(path: &Path) {
     // What cannot be removed takes room, nothing more: the run is done.
-    for path in [path, &partial(path)] {
-        let _ = fs::remove_file(path);
+    if let Some(folder) = path.parent() {
+        let _ = fs::remove_dir_all(folder);
     }
-}
-
-/// Where a state is written; the next one overwrites what a crash left there.
-fn partial(path: &Path) -> PathBuf {
-    path.with_extension("partial")
 }
 
 fn parse(file: &[u8]) -> anyhow::Result<Saved> {
@@ -290,19 +292,22 @@ mod tests {
     #[test]
     fn a_state_comes_back_to_the_bit_and_replaces_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("runs/1/checkpoint.safetensors");
+        let path = dir.path().join("checkpoint/state.safetensors");
         assert_eq!(read(&path).unwrap(), None);
         for step in [3, 4] {
             write(&path, &saved(step)).unwrap();
             assert_eq!(read(&path).unwrap(), Some(saved(step)));
         }
         // What a crash left of the next one is no harm.
-        fs::write(partial(&path), "half").unwrap();
+        for name in ["state.partial", ".tmp66c9JO"] {
+            fs::write(path.with_file_name(name), "half").unwrap();
+        }
         assert_eq!(read(&path).unwrap(), Some(saved(4)));
         write(&path, &saved(5)).unwrap();
         assert_eq!(read(&path).unwrap(), Some(saved(5)));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         remove(&path);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

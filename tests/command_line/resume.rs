@@ -20,6 +20,9 @@ const TRAININGS: [(&str, &[&str]); 3] = [
     ("setfit", &["num_iterations=60", "batch_size=8"]),
 ];
 
+/// Minutes shorter than any step.
+const EVERY_STEP: &str = "1e-9";
+
 fn encoder() -> String {
     format!("{}/tests/data/encoders/bert", env!("CARGO_MANIFEST_DIR"))
 }
@@ -41,11 +44,12 @@ fn project(home: &Path, name: &str) {
     json(home, &["import", name, "t.csv"]);
 }
 
-fn training(home: &Path, project: &str, (method, settings): (&str, &[&str])) -> Command {
+/// A training that saves its state every `minutes`.
+fn training(home: &Path, project: &str, (method, settings): (&str, &[&str]), minutes: &str) -> Command {
     let mut command = handful(home);
     command.args(["train", project, "--json", "--encoder", &encoder(), "--method", method]);
-    // A state after every step.
-    for setting in settings.iter().chain(&["checkpoint_every=1e-9"]) {
+    let every = format!("checkpoint_every={minutes}");
+    for setting in settings.iter().copied().chain([every.as_str()]) {
         command.args(["--set", setting]);
     }
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -57,7 +61,7 @@ fn run_dir(home: &Path, project: &str) -> PathBuf {
 }
 
 fn state(home: &Path, project: &str) -> PathBuf {
-    run_dir(home, project).join("checkpoint.safetensors")
+    run_dir(home, project).join("checkpoint/state.safetensors")
 }
 
 /// Every file of the run's model.
@@ -76,6 +80,15 @@ fn model(home: &Path, project: &str) -> Vec<(PathBuf, Vec<u8>)> {
     collect(&root, &root, &mut files);
     files.sort();
     files
+}
+
+fn assert_same_model(home: &Path, one: &str, other: &str) {
+    let (one, other) = (model(home, one), model(home, other));
+    let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&one), names(&other));
+    for ((name, one), (_, other)) in one.iter().zip(&other) {
+        assert!(one == other, "{} differs", name.display());
+    }
 }
 
 fn begun(command: &mut Command, state: &Path) -> Child {
@@ -97,10 +110,13 @@ fn a_killed_training_goes_on_to_the_same_weights() {
         let (alone, killed) = (format!("alone{at}.handful"), format!("killed{at}.handful"));
         project(home, &alone);
         project(home, &killed);
-        assert!(training(home, &alone, wanted).status().unwrap().success());
+        assert!(training(home, &alone, wanted, "5").status().unwrap().success());
         assert!(!state(home, &alone).exists(), "a finished run needs no state");
 
-        kill(begun(&mut training(home, &killed, wanted), &state(home, &killed)));
+        kill(begun(
+            &mut training(home, &killed, wanted, EVERY_STEP),
+            &state(home, &killed),
+        ));
         let run = run_of(home, &killed);
         assert_eq!(run.status, RunStatus::Interrupted, "{wanted:?}: {}", run.message);
         assert!(!run_dir(home, &killed).join("model.safetensors").exists());
@@ -120,7 +136,7 @@ fn a_killed_training_goes_on_to_the_same_weights() {
 
         let resumed = json(home, &["train", &killed, "--resume", "1"]);
         assert_eq!(resumed["status"], "done", "{wanted:?}");
-        assert!(model(home, &killed) == model(home, &alone), "{wanted:?}: other weights");
+        assert_same_model(home, &killed, &alone);
         let (one, other) = (run_of(home, &alone), run_of(home, &killed));
         assert_eq!((one.history, one.metrics), (other.history, other.metrics), "{wanted:?}");
         let again = refusal(home, &["train", &killed, "--resume", "1"]);
@@ -136,13 +152,13 @@ fn ctrl_c_stops_and_keeps_the_model_and_the_run_can_go_on() {
     project(home, "alone.handful");
     project(home, "p.handful");
     assert!(
-        training(home, "alone.handful", TRAININGS[0])
+        training(home, "alone.handful", TRAININGS[0], "5")
             .status()
             .unwrap()
             .success()
     );
     let mut child = begun(
-        &mut training(home, "p.handful", TRAININGS[0]),
+        &mut training(home, "p.handful", TRAININGS[0], EVERY_STEP),
         &state(home, "p.handful"),
     );
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
@@ -151,7 +167,7 @@ fn ctrl_c_stops_and_keeps_the_model_and_the_run_can_go_on() {
     assert_eq!(run_of(home, "p.handful").status, RunStatus::Stopped);
     json(home, &["export", "p.handful", "--out", "stopped"]);
     json(home, &["train", "p.handful", "--resume", "1"]);
-    assert!(model(home, "p.handful") == model(home, "alone.handful"));
+    assert_same_model(home, "p.handful", "alone.handful");
     assert_eq!(run_of(home, "p.handful").status, RunStatus::Done);
 }
 
@@ -164,7 +180,7 @@ fn what_cannot_go_on_says_why() {
     assert!(missing.contains("there is no run 1"), "{missing}");
 
     let child = begun(
-        &mut training(home, "p.handful", TRAININGS[0]),
+        &mut training(home, "p.handful", TRAININGS[0], EVERY_STEP),
         &state(home, "p.handful"),
     );
     kill(child);
