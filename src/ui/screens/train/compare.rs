@@ -160,8 +160,8 @@ fn losses_ui(ui: &mut Ui, a: &Run, b: &Run) {
         height: 170.0,
     };
     chart.show(ui);
-    if a.method != b.method {
-        let text = "Different methods have different losses: their shapes can be compared, not their heights.";
+    if (&a.method, a.options.get("loss")) != (&b.method, b.options.get("loss")) {
+        let text = "The two made different losses small: their shapes can be compared, not their heights.";
         wrapped(ui, text, font(size::SMALL, Weight::Regular), tokens.text3);
     }
     ui.add_space(4.0);

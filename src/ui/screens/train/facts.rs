@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::core::Run;
+use crate::core::{Run, metrics::METRICS};
 use crate::train::METHODS;
 use crate::ui::widgets::{figure3, thousands};
 
@@ -43,7 +43,13 @@ pub(super) fn facts(run: &Run) -> Vec<Fact> {
         }
     };
     for (id, value) in &run.findings {
-        add(&title(id), text(value));
+        let figure = METRICS
+            .iter()
+            .find(|metric| id == "watch_metric" && value.as_str() == Some(metric.id));
+        add(
+            &title(id),
+            figure.map_or_else(|| text(value), |metric| metric.title.to_owned()),
+        );
     }
     add("Device", run.device.clone());
     add("Precision", run.precision.clone());
