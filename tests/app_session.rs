@@ -297,6 +297,7 @@ fn a_training_pauses_with_its_state_on_disk_and_goes_on_in_place() {
         encoder: Some(format!("{}/tests/data/encoders/bert", env!("CARGO_MANIFEST_DIR"))),
         seed: 1,
         options: vec![option("num_epochs", "100"), option("batch_size", "1")],
+        teacher: None,
     };
     let job = app.execute(train.clone()).unwrap().unwrap();
     let training = |project: &Project| project.training.clone();

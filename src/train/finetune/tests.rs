@@ -337,6 +337,14 @@ fn lower_layers_move_less_and_the_new_layer_at_its_own_rate() {
         assert!((most - expected).abs() < 1e-2 * expected, "{layer}: {most}");
     }
     assert!(moved(&[]).into_iter().all(|most| (most - 1e-3).abs() < 1e-5));
+    // Of factors only the second moves in the first step, since it starts at zero: the weight moves as much less as it does.
+    let lora = ("lora_rank", "2");
+    let (slowed, plain) = (moved(&[lora, ("layer_decay", "0.5")]), moved(&[lora]));
+    assert_eq!((slowed[0], plain[0]), (0.0, 0.0), "frozen");
+    for layer in 1..plain.len() {
+        let share = slowed[layer] / plain[layer];
+        assert!((share - 0.5f32.powi(2 - layer as i32)).abs() < 1e-2, "{layer}: {share}");
+    }
     let head = |settings: &[(&str, &str)]| run(&topics(), settings).0.head;
     assert_ne!(
         head(&[("head_learning_rate", "1e-2")]),

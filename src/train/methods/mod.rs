@@ -33,6 +33,9 @@ pub struct Method {
     pub(super) run: Run,
 }
 
+/// A whole training: what to learn from, the options, the seed, the encoder to start from, who is told, and where it goes on from.
+type Run = fn(&TrainingSet, &Options, u64, Encoder, Events<'_>, &mut Checkpoints<'_>) -> Result<Trained, TrainError>;
+
 impl Method {
     /// What it costs and when it is best: the summary after its colon, a capital first.
     pub fn in_short(&self) -> String {
