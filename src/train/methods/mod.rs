@@ -15,9 +15,6 @@ use crate::model::Encoder;
 pub use presets::{PRESETS, Preset, preset, presets_help};
 pub use variants::{Variant, imbalance_variants, parse_variant};
 
-/// What a method does with a set: its options, the seed, the encoder to start from, who listens, and where its states are kept.
-type Run = fn(&TrainingSet, &Options, u64, Encoder, Events<'_>, &mut Checkpoints<'_>) -> Result<Trained, TrainError>;
-
 /// A way of training a classifier.
 pub struct Method {
     /// On the command line and in stored runs; never changes.
