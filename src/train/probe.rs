@@ -24,6 +24,7 @@ pub fn fit_settings(options: &Options) -> FitSettings {
         c: options.get("c"),
         class_weight: ClassWeight::ALL[options.whole("class_weight")],
         strategy: strategy(options),
+        ..FitSettings::default()
     }
 }
 

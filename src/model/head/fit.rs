@@ -8,10 +8,9 @@ use super::objective::Objective;
 use super::stored::Stored;
 use super::{ClassWeight, Examples, FitSettings, HeadError, Link, LogisticHead, Targets, lbfgs};
 
-/// The optimum is found to about this precision in the weights: the penalised sum of losses is 1-strongly convex in them.
-const WEIGHT_PRECISION: f64 = 1e-6;
-/// Bounds of the gradient of the mean loss at which the search ends. The upper one is for intercepts, which no penalty makes convex.
-const GRADIENT: (f64, f64) = (1e-12, 1e-8);
+/// Bounds of the gradient of the mean loss at which the search ends: the least whatever the precision, and the largest by precision, which is
+/// for intercepts, which no penalty makes convex.
+const GRADIENT: (f64, f64) = (1e-12, 1e-2);
 const MAX_ITERATIONS: usize = 1000;
 
 impl LogisticHead {
@@ -207,9 +206,9 @@ impl Problem<'_> {
         };
         let mut parameters = start.unwrap_or_else(|| vec![0.0; objective.n_parameters()]);
         // The objective is the mean loss, so the bound on the gradient of the sum shrinks by the sum of weights times C.
-        let bound = WEIGHT_PRECISION / (self.settings.c * objective.total_weight());
+        let bound = self.settings.precision / (self.settings.c * objective.total_weight());
         let stop = lbfgs::Stop {
-            gradient: bound.clamp(GRADIENT.0, GRADIENT.1),
+            gradient: bound.clamp(GRADIENT.0, GRADIENT.1 * self.settings.precision),
             iterations: MAX_ITERATIONS,
         };
         lbfgs::minimise(&mut parameters, stop, |at, gradient| objective.evaluate(at, gradient));

@@ -7,6 +7,9 @@ use super::{HeadError, Link, Targets};
 /// scikit-learn's default inverse strength of the penalty.
 pub const DEFAULT_C: f64 = 1.0;
 
+/// The optimum, for all that shows.
+const PRECISION: f64 = 1e-6;
+
 /// How to fit; the default is scikit-learn's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FitSettings {
@@ -16,6 +19,8 @@ pub struct FitSettings {
     pub class_weight: ClassWeight,
     /// How several labels share the work.
     pub strategy: Strategy,
+    /// About how far the weights may be from the optimum: the penalised sum of losses is 1-strongly convex in them.
+    pub precision: f64,
 }
 
 /// What an example counts by its label, times its own weight.
@@ -59,6 +64,7 @@ impl FitSettings {
             c,
             class_weight: ClassWeight::default(),
             strategy: Strategy::default(),
+            precision: PRECISION,
         }
     }
 }

@@ -27,6 +27,7 @@ impl Case {
             c: self.c,
             class_weight: ClassWeight::ALL[class_weight.unwrap()],
             strategy: Strategy::ALL[strategy],
+            ..FitSettings::default()
         }
     }
 }

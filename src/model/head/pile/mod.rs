@@ -74,6 +74,9 @@ impl PileFit {
 const STRONG_C: f64 = 10.0;
 const FEW: f64 = 8.0;
 
+/// Guesses are rougher than the last digits of weights.
+const PRECISION: f64 = 0.1;
+
 /// Guesses that stay the same for this share of texts have settled.
 const SETTLED: f64 = 0.99;
 
@@ -143,7 +146,10 @@ impl<'a> Learner<'a> {
             },
             near,
             rates: counts.iter().map(|count| *count as f64 / n).collect(),
-            fit: FitSettings::with_c(settings.c.unwrap_or_else(|| strength(&counts))),
+            fit: FitSettings {
+                precision: PRECISION,
+                ..FitSettings::with_c(settings.c.unwrap_or_else(|| strength(&counts)))
+            },
             settings,
         })
     }

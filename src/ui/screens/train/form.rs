@@ -3,6 +3,7 @@
 use egui::{Align, Layout, RichText, Role, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
 use crate::app::Command;
+use crate::core::{Run, RunId};
 use crate::jobs::JobKind;
 use crate::train::{Method, OptionSpec, Range, methods::form};
 use crate::ui::{
@@ -33,6 +34,9 @@ pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
         ui.spacing_mut().item_spacing.y = 0.0;
         head_ui(ui, desk, method, n_changed);
         encoder_ui(ui, desk);
+        if method.needs_teacher {
+            teacher_ui(ui, desk);
+        }
         for spec in method.options.iter().filter(|spec| !spec.advanced) {
             option_ui(ui, desk, method, spec);
         }
@@ -41,6 +45,35 @@ pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
             let advanced = |spec: &&OptionSpec| spec.advanced && form::group(spec.id) == group;
             let specs: Vec<&'static OptionSpec> = method.options.iter().filter(advanced).collect();
             group_ui(ui, desk, method, group, &specs);
+        }
+    });
+}
+
+/// The runs that another encoder can learn from, newest first.
+fn teachers(desk: &Desk) -> impl Iterator<Item = &Run> {
+    let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
+    runs.iter().rev().filter(|run| run.has_model())
+}
+
+/// The run to learn from: the chosen one, else the newest.
+pub(super) fn teacher(desk: &Desk) -> Option<RunId> {
+    let wanted = desk.memory.train.teacher;
+    let chosen = teachers(desk).find(|run| Some(run.id) == wanted);
+    chosen.or_else(|| teachers(desk).next()).map(|run| run.id)
+}
+
+fn teacher_ui(ui: &mut Ui, desk: &mut Desk) {
+    let chosen = teacher(desk);
+    let (ids, names): (Vec<RunId>, Vec<String>) = teachers(desk).map(|run| (run.id, run.name.clone())).unzip();
+    let shown = ids
+        .iter()
+        .position(|id| Some(*id) == chosen)
+        .map_or("none yet", |at| &*names[at]);
+    let help = "The finished run that the encoder learns from. The newest, unless another is chosen.";
+    row(ui, "Teacher", help, false, |ui| {
+        let dropdown = Dropdown::new("Teacher", shown).small().width(FIELD + 48.0);
+        if let Some(at) = dropdown.choose(ui, &names) {
+            desk.memory.train.teacher = ids.get(at).copied();
         }
     });
 }

@@ -65,6 +65,8 @@ pub struct Memory {
     encoder: Option<String>,
     /// The chosen seed; `None`: the usual one.
     seed: Option<f64>,
+    /// The chosen run to learn from; `None`: the newest.
+    teacher: Option<RunId>,
     /// The run whose curve is shown; `None`: the newest.
     run: Option<RunId>,
     /// Groups of options that are unfolded.

@@ -110,14 +110,12 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
     let (Some(encoder), None, false) = (form::encoder(desk), advice.missing(method.id), running) else {
         return;
     };
+    let teacher = form::teacher(desk).filter(|_| method.needs_teacher);
     let memory = &mut desk.memory.train;
     let options = method.options.iter().filter_map(|spec| {
         let value = memory.values.get(&(method.id, spec.id))?;
         Some((spec.id.to_owned(), spec.range.written(*value)))
     });
-    let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
-    let newest = runs.iter().rev().find(|run| run.has_model());
-    let teacher = newest.filter(|_| method.needs_teacher).map(|run| run.id);
     let command = Command::Train {
         method: method.id.to_owned(),
         encoder: Some(encoder),
