@@ -50,7 +50,7 @@ pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
 }
 
 /// The runs that another encoder can learn from, newest first.
-fn teachers(desk: &Desk) -> impl Iterator<Item = &Run> {
+fn teachers<'a>(desk: &'a Desk<'_>) -> impl Iterator<Item = &'a Run> {
     let runs = desk.app.project().map_or(&[][..], |project| &project.state.runs);
     runs.iter().rev().filter(|run| run.has_model())
 }
