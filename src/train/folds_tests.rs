@@ -88,7 +88,7 @@ fn what_was_learnt_by_heart_does_not_reach_the_scores() {
 fn each_text_has_the_score_of_a_training_without_its_fold() {
     let set = noise();
     let folds = Folds::deal(&set, 4, 9).unwrap();
-    for method in METHODS {
+    for method in METHODS.iter().filter(|method| !method.needs_teacher) {
         let options = quick(method.id, "4");
         let (trained, _) = run(&set, &options, 9);
         let scores = trained.out_of_fold.unwrap();
