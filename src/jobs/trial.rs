@@ -194,9 +194,8 @@ impl<'a> Series<'a> {
         };
         (run.history, run.watched) = (course.history, course.watched);
         run.findings.extend(trained.findings);
-        let embeddings = trained
-            .encoder
-            .embed(&self.texts().inputs(), &mut |_| ControlFlow::Continue(()))?;
+        let inputs = self.texts().inputs();
+        let embeddings = trained.encoder.embed(&inputs, &mut |_| ControlFlow::Continue(()))?;
         Ok(Some(trained.head.predict_proba(&embeddings)?))
     }
 }

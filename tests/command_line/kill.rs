@@ -146,7 +146,7 @@ fn a_killed_training_leaves_labels_and_says_what_happened() {
     assert_eq!(after.runs[0].status, RunStatus::Interrupted);
     assert!(!after.runs[0].message.is_empty());
     let said = String::from_utf8(run(home, &["evaluate", "news.handful"]).stderr).unwrap();
-    assert!(said.contains("no run has finished"), "{said}");
+    assert!(said.contains("no run has a model yet"), "{said}");
 }
 
 /// Whether the training process has written its run, read beside it without its lock.

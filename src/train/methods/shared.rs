@@ -150,6 +150,6 @@ pub(super) const CHECKPOINT_EVERY: OptionSpec = OptionSpec {
     unit: "minutes",
     range: Range::Real { min: 0.0, max: 1440.0 },
     default: 5.0,
-    help: "A training that was cut off can go on from the state saved last, and one that was stopped from where it stopped. A state takes three times the encoder's size on disk until the training is done. 0 saves none.",
+    help: "A training that was cut off can go on from the state saved last, and one that was stopped from where it stopped. A state takes three or four times the encoder's size on disk until the training is done. Trainings that leave a fold out save none. 0 saves none.",
     advanced: true,
 };

@@ -1,3 +1,5 @@
+//! What a head learns from texts that nobody has labelled, and that it says when that does not help.
+
 use rand::RngExt;
 
 use super::*;
