@@ -51,8 +51,7 @@ pub struct Partial {
 
 /// How many folds the whole training is to be repeated for; below 2 for none.
 pub(super) fn n_whole(options: &Options) -> usize {
-    // What a teacher says belongs to the very texts it was asked about, so that only the head can do without some of them.
-    let by_head = options.word("fold_by") == FOLD_BY[0] || options.method().needs_teacher;
+    let by_head = options.word("fold_by") == FOLD_BY[0];
     if by_head { 0 } else { options.whole("folds") }
 }
 

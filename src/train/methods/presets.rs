@@ -32,11 +32,6 @@ pub static PRESETS: &[Preset] = &[
         tries: &[("learning_rate", "2e-5,5e-5,1e-4"), ("num_epochs", "3,8")],
     },
     Preset {
-        id: "quick",
-        method: "distill",
-        tries: &[("learning_rate", "5e-5,1e-4"), ("num_epochs", "2,5")],
-    },
-    Preset {
         id: "wide",
         method: "setfit",
         tries: &[
