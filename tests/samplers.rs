@@ -12,6 +12,9 @@ use handful::train::setfit::pairs::{Pair, Pairs};
 const N_TEXTS: usize = 500_000;
 const N_LABELS: usize = 20;
 
+/// Seconds until a first batch, on a machine that does other things too; it is a tenth of one alone. A list of pairs takes minutes.
+const AT_ONCE: f64 = 5.0;
+
 /// Single-label targets, and multi-label ones with thousands of distinct sets.
 fn targets() -> [Targets; 2] {
     let several = |i: usize| {
@@ -45,7 +48,7 @@ fn half_a_million_texts_start_at_once() {
         let rng = || rng::stream(0, "pairs");
         let check = |name: &str, started: Instant, pairs: &[Pair]| {
             let secs = started.elapsed().as_secs_f64();
-            assert!(secs < 1.0, "{name}: {secs} s to the first batch");
+            assert!(secs < AT_ONCE, "{name}: {secs} s to the first batch");
             for pair in pairs {
                 let shared = targets
                     .of(pair.left)
@@ -72,7 +75,7 @@ fn half_a_million_texts_start_at_once() {
         let batch = Groups::new(targets, N_LABELS, 32, rng()).unwrap().next_batch();
         assert_eq!(batch.texts.len(), 32);
         let secs = started.elapsed().as_secs_f64();
-        assert!(secs < 1.0, "fast: {secs} s to the first batch");
+        assert!(secs < AT_ONCE, "fast: {secs} s to the first batch");
     }
     if let (Some(before), Some(after)) = (before, peak_mb()) {
         assert!(after - before < 150.0, "{} MB", after - before);
