@@ -36,10 +36,10 @@ impl Verdict {
     };
 }
 
-/// Scores the labelled texts in [`FOLDS`] folds with the pile and, as `plain` says, without.
+/// Scores the labelled texts in four folds with the pile and, as `plain` says, without.
 ///
 /// One label a text: the pile is dropped where the texts that only the plain head gets right outnumber those that only the other gets right
-/// by more than chance would ([`BEYOND_CHANCE`]). Any number: where its mean average precision is lower.
+/// by more than chance would (1.64 standard deviations). Any number: where its mean average precision is lower.
 ///
 /// # Errors
 /// Those of [`fit`] that another choice of folds would not change.
