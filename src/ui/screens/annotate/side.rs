@@ -37,7 +37,7 @@ fn suggested_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         Some(suggestions) if !desk.memory.annotate.blind => {
             let labelled = thousands(suggestions.n_train);
             match suggestions.from_pile.filter(|pile| pile.n_texts > 0) {
-                Some(pile) => format!("{labelled} labelled + {} unlabelled", thousands(pile.n_texts)),
+                Some(pile) => format!("{labelled} + {} from pile", thousands(pile.n_texts)),
                 None => format!("probe on {labelled} texts"),
             }
         }
