@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use safetensors::{Dtype, SafeTensors, View};
@@ -82,13 +81,7 @@ impl Fingerprint {
         let held = set.validation.as_ref();
         let held_texts = held.into_iter().flat_map(|held| held.texts.iter().chain(&held.seconds));
         let texts = set.texts.iter().chain(&set.seconds).chain(held_texts);
-        // Where nothing is learnt from the pile, it may grow meanwhile.
-        let pile: &[Arc<str>] = if request.options.get("pile") > 0.0 {
-            &set.pile
-        } else {
-            &[]
-        };
-        let texts = texts.chain(pile);
+        // Not of the pile: it may grow where nothing is learnt from it, and where something is, the method's own state knows it.
         let targets = |targets: &Targets| -> Vec<Vec<usize>> {
             (0..targets.len()).map(|text| targets.of(text).to_vec()).collect()
         };

@@ -49,6 +49,10 @@ fn watched_topics(options: &Options) -> TrainingSet {
         seconds: Vec::new(),
         targets: set.targets.select(&labelled_as),
     });
+    if options.word("pile") == "on" {
+        set.pile = set.texts.iter().map(|text| Arc::from(format!("{text} too"))).collect();
+        set.label_names = vec!["goal match".into(), "market price".into()];
+    }
     set
 }
 
@@ -111,6 +115,7 @@ fn cases() -> Vec<Options> {
         finetune(&early),
         setfit(&[]),
         setfit(&[("lora_rank", "2")]),
+        setfit(&[("pile", "on"), ("learning_rate", "1e-3")]),
         setfit(&[("batch_size", "8"), ("sampler", "iterations")]),
         setfit(&[("batch_size", "24"), ("sampler", "unique"), ("num_epochs", "2")]),
         setfit(&[
@@ -239,6 +244,31 @@ fn folds_are_not_trained_again() {
         let (stopped, _) = train_with(&options, None, &mut shelf);
         assert!(stopped.stopped && stopped.findings.contains_key("left_out"));
         assert!(shelf.kept.is_empty(), "what was cut off among the folds begins again");
+    }
+}
+
+#[test]
+fn another_pile_is_refused_and_one_that_is_not_used_may_grow() {
+    let options = |pile| {
+        method("setfit")
+            .unwrap()
+            .parse(&[("num_iterations", "3"), ("batch_size", "2"), ("pile", pile)])
+            .unwrap()
+    };
+    for (pile, may_grow) in [("on", false), ("off", true)] {
+        let options = options(pile);
+        let mut shelf = Shelf {
+            due: vec![3],
+            ..Shelf::default()
+        };
+        train_with(&options, None, &mut shelf);
+        let mut grown = watched_topics(&options);
+        grown.pile.push(Arc::from("one more goal"));
+        let mut listen = |_| ControlFlow::Continue(());
+        let mut checkpoints = Checkpoints::new(shelf.kept.pop(), None);
+        let (method, encoder) = (options.method(), tiny_encoder());
+        let resumed = train_resumably(method, &grown, &options, 7, encoder, &mut listen, &mut checkpoints);
+        assert_eq!(resumed.is_ok(), may_grow, "{pile}: {:?}", resumed.err());
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> Result<Trained, TrainError> {
     checks::refuse_equal_texts(set)?;
     let loss = loss::Loss::from_options(options)?;
-    let mut findings = checks::lonely_labels(set)?;
+    let mut findings = Findings::new();
     let labelled = templates::material(set, options, &encoder, seed, &mut findings)?;
     let guesser = Guesser::new(&labelled, (options, seed), &encoder, events, &mut findings)?;
     let material = guesser.as_ref().map_or(&labelled, Guesser::material);

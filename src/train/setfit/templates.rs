@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::model::head::{self, Examples, FitSettings, HeadError, LogisticHead, Targets};
+use crate::model::label_names::as_words;
 use crate::model::{Embeddings, Encoder};
 use crate::train::{Findings, Options, TrainError, TrainingSet};
 
@@ -116,8 +117,7 @@ pub fn material(
 
 /// A sentence for each label that has a name.
 pub(super) fn sentences(names: &[String], n_labels: usize) -> Vec<(usize, Arc<str>)> {
-    let readable = |name: &String| name.replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" ");
-    let named = names.iter().map(readable).enumerate().take(n_labels);
+    let named = names.iter().map(|name| as_words(name)).enumerate().take(n_labels);
     named
         .filter(|(_, name)| !name.is_empty())
         .map(|(label, name)| (label, Arc::from(format!("This sentence is about {name}"))))

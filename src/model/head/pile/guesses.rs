@@ -20,12 +20,8 @@ pub(super) fn of_one_label(probabilities: &[Vec<f32>], share: f64) -> Vec<Guess>
     let n_labels = probabilities.first().map_or(0, Vec::len);
     let mut by_label: Vec<Vec<(usize, f32)>> = vec![Vec::new(); n_labels];
     for (row, probabilities) in probabilities.iter().enumerate() {
-        let best = probabilities
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-        if let Some((label, probability)) = best {
-            by_label[label].push((row, *probability));
+        if let Some(label) = best(probabilities) {
+            by_label[label].push((row, probabilities[label]));
         }
     }
     let mut guesses = Vec::new();
@@ -70,6 +66,15 @@ pub(super) fn of_any_number(probabilities: &[Vec<f32>], rates: &[f64], share: f6
     }
     guesses.retain(|guess| !guess.set.is_empty() || !guess.unset.is_empty());
     guesses
+}
+
+/// The most probable label, the first of several; `None` where there are none.
+pub(super) fn best(probabilities: &[f32]) -> Option<usize> {
+    let most = probabilities
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+    most.map(|(label, _)| label)
 }
 
 fn surest(a: &(usize, f32), b: &(usize, f32)) -> Ordering {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Beside, PileSettings, fit};
+use super::{Beside, PileSettings, fit, guesses};
 use crate::core::metrics::average_precision;
 use crate::model::head::folds::{Kept, deal, select};
 use crate::model::head::{Examples, FitSettings, HeadError, LogisticHead, Targets};
@@ -118,13 +118,7 @@ fn held_out<const N: usize>(
 }
 
 fn by_accuracy(labels: &[usize], scored: &[Both]) -> Verdict {
-    let is_right = |text: usize, row: &[f32]| {
-        let best = row
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-        best.map(|(label, _)| label) == Some(labels[text])
-    };
+    let is_right = |text: usize, row: &[f32]| guesses::best(row) == Some(labels[text]);
     let (mut right_with, mut right_without, mut only_with, mut only_without) = (0, 0, 0.0, 0.0);
     for (text, [with, without]) in scored.iter().enumerate() {
         let (with, without) = (is_right(text, with), is_right(text, without));
