@@ -1,7 +1,9 @@
 //! The options of distillation.
 
 use super::Method;
-use super::shared::{FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY};
+use super::shared::{
+    FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, LEARNING_RATE, MAX_GRAD_NORM, NUM_EPOCHS, WARMUP, WEIGHT_DECAY,
+};
 use crate::train::{OptionSpec, Range, distill};
 
 pub(super) const DISTILL: Method = Method {
@@ -19,24 +21,8 @@ pub(super) const DISTILL: Method = Method {
             help: "The teacher is asked about at most this many texts that nobody has labelled, drawn at random. More help, and take longer.",
             advanced: false,
         },
-        OptionSpec {
-            id: "num_epochs",
-            title: "Epochs",
-            unit: "",
-            range: Range::Whole { min: 1, max: 100 },
-            default: 3.0,
-            help: "How often every text is gone through. Fewer are enough when there are many texts.",
-            advanced: false,
-        },
-        OptionSpec {
-            id: "learning_rate",
-            title: "Learning rate",
-            unit: "",
-            range: Range::Real { min: 1e-7, max: 1e-2 },
-            default: 5e-5,
-            help: "How far each step moves the encoder. Lower it when the loss jumps about.",
-            advanced: false,
-        },
+        NUM_EPOCHS,
+        LEARNING_RATE,
         OptionSpec {
             id: "batch_size",
             title: "Batch size",

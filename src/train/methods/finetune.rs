@@ -2,7 +2,8 @@
 
 use super::Method;
 use super::shared::{
-    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM, WARMUP, WEIGHT_DECAY,
+    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, LEARNING_RATE, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM,
+    NUM_EPOCHS, WARMUP, WEIGHT_DECAY,
 };
 use crate::model::head::ClassWeight;
 use crate::train::{OptionSpec, Range, finetune, schedule};
@@ -13,24 +14,8 @@ pub(super) const FINETUNE: Method = Method {
     summary: "The encoder and a linear layer learn the labels directly: minutes to hours, for hundreds per label.",
     needs_teacher: false,
     options: &[
-        OptionSpec {
-            id: "num_epochs",
-            title: "Epochs",
-            unit: "",
-            range: Range::Whole { min: 1, max: 100 },
-            default: 3.0,
-            help: "How often every text is gone through. Fewer are enough when there are many texts.",
-            advanced: false,
-        },
-        OptionSpec {
-            id: "learning_rate",
-            title: "Learning rate",
-            unit: "",
-            range: Range::Real { min: 1e-7, max: 1e-2 },
-            default: 5e-5,
-            help: "How far each step moves the encoder's weights. Lower it when the loss jumps about.",
-            advanced: false,
-        },
+        NUM_EPOCHS,
+        LEARNING_RATE,
         OptionSpec {
             id: "batch_size",
             title: "Batch size",

@@ -4,6 +4,26 @@ use crate::model::LoraTargets;
 use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
 use crate::train::{OptionSpec, Range, folds, pile};
 
+pub(super) const NUM_EPOCHS: OptionSpec = OptionSpec {
+    id: "num_epochs",
+    title: "Epochs",
+    unit: "",
+    range: Range::Whole { min: 1, max: 100 },
+    default: 3.0,
+    help: "How often every text is gone through. Fewer are enough when there are many texts.",
+    advanced: false,
+};
+
+pub(super) const LEARNING_RATE: OptionSpec = OptionSpec {
+    id: "learning_rate",
+    title: "Learning rate",
+    unit: "",
+    range: Range::Real { min: 1e-7, max: 1e-2 },
+    default: 5e-5,
+    help: "How far each step moves the encoder. Lower it when the loss jumps about.",
+    advanced: false,
+};
+
 pub(super) const FREEZE_LAYERS: OptionSpec = OptionSpec {
     id: "freeze_layers",
     title: "Frozen layers",
