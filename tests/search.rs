@@ -4,13 +4,14 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use handful::app::{App, Command, Settings};
+use handful::app::{App, Command, CompareSpec, SearchSpec, Settings, TrainSpec};
 use handful::core::run::next_series;
 use handful::core::{Run, RunStatus, ScoreKind, TaskKind};
 use handful::io::import::ReadOptions;
-use handful::jobs::{Comparison, SearchReport};
+use handful::jobs::{Comparison, JobEvent, SearchReport};
 
 const N_TRAIN: usize = 24;
 
@@ -69,12 +70,18 @@ fn pairs(written: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn search(method: &str, settings: &[(&str, &str)], tries: &[(&str, &str)]) -> Command {
-    Command::Search {
+fn base(method: &str, seed: u64, settings: &[(&str, &str)]) -> TrainSpec {
+    TrainSpec {
         method: method.to_owned(),
         encoder: bert(),
-        seed: 1,
+        seed,
         options: pairs(settings),
+    }
+}
+
+fn search_spec(method: &str, settings: &[(&str, &str)], tries: &[(&str, &str)]) -> SearchSpec {
+    SearchSpec {
+        base: base(method, 1, settings),
         tries: pairs(tries),
         preset: None,
         n_trials: None,
@@ -83,17 +90,18 @@ fn search(method: &str, settings: &[(&str, &str)], tries: &[(&str, &str)]) -> Co
     }
 }
 
+fn search(method: &str, settings: &[(&str, &str)], tries: &[(&str, &str)]) -> Command {
+    Command::Search(search_spec(method, settings, tries))
+}
+
 fn compare(method: &str, variants: &[&str], n_seeds: usize, on: Option<ScoreKind>) -> Command {
-    Command::Compare {
-        method: method.to_owned(),
-        encoder: bert(),
-        options: pairs(&[("folds", "3")]),
+    Command::Compare(CompareSpec {
+        base: base(method, 7, &[("folds", "3")]),
         variants: variants.iter().map(|variant| (*variant).to_owned()).collect(),
         imbalance: false,
-        seed: 7,
         n_seeds,
         on,
-    }
+    })
 }
 
 fn report(app: &App) -> &SearchReport {
@@ -157,7 +165,10 @@ fn a_search_keeps_every_trial_and_trains_the_best_in_full() {
             .all(|run| run.series == "search-1" && run.status == RunStatus::Done)
     );
     for (run, row) in runs.iter().zip(&report.trials) {
-        assert_eq!((run.id, run.metrics.get("log_loss").copied()), (row.run, row.figure));
+        let measured = run.metrics.get("log_loss").copied();
+        assert_eq!((run.id, measured), (row.ended.run, row.figure));
+        assert_eq!(run.findings["tried"]["num_epochs"], row.options["num_epochs"]);
+        assert_eq!(run.findings["goes_by"], "log_loss");
         assert_eq!(run.name, format!("search-1 · trial {}, rung {}", row.trial, row.rung));
         assert!(has_scores(&app, run, ScoreKind::Validation) && !has_scores(&app, run, ScoreKind::Test));
         assert!(!run.has_model() && !has_folder(&app, run));
@@ -216,12 +227,13 @@ fn a_trial_that_fails_does_not_end_the_search() {
     let settings = [("num_epochs", "1")];
     execute(&mut app, search("finetune", &settings, &[("freeze_layers", "9,0,1")]));
     let rows = &report(&app).trials;
-    assert_eq!((rows[0].status, rows[0].figure), (RunStatus::Failed, None));
-    assert!(rows[0].message.contains("freeze_layers"), "{}", rows[0].message);
+    let failed = &rows[0].ended;
+    assert_eq!((failed.status, rows[0].figure), (RunStatus::Failed, None));
+    assert!(failed.message.contains("freeze_layers"), "{}", failed.message);
     assert!(
         rows[1..]
             .iter()
-            .all(|row| row.status == RunStatus::Done && row.trial != 1)
+            .all(|row| row.ended.status == RunStatus::Done && row.trial != 1)
     );
     assert!(report(&app).winner.is_some());
     assert_eq!(runs(&app)[0].status, RunStatus::Failed);
@@ -260,6 +272,36 @@ fn a_stop_keeps_the_trials_that_are_finished() {
 }
 
 #[test]
+fn a_stop_amid_the_scoring_keeps_the_model_and_leaves_the_scores_for_later() {
+    let home = tempfile::tempdir().unwrap();
+    let mut app = project(home.path(), [N_TRAIN, 0, 4_000]);
+    let command = Command::Train {
+        method: "probe".to_owned(),
+        encoder: bert(),
+        seed: 1,
+        options: pairs(&[("pile", "off"), ("folds", "0")]),
+        teacher: None,
+    };
+    let job = app.execute(command).unwrap().unwrap();
+    let interrupts = app.n_interrupts.clone();
+    app.wait(job, &mut |event| {
+        let scoring = matches!(event, JobEvent::Progress(progress) if progress.note == "scoring test texts");
+        if scoring {
+            interrupts.store(1, Ordering::SeqCst);
+        }
+    })
+    .unwrap();
+    app.n_interrupts.store(0, Ordering::SeqCst);
+    let run = runs(&app)[0].clone();
+    assert_eq!((run.status, run.scored_on), (RunStatus::Done, None));
+    assert!(run.message.contains("stopped before all test texts"), "{}", run.message);
+    assert!(run.has_model() && has_folder(&app, &run) && !has_scores(&app, &run, ScoreKind::Test));
+    let kind = ScoreKind::Test;
+    execute(&mut app, Command::Evaluate { run: run.id, kind });
+    assert!(has_scores(&app, &run, kind));
+}
+
+#[test]
 fn variants_stand_side_by_side_over_seeds() {
     let home = tempfile::tempdir().unwrap();
     let mut app = project(home.path(), [N_TRAIN, 0, 12]);
@@ -295,7 +337,7 @@ fn variants_stand_side_by_side_over_seeds() {
         );
     }
     let bad = &comparison.variants[2];
-    assert!(bad.accuracy.is_none() && bad.runs.iter().all(|run| run.status == RunStatus::Failed));
+    assert!(bad.accuracy.is_none() && bad.runs.iter().all(|run| run.ended.status == RunStatus::Failed));
     assert_eq!(runs(&app).len(), 6);
     assert!(
         runs(&app)
@@ -309,30 +351,10 @@ fn variants_stand_side_by_side_over_seeds() {
 fn what_makes_no_sense_is_refused_before_anything_runs() {
     let home = tempfile::tempdir().unwrap();
     let mut app = project(home.path(), [N_TRAIN, 0, 0]);
-    let unknown_metric = match search("probe", &[], &[("c", "1,2")]) {
-        Command::Search {
-            method,
-            encoder,
-            seed,
-            options,
-            tries,
-            preset,
-            n_trials,
-            eta,
-            ..
-        } => Command::Search {
-            method,
-            encoder,
-            seed,
-            options,
-            tries,
-            preset,
-            n_trials,
-            eta,
-            metric: "subset_accuracy".to_owned(),
-        },
-        other => other,
-    };
+    let unknown_metric = Command::Search(SearchSpec {
+        metric: "subset_accuracy".to_owned(),
+        ..search_spec("probe", &[], &[("c", "1,2")])
+    });
     let refused: [(Command, &str); 9] = [
         (search("probe", &[], &[]), "at least two values"),
         (search("probe", &[], &[("c", "1")]), "at least two values"),

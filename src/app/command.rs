@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 
-use super::{App, Project, now_millis, sample};
+use super::{App, CompareSpec, Project, SearchSpec, now_millis, sample};
 use crate::core::thresholds::Objective;
 use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits};
 use crate::io::import::{self, ReadOptions};
@@ -47,31 +47,10 @@ pub enum Command {
         options: Vec<(String, String)>,
         teacher: Option<RunId>,
     },
-    /// Tries settings and trains the best in full. `tries`: ids and values as written, separated by commas; those of `preset` come
-    /// beside them. At most `n_trials` combinations, drawn from the seed; each rung keeps the best `1/eta` by `metric`.
-    Search {
-        method: String,
-        encoder: Option<String>,
-        seed: u64,
-        options: Vec<(String, String)>,
-        tries: Vec<(String, String)>,
-        preset: Option<String>,
-        n_trials: Option<usize>,
-        metric: String,
-        eta: usize,
-    },
-    /// Trains variants of one method, each with `n_seeds` seeds from `seed` on, and puts their figures side by side. `variants`: as
-    /// `name: option=value, option=value`; with `imbalance` also every treatment of imbalance that the method has.
-    Compare {
-        method: String,
-        encoder: Option<String>,
-        options: Vec<(String, String)>,
-        variants: Vec<String>,
-        imbalance: bool,
-        seed: u64,
-        n_seeds: usize,
-        on: Option<ScoreKind>,
-    },
+    /// Tries settings and trains the best in full.
+    Search(SearchSpec),
+    /// Trains variants of one method and puts their figures side by side.
+    Compare(CompareSpec),
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
     /// Asks a job to wait where it is; training writes its state first.
@@ -133,8 +112,8 @@ impl App {
                 options,
                 teacher,
             } => self.train(&method, encoder, seed, &options, teacher)?,
-            command @ Command::Search { .. } => self.search(command)?,
-            command @ Command::Compare { .. } => self.compare(command)?,
+            Command::Search(spec) => self.search(&spec)?,
+            Command::Compare(spec) => self.compare(&spec)?,
             Command::Stop(job) => {
                 self.jobs.cancel(job);
                 return Ok(None);

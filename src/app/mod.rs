@@ -2,13 +2,14 @@
 //!
 //! Not here: widgets, terminal output, SQL, tensors. Nothing in this room waits, except [`App::wait`], which the command line uses.
 
+pub mod advice;
 pub mod annotating;
 pub mod command;
 pub mod events;
 pub mod notice;
 pub mod project;
 pub mod sample;
-mod series;
+pub mod series;
 pub mod settings;
 
 use std::collections::VecDeque;
@@ -22,6 +23,7 @@ pub use annotating::Annotating;
 pub use command::Command;
 pub use notice::{Notice, NoticeKind};
 pub use project::{Project, TrainingProgress};
+pub use series::{CompareSpec, SearchSpec, TrainSpec};
 pub use settings::{Settings, ThemeChoice};
 
 use crate::io::import::Preview;
@@ -161,10 +163,15 @@ impl App {
 
     /// Waits for a job, passing its events on; used where there is no window.
     pub fn wait(&mut self, job: JobId, on_event: &mut dyn FnMut(&JobEvent)) -> anyhow::Result<()> {
+        let mut stopped = false;
         loop {
             match self.n_interrupts.load(Ordering::Relaxed) {
                 0 => {}
-                1 => self.jobs.cancel(job),
+                1 if stopped => {}
+                1 => {
+                    stopped = true;
+                    self.jobs.cancel(job);
+                }
                 _ => bail!(
                     "ended at once; labels are safe, and a training goes on from the state saved last with --resume"
                 ),

@@ -21,7 +21,7 @@ use crate::jobs::{
     ZeroShotScores,
 };
 use crate::store::{History, Store, StoreError};
-use crate::train::{Fold, TrainEvent};
+use crate::train::{Fold, Phase, TrainEvent};
 
 /// How long a closing program waits for the disk before it gives up on a write that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -438,6 +438,11 @@ impl TrainingProgress {
         }
     }
 
+    /// Whether held-out texts are being scored: a stop leaves that out.
+    pub fn is_scoring(&self) -> bool {
+        self.phase.starts_with("scoring")
+    }
+
     fn receive(&mut self, event: TrainEvent) {
         match event {
             TrainEvent::Started { n_steps } => self.n_steps = n_steps,
@@ -460,7 +465,10 @@ impl TrainingProgress {
                 self.learning_rates.push([point as f64, learning_rate]);
                 self.grad_norms.push([point as f64, grad_norm]);
             }
-            TrainEvent::Watched(point) => self.watched.push(point),
+            TrainEvent::Watched(point) => {
+                self.watched.push(point);
+                self.phase = Phase::Tuning.to_string();
+            }
             TrainEvent::Fold(fold) => {
                 self.n_before = self.step;
                 self.fold = fold;

@@ -8,7 +8,7 @@ use clap::Args;
 use super::runs::{kind, option};
 use super::table::table;
 use super::{Output, progress, project};
-use crate::app::{App, Command};
+use crate::app::{App, Command, CompareSpec, TrainSpec};
 use crate::core::metrics::Interval;
 use crate::core::{RunStatus, ScoreKind};
 use crate::jobs::Comparison;
@@ -47,22 +47,32 @@ pub struct Compare {
     /// reporting: who chooses by them can no longer report them
     #[arg(long = "on", value_name = "SPLIT", value_parser = kind)]
     on: Option<ScoreKind>,
+    /// Train nothing: only say how many trainings it would be
+    #[arg(long)]
+    plan: bool,
 }
 
 impl Compare {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let command = Command::Compare {
-            method: self.method,
-            encoder: self.encoder,
-            options: self.options,
+        let spec = CompareSpec {
+            base: TrainSpec {
+                method: self.method,
+                encoder: self.encoder,
+                seed: self.seed,
+                options: self.options,
+            },
             variants: self.variants,
             imbalance: self.imbalance,
-            seed: self.seed,
             n_seeds: self.seeds as usize,
             on: self.on,
         };
-        progress::execute_series(app, output, command)?;
+        let plan = app.plan_comparison(&spec)?;
+        if self.plan {
+            return output.result(&plan, &plan.text());
+        }
+        output.remark(&plan.text());
+        progress::execute_series(app, output, Command::Compare(spec))?;
         let project = app.project()?;
         let comparison = project
             .comparison
@@ -119,8 +129,12 @@ fn row(row: &VariantRow) -> Vec<String> {
         row.secs
             .map_or_else(|| "–".to_owned(), |secs| format!("{:.1}", secs.mean)),
     );
-    let failed = row.runs.iter().find(|run| run.status == RunStatus::Failed);
-    cells.push(failed.map(|run| format!("failed: {}", run.message)).unwrap_or_default());
+    let failed = row.runs.iter().find(|run| run.ended.status == RunStatus::Failed);
+    cells.push(
+        failed
+            .map(|run| format!("failed: {}", run.ended.message))
+            .unwrap_or_default(),
+    );
     cells
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: logic of its own. A verb reads arguments, issues a command, waits, prints.
 
+mod advice;
 mod bench;
 mod check_device;
 mod classify;
@@ -86,6 +87,8 @@ enum Verb {
     Import(project::Import),
     /// Label one text
     Label(project::LabelText),
+    /// Which method and options fit the labels there are, and why
+    Advise(advice::Advise),
     /// Train a model on the labelled texts
     Train(runs::Train),
     /// Try settings by successive halving, and train the best in full
@@ -162,6 +165,7 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::New(verb) => verb.run(&mut app, output),
         Verb::Import(verb) => verb.run(&mut app, output),
         Verb::Label(verb) => verb.run(&mut app, output),
+        Verb::Advise(verb) => verb.run(&mut app, output),
         Verb::Train(verb) => verb.run(&mut app, output),
         Verb::Search(verb) => verb.run(&mut app, output),
         Verb::Compare(verb) => verb.run(&mut app, output),

@@ -8,7 +8,7 @@ use clap::Args;
 use super::runs::option;
 use super::table::table;
 use super::{Output, progress, project};
-use crate::app::{App, Command};
+use crate::app::{App, Command, SearchSpec, TrainSpec};
 use crate::core::report::figure;
 use crate::core::{Run, RunStatus};
 use crate::jobs::SearchReport;
@@ -47,23 +47,33 @@ pub struct Search {
     /// Each rung keeps the best 1 of this many trials and trains so many times longer; 1 trains every trial in full
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10))]
     eta: u32,
+    /// Train nothing: only say how many trainings it would be
+    #[arg(long)]
+    plan: bool,
 }
 
 impl Search {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let command = Command::Search {
-            method: self.method,
-            encoder: self.encoder,
-            seed: self.seed,
-            options: self.options,
+        let spec = SearchSpec {
+            base: TrainSpec {
+                method: self.method,
+                encoder: self.encoder,
+                seed: self.seed,
+                options: self.options,
+            },
             tries: self.tries,
             preset: self.preset,
             n_trials: self.trials.map(|n| n as usize),
             metric: self.metric,
             eta: self.eta as usize,
         };
-        progress::execute_series(app, output, command)?;
+        let plan = app.plan_search(&spec)?;
+        if self.plan {
+            return output.result(&plan, &plan.text());
+        }
+        output.remark(&plan.text());
+        progress::execute_series(app, output, Command::Search(spec))?;
         let project = app.project()?;
         let report = project
             .search
@@ -81,7 +91,7 @@ fn text(report: &SearchReport, winner: Option<&Run>) -> String {
     header.extend([report.metric, "seconds", ""]);
     let row = |row: &crate::jobs::search::TrialRow| {
         let mut cells = vec![
-            row.run.to_string(),
+            row.ended.run.to_string(),
             row.trial.to_string(),
             row.rung.to_string(),
             format!("{:.1} %", row.share * 100.0),
@@ -92,13 +102,13 @@ fn text(report: &SearchReport, winner: Option<&Run>) -> String {
                 .iter()
                 .map(|id| row.options.get(*id).map(written).unwrap_or_default()),
         );
-        let remark = match row.status {
-            RunStatus::Failed => format!("failed: {}", row.message),
+        let remark = match row.ended.status {
+            RunStatus::Failed => format!("failed: {}", row.ended.message),
             RunStatus::Stopped => "stopped".to_owned(),
             _ if report.best == Some(row.trial) && is_last(report, row.rung) => "best".to_owned(),
             _ => String::new(),
         };
-        cells.extend([figure(row.figure), format!("{:.1}", row.secs), remark]);
+        cells.extend([figure(row.figure), format!("{:.1}", row.ended.secs), remark]);
         cells
     };
     let rows: Vec<Vec<String>> = report.trials.iter().map(row).collect();

@@ -10,6 +10,7 @@ pub mod incoming;
 pub mod label;
 pub mod label_edits;
 pub mod metrics;
+pub mod number;
 pub mod queue;
 pub mod report;
 pub mod rng;

@@ -155,6 +155,15 @@ impl Run {
 /// What a run's findings say where it is one of several to choose from: its number in a search, its name in a comparison.
 pub const TRIAL_MARKS: [&str; 2] = ["trial", "variant"];
 
+/// Where a trial of a search keeps the options that are tried, with the values of a full training.
+pub const TRIED: &str = "tried";
+
+/// Where a trial of a search keeps the id of the metric that decides.
+pub const GOES_BY: &str = "goes_by";
+
+/// Where the run that a search was for keeps the name of the series.
+pub const WINNER_OF: &str = "winner_of";
+
 /// The name of the next series of a kind: `search-3` after `search-1` and `search-2`.
 pub fn next_series(runs: &[Run], kind: &str) -> String {
     let number = |run: &Run| run.series.strip_prefix(kind)?.strip_prefix('-')?.parse::<u64>().ok();

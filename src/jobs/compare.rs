@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::snapshot::Snapshot;
 use super::training::TrainRequest;
-use super::trial::{Series, Trial, Tried, tell};
+use super::trial::{Ended, Series, Trial, Tried, Workplace, tell};
 use super::worker::{JobContext, Outcome};
+use crate::core::ScoreKind;
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{Intervals, Report};
-use crate::core::{RunId, RunStatus, ScoreKind};
 use crate::model::catalog::Catalog;
 use crate::store::Store;
 use crate::train::Variant;
@@ -110,8 +110,6 @@ impl Spread {
 /// One run of a variant.
 #[derive(Debug, Clone, Serialize)]
 pub struct RunRow {
-    /// Its id.
-    pub run: RunId,
     /// Its seed.
     pub seed: u64,
     /// Accuracy (multi-label: subset accuracy).
@@ -122,12 +120,9 @@ pub struct RunRow {
     pub intervals: Option<Intervals>,
     /// F1 by label.
     pub label_f1: BTreeMap<String, Option<f64>>,
-    /// Seconds of training and scoring.
-    pub secs: f64,
-    /// What came of it.
-    pub status: RunStatus,
-    /// What went wrong.
-    pub message: String,
+    /// Its run and how it ended.
+    #[serde(flatten)]
+    pub ended: Ended,
 }
 
 /// Runs every variant with every seed. Stopping keeps what is finished; a run that fails does not end the comparison.
@@ -139,14 +134,16 @@ pub fn run(
     request: CompareRequest,
     now_millis: fn() -> i64,
 ) -> anyhow::Result<Outcome> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(request.base.n_threads.max(1))
-        .build()?;
     let rarest = rarest(&snapshot);
-    let (rows, n_texts) = pool.install(|| -> anyhow::Result<_> {
-        let (base, name) = (&request.base, request.series.clone());
-        let series = Series::new(store, catalog, &snapshot, base, name, request.scored_on, now_millis)?;
-        Ok((run_all(job, &series, &request)?, series.texts().len()))
+    let at = Workplace {
+        store,
+        catalog,
+        snapshot: &snapshot,
+        now_millis,
+    };
+    let (base, scored_on) = (&request.base, request.scored_on);
+    let (rows, n_texts) = Series::on_threads(&at, base, &request.series, scored_on, |series| {
+        Ok((run_all(job, series, &request)?, series.texts().len()))
     })?;
     let variants = request.variants.iter().zip(rows);
     Ok(Outcome::Compared(Box::new(Comparison {
@@ -244,15 +241,12 @@ fn row(variant: &Variant, tried: Vec<Tried>, rarest: &[RareLabel]) -> VariantRow
 fn run_row(Tried { run, report }: Tried) -> RunRow {
     let labels = report.iter().flat_map(|report| &report.labels);
     RunRow {
-        run: run.id,
         seed: run.seed,
         accuracy: report.as_ref().and_then(|report| report.accuracy),
         macro_f1: report.as_ref().and_then(|report| report.macro_.f1),
         intervals: report.as_ref().and_then(|report| report.intervals),
         label_f1: labels.map(|label| (label.label.clone(), label.f1)).collect(),
-        secs: run.train_secs,
-        status: run.status,
-        message: run.message,
+        ended: run.into(),
     }
 }
 

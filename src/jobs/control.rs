@@ -1,5 +1,6 @@
 //! What others want of a running job: go on, wait, stop.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,14 +21,21 @@ pub(super) enum Wanted {
 pub(super) struct Control {
     wanted: Mutex<Wanted>,
     changed: Condvar,
+    n_stops: AtomicU32,
 }
 
 impl Control {
+    /// How often a stop was asked for.
+    pub(super) fn n_stops(&self) -> u32 {
+        self.n_stops.load(Ordering::SeqCst)
+    }
+
     pub(super) fn wanted(&self) -> Wanted {
         *self.lock()
     }
 
     pub(super) fn stop(&self) {
+        self.n_stops.fetch_add(1, Ordering::SeqCst);
         self.change(|_| Wanted::Stop);
     }
 
@@ -64,10 +72,10 @@ impl Control {
 mod tests {
     use std::ops::ControlFlow;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
-    use crate::jobs::{JobEvent, JobId, JobKind, Jobs, Outcome};
+    use crate::jobs::{JobContext, JobEvent, JobId, JobKind, Jobs, Outcome};
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -109,6 +117,35 @@ mod tests {
             panic!("the job has not ended")
         };
         assert!(paused > 0);
+    }
+
+    #[test]
+    fn what_follows_a_stop_is_ended_by_the_next_stop_and_by_one_that_was_not_heard_yet() {
+        let mut jobs = Jobs::default();
+        let (said, hear) = crossbeam_channel::bounded(0);
+        let id = jobs.start(JobKind::Train, move |job| {
+            let mut flows = Vec::new();
+            for flow in [
+                JobContext::flow_aside,
+                JobContext::flow_aside, // one stop, not heard yet
+                JobContext::flow_aside,
+                JobContext::flow, // two stops
+                JobContext::flow_aside,
+                JobContext::flow_aside, // three
+            ] {
+                let () = hear.recv()?;
+                flows.push(flow(job).is_break());
+            }
+            assert_eq!(flows, [false, true, false, true, false, true]);
+            Ok(Outcome::Cancelled)
+        });
+        for stops in [false, true, false, true, false, true] {
+            if stops {
+                jobs.cancel(id);
+            }
+            said.send(()).unwrap();
+        }
+        assert!(matches!(next(&mut jobs), JobEvent::Done(Ok(_))));
     }
 
     #[test]

@@ -26,4 +26,5 @@ pub use import::ImportReport;
 pub use search::{SearchReport, SearchRequest};
 pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
 pub use training::TrainRequest;
+pub use trial::{DEFAULT_FOLDS, Ended};
 pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

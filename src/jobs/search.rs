@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use super::snapshot::Snapshot;
 use super::training::{TrainRequest, carry_out, new_run};
-use super::trial::{Series, Trial, tell};
+use super::trial::{Ended, Series, Trial, Workplace, tell};
 use super::worker::{JobContext, JobEvent, Outcome};
 use crate::core::metrics::Metric;
-use crate::core::{Run, RunId, RunStatus, ScoreKind};
+use crate::core::run::{GOES_BY, TRIED, WINNER_OF};
+use crate::core::{Run, RunId, ScoreKind};
 use crate::model::catalog::Catalog;
 use crate::store::Store;
 use crate::train::halving::{self, Rung};
@@ -63,8 +64,6 @@ pub struct SearchReport {
 /// One trial on one rung.
 #[derive(Debug, Clone, Serialize)]
 pub struct TrialRow {
-    /// Its run.
-    pub run: RunId,
     /// The number of its settings, from 1.
     pub trial: usize,
     /// From 1.
@@ -75,12 +74,9 @@ pub struct TrialRow {
     pub options: BTreeMap<String, serde_json::Value>,
     /// The figure that is compared.
     pub figure: Option<f64>,
-    /// Seconds of training and scoring.
-    pub secs: f64,
-    /// What came of it.
-    pub status: RunStatus,
-    /// What went wrong.
-    pub message: String,
+    /// Its run and how it ended.
+    #[serde(flatten)]
+    pub ended: Ended,
 }
 
 /// Runs the trials and trains the winner. Stopping keeps the trials that are finished; a trial that fails does not end the search.
@@ -103,14 +99,16 @@ pub fn run(
         best: None,
         stopped: false,
     };
-    let rungs = rungs(&request);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(request.base.n_threads.max(1))
-        .build()?;
-    let best = pool.install(|| {
-        let (base, name) = (&request.base, request.series.clone());
-        let series = Series::new(store, catalog, &snapshot, base, name, report.scored_on, now_millis)?;
-        try_all(job, &series, &request, &rungs, &mut report)
+    let rungs = rungs(&request.base.options, request.settings.len(), request.eta);
+    let at = Workplace {
+        store,
+        catalog,
+        snapshot: &snapshot,
+        now_millis,
+    };
+    let (base, scored_on) = (&request.base, report.scored_on);
+    let best = Series::on_threads(&at, base, &request.series, scored_on, |series| {
+        try_all(job, series, &request, &rungs, &mut report)
     })?;
     report.best = best.map(|at| at + 1).or_else(|| best_so_far(&report, request.metric));
     report.stopped = job.cancelled();
@@ -123,7 +121,7 @@ pub fn run(
                 n_trials + 1,
                 format!("{} · training the winner", report.series),
             );
-            let winner = train_winner(job, store, catalog, &snapshot, &request, best, now_millis);
+            let winner = train_winner(job, &at, &request, best);
             report.stopped = job.cancelled();
             match winner {
                 Ok(winner) => report.winner = Some(winner.id),
@@ -147,13 +145,13 @@ pub fn scored_on(snapshot: &Snapshot) -> ScoreKind {
     }
 }
 
-/// Methods whose trainings cannot be shortened are tried in full.
-fn rungs(request: &SearchRequest) -> Vec<Rung> {
-    let eta = match grid::can_be_shortened(request.base.method) {
-        true => request.eta,
+/// How `n` settings are looked at; methods whose trainings cannot be shortened are tried in full.
+pub fn rungs(options: &Options, n: usize, eta: usize) -> Vec<Rung> {
+    let eta = match grid::can_be_shortened(options.method()) {
+        true => eta,
         false => 1,
     };
-    halving::rungs(request.settings.len(), eta)
+    halving::rungs(n, eta)
 }
 
 fn n_trials(rungs: &[Rung]) -> usize {
@@ -208,10 +206,14 @@ fn try_one(
 ) -> anyhow::Result<TrialRow> {
     let full = &request.settings[candidate];
     let (trial, number) = (candidate + 1, rung.number);
+    let mut options = full.to_json();
+    options.retain(|id, _| request.tried.iter().any(|tried| tried == id));
     let marks = [
         ("trial", trial.into()),
         ("rung", number.into()),
         ("share_of_steps", rung.share.into()),
+        (TRIED, serde_json::to_value(&options)?),
+        (GOES_BY, request.metric.id.into()),
     ];
     let tried = series.run(
         job,
@@ -222,41 +224,28 @@ fn try_one(
             marks: marks.map(|(name, value)| (name.to_owned(), value)).into(),
         },
     )?;
-    let mut options = full.to_json();
-    options.retain(|id, _| request.tried.iter().any(|tried| tried == id));
     Ok(TrialRow {
-        run: tried.run.id,
         trial,
         rung: number,
         share: rung.share,
         options,
         figure: tried.run.metrics.get(request.metric.id).copied(),
-        secs: tried.run.train_secs,
-        status: tried.run.status,
-        message: tried.run.message,
+        ended: tried.run.into(),
     })
 }
 
 /// An ordinary training with the best settings, folds and test scores included.
-fn train_winner(
-    job: &mut JobContext,
-    store: &Store,
-    catalog: &Catalog,
-    snapshot: &Snapshot,
-    request: &SearchRequest,
-    best: usize,
-    now_millis: fn() -> i64,
-) -> anyhow::Result<Run> {
+fn train_winner(job: &mut JobContext, at: &Workplace<'_>, request: &SearchRequest, best: usize) -> anyhow::Result<Run> {
     let training = TrainRequest {
         options: request.settings[best].clone(),
         ..request.base.clone()
     };
-    let mut run = new_run(snapshot, &training, now_millis());
+    let mut run = new_run(at.snapshot, &training, (at.now_millis)());
     run.series = request.series.clone();
     run.name = format!("{} · winner", request.series);
-    run.findings.insert("winner_of".into(), request.series.as_str().into());
+    run.findings.insert(WINNER_OF.into(), request.series.as_str().into());
     run.findings.insert("winning_trial".into(), (best + 1).into());
-    let run = carry_out(job, store, catalog, snapshot, &training, run)?;
+    let run = carry_out(job, at.store, at.catalog, at.snapshot, &training, run)?;
     job.emit(JobEvent::RunStarted(Box::new(run.clone())));
     Ok(run)
 }
@@ -276,7 +265,7 @@ fn nothing_won(report: &SearchReport) -> String {
     let reason = report
         .trials
         .iter()
-        .map(|row| row.message.as_str())
+        .map(|row| row.ended.message.as_str())
         .find(|message| !message.is_empty());
     format!(
         "no trial of {} came to a figure of {}; the trials stay among the runs. The first said: {}",

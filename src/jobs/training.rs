@@ -18,10 +18,10 @@ use crate::core::metrics::default_threshold;
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
-use crate::model::{Classifier, Compute, Encoder};
+use crate::model::{Classifier, Compute, Encoder, ModelError};
 use crate::store::Store;
 use crate::train::{
-    self, Checkpoint, Checkpoints, Findings, Keeper, Method, Options, TrainEvent, Trained, TrainingSet,
+    self, Checkpoint, Checkpoints, Findings, Keeper, Method, Options, Phase, TrainEvent, Trained, TrainingSet,
 };
 
 /// What to train.
@@ -312,15 +312,15 @@ impl<'a> Watch<'a> {
     }
 
     fn hear(&mut self, event: TrainEvent) -> ControlFlow<()> {
-        let amid_steps = matches!(event, TrainEvent::Step { .. } | TrainEvent::Watched(_));
         self.course.hear(&event);
         self.job.train(event);
         self.count();
-        // Amid steps a better moment to wait is about to come: when the state has been written.
-        if amid_steps {
-            self.job.flow_on()
-        } else {
-            self.job.flow()
+        match event {
+            // Amid steps a better moment to wait is about to come: when the state has been written.
+            TrainEvent::Step { .. } | TrainEvent::Watched(_) => self.job.flow_on(),
+            // Who stops a training still learns how good it is, unless they stop that too.
+            TrainEvent::Phase(Phase::Watching { .. }) => self.job.flow_aside(),
+            _ => self.job.flow(),
         }
     }
 
@@ -436,7 +436,17 @@ fn finish(
         if texts.is_empty() {
             continue;
         }
-        let scores = score(job, &classifier, texts, kind)?;
+        let Some(scores) = score(job, &classifier, texts, kind)? else {
+            let left_out = format!(
+                "stopped before all {} texts were scored; evaluating the run scores them",
+                kind.name()
+            );
+            run.message = match run.message.as_str() {
+                "" => left_out,
+                message => format!("{message}; {left_out}"),
+            };
+            break;
+        };
         store.save_scores(run.id, kind, &scores)?;
         run.metrics = headline_metrics(run, kind, texts, &scores);
         run.scored_on = Some(kind);
@@ -444,21 +454,25 @@ fn finish(
     Ok(())
 }
 
-/// Scores texts with a finished model. Not cancellable: stopping a run still leaves it scored.
+/// Scores texts with a finished model. A training that was stopped is scored all the same, unless it is stopped once more: then `None`.
 fn score(
     job: &mut JobContext,
     classifier: &Classifier,
     texts: &LabelledTexts,
     kind: ScoreKind,
-) -> anyhow::Result<Vec<(TextId, Vec<f32>)>> {
+) -> anyhow::Result<Option<Vec<(TextId, Vec<f32>)>>> {
     let inputs = texts.inputs();
     let note = format!("scoring {} texts", kind.name());
     let n_texts = inputs.len() as u64;
+    job.progress(0, n_texts, &note);
     let probs = classifier.predict_proba(&inputs, &mut |done| {
         job.progress(done as u64, n_texts, &note);
-        std::ops::ControlFlow::Continue(())
-    })?;
-    Ok(paired(&texts.ids, &probs))
+        job.flow_aside()
+    });
+    match probs {
+        Err(ModelError::Stopped) => Ok(None),
+        probs => Ok(Some(paired(&texts.ids, &probs?))),
+    }
 }
 
 pub(super) fn paired(ids: &[TextId], scores: &[Vec<f32>]) -> Vec<(TextId, Vec<f32>)> {

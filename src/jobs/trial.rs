@@ -2,10 +2,10 @@
 //!
 //! Not here: what to try, and what follows from the figures.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::bail;
+use serde::Serialize;
 
 use super::evaluate::report;
 use super::models::load_encoder;
@@ -13,15 +13,15 @@ use super::snapshot::{LabelledTexts, Snapshot};
 use super::training::{Course, TrainRequest, new_run, paired};
 use super::worker::{JobContext, JobEvent, Progress};
 use crate::core::metrics::{Report, headline};
-use crate::core::{Run, RunStatus, ScoreKind};
-use crate::model::Encoder;
+use crate::core::{Run, RunId, RunStatus, ScoreKind};
 use crate::model::catalog::Catalog;
+use crate::model::{Encoder, ModelError};
 use crate::store::Store;
 use crate::train::folds::{Folded, cross_validate};
 use crate::train::{self, Findings, Options, TrainError, TrainingSet};
 
 /// Folds of out-of-fold scores where the options name no number.
-const DEFAULT_FOLDS: usize = 5;
+pub const DEFAULT_FOLDS: usize = 5;
 
 /// One training to look at.
 pub(super) struct Trial {
@@ -41,41 +41,72 @@ pub(super) struct Tried {
     pub report: Option<Report>,
 }
 
+/// How a trial ended: what every report of a series tells of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ended {
+    /// Its run.
+    pub run: RunId,
+    /// Seconds of training and scoring.
+    pub secs: f64,
+    /// What came of it.
+    pub status: RunStatus,
+    /// What went wrong.
+    pub message: String,
+}
+
+impl From<Run> for Ended {
+    fn from(run: Run) -> Ended {
+        Ended {
+            run: run.id,
+            secs: run.train_secs,
+            status: run.status,
+            message: run.message,
+        }
+    }
+}
+
+/// What a series works with.
+pub(super) struct Workplace<'a> {
+    pub store: &'a Store,
+    pub catalog: &'a Catalog,
+    pub snapshot: &'a Snapshot,
+    pub now_millis: fn() -> i64,
+}
+
 /// Trials of one series: the same texts, encoder and way of scoring.
 pub(super) struct Series<'a> {
-    store: &'a Store,
-    snapshot: &'a Snapshot,
+    at: &'a Workplace<'a>,
     set: TrainingSet,
     encoder: Encoder,
     base: &'a TrainRequest,
     name: String,
     scored_on: ScoreKind,
-    now_millis: fn() -> i64,
 }
 
 impl<'a> Series<'a> {
-    /// Loads the encoder, once for all trials. Call it on the thread that will compute.
+    /// Loads the encoder, once for all trials, and does `work` with them on as many threads as `base` may use.
     ///
     /// # Errors
-    /// An encoder that cannot be opened.
-    pub(super) fn new(
-        store: &'a Store,
-        catalog: &Catalog,
-        snapshot: &'a Snapshot,
+    /// An encoder that cannot be opened; those of `work`.
+    pub(super) fn on_threads<T: Send>(
+        at: &'a Workplace<'a>,
         base: &'a TrainRequest,
-        name: String,
+        name: &str,
         scored_on: ScoreKind,
-        now_millis: fn() -> i64,
-    ) -> anyhow::Result<Self> {
-        Ok(Series {
-            encoder: load_encoder(catalog, &base.encoder, base.compute)?,
-            set: snapshot.training_set(),
-            store,
-            snapshot,
-            base,
-            name,
-            scored_on,
-            now_millis,
+        work: impl FnOnce(&Series<'a>) -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(base.n_threads.max(1))
+            .build()?;
+        pool.install(|| {
+            work(&Series {
+                encoder: load_encoder(at.catalog, &base.encoder, base.compute)?,
+                set: at.snapshot.training_set(),
+                at,
+                base,
+                name: name.to_owned(),
+                scored_on,
+            })
         })
     }
 
@@ -84,7 +115,7 @@ impl<'a> Series<'a> {
     /// # Errors
     /// What the store reports; a training that fails is no error.
     pub(super) fn run(&self, job: &mut JobContext, trial: Trial) -> anyhow::Result<Tried> {
-        let mut run = self.store.create_run(self.new_run(&trial))?;
+        let mut run = self.at.store.create_run(self.new_run(&trial))?;
         job.emit(JobEvent::RunStarted(Box::new(run.clone())));
         let started = Instant::now();
         let scored = self.train_and_score(job, &trial, &mut run);
@@ -92,7 +123,7 @@ impl<'a> Series<'a> {
         let report = match scored {
             Ok(Some(rows)) => {
                 let scores = paired(&self.texts().ids, &rows);
-                self.store.save_scores(run.id, self.scored_on, &scores)?;
+                self.at.store.save_scores(run.id, self.scored_on, &scores)?;
                 let report = report(&run, self.scored_on, self.texts(), &scores)?;
                 run.metrics = headline(&report);
                 run.scored_on = Some(self.scored_on);
@@ -110,7 +141,7 @@ impl<'a> Series<'a> {
                 None
             }
         };
-        self.store.save_run(&run)?;
+        self.at.store.save_run(&run)?;
         job.emit(JobEvent::RunStarted(Box::new(run.clone())));
         Ok(Tried { run, report })
     }
@@ -128,13 +159,13 @@ impl<'a> Series<'a> {
             findings: trial.marks.clone(),
             n_validation: n_scored(ScoreKind::Validation),
             n_test: n_scored(ScoreKind::Test),
-            ..new_run(self.snapshot, &request, (self.now_millis)())
+            ..new_run(self.at.snapshot, &request, (self.at.now_millis)())
         }
     }
 
     /// The texts that trials are scored on.
     pub(super) fn texts(&self) -> &'a LabelledTexts {
-        self.snapshot.scored(self.scored_on)
+        self.at.snapshot.scored(self.scored_on)
     }
 
     /// One row per text of [`Series::texts`]; `None` when the job was asked to stop.
@@ -195,8 +226,10 @@ impl<'a> Series<'a> {
         (run.history, run.watched) = (course.history, course.watched);
         run.findings.extend(trained.findings);
         let inputs = self.texts().inputs();
-        let embeddings = trained.encoder.embed(&inputs, &mut |_| ControlFlow::Continue(()))?;
-        Ok(Some(trained.head.predict_proba(&embeddings)?))
+        match trained.encoder.embed(&inputs, &mut |_| job.flow()) {
+            Err(ModelError::Stopped) => Ok(None),
+            embeddings => Ok(Some(trained.head.predict_proba(&embeddings?)?)),
+        }
     }
 }
 

@@ -143,6 +143,8 @@ pub struct JobContext {
     last_progress: Option<Instant>,
     /// Time spent paused.
     paused: Cell<Duration>,
+    /// How many of the stops asked for the work has been told of.
+    n_stops_told: Cell<u32>,
 }
 
 impl JobContext {
@@ -170,9 +172,19 @@ impl JobContext {
     /// [`JobContext::flow`] where this is no moment for a pause.
     pub fn flow_on(&self) -> ControlFlow<()> {
         if self.cancelled() {
+            self.n_stops_told.set(self.control.n_stops());
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
+        }
+    }
+
+    /// For work that also follows a stop, such as scoring what was trained so far: `Break` only for a stop that the work has not been told
+    /// of, so that one stop ends the training, and another the scoring.
+    pub fn flow_aside(&self) -> ControlFlow<()> {
+        match self.control.n_stops() > self.n_stops_told.get() {
+            true => self.flow_on(),
+            false => ControlFlow::Continue(()),
         }
     }
 
@@ -279,6 +291,7 @@ impl Jobs {
             wake: wake.clone(),
             last_progress: None,
             paused: Cell::default(),
+            n_stops_told: Cell::default(),
         };
         self.running.push(Running { id, kind, control });
         std::thread::spawn(move || {
@@ -296,7 +309,8 @@ impl Jobs {
         id
     }
 
-    /// Asks a job to stop, also where it is paused. It answers with its `Done` as soon as it can.
+    /// Asks a job to stop, also where it is paused. It answers with its `Done` as soon as it can; asked again, it also leaves out what it
+    /// would still score.
     pub fn cancel(&self, id: JobId) {
         self.ask(id, Control::stop);
     }

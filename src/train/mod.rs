@@ -40,7 +40,8 @@ pub use checkpoint::{Checkpoint, Checkpoints, Keeper};
 pub use folds::Fold;
 pub use grid::Grid;
 pub use methods::{
-    METHODS, Method, Variant, imbalance_variants, method, options_help, parse_variant, preset, presets_help,
+    METHODS, Method, PRESETS, Preset, Variant, imbalance_variants, method, options_help, parse_variant, preset,
+    presets_help,
 };
 pub use options::{OptionSpec, Options, Range};
 
@@ -107,6 +108,14 @@ pub enum Phase {
     Tokenizing,
     /// Moving the encoder's weights.
     Tuning,
+    /// Scoring the held-out texts amid the steps; told before the first and again as it proceeds. A `Break` ends this look at them without
+    /// a figure, and the tuning with it.
+    Watching {
+        /// How many are done.
+        n_done: usize,
+        /// How many there are.
+        n_texts: usize,
+    },
     /// Computing the embeddings of the training texts; told again as it proceeds.
     Embedding {
         /// How many are done.
@@ -123,6 +132,7 @@ impl fmt::Display for Phase {
         match self {
             Phase::Tokenizing => write!(f, "reading the texts"),
             Phase::Tuning => write!(f, "tuning the encoder"),
+            Phase::Watching { n_done, n_texts } => write!(f, "scoring validation texts, {n_done} of {n_texts}"),
             Phase::Embedding { n_done, n_texts } => write!(f, "embedding {n_done} of {n_texts} texts"),
             Phase::Head => write!(f, "fitting the head"),
         }
@@ -276,7 +286,8 @@ pub fn train_resumably(
         true => (method.run)(set, options, seed, encoder, events, checkpoints)?,
         false => folds::train(set, options, seed, encoder, events, checkpoints)?,
     };
-    for remark in remarks::on_examples(set)? {
+    let on_options = methods::form::counts_twice(options.method(), &|id| options.written(id));
+    for remark in on_options.into_iter().chain(remarks::on_examples(set)?) {
         remarks::add(&mut trained.findings, remark);
     }
     Ok(trained)

@@ -134,6 +134,12 @@ impl Options {
         self.get(id) as usize
     }
 
+    /// The value of an option as a person writes it; `None` for one the method does not have.
+    pub fn written(&self, id: &str) -> Option<String> {
+        let spec = self.method.option(id).ok()?;
+        Some(spec.range.written(self.get(id)))
+    }
+
     /// The word of an option that is one of a few; empty for any other.
     pub fn word(&self, id: &str) -> &'static str {
         match self

@@ -21,9 +21,8 @@ const PLENTY: usize = 200;
 
 /// The unlabelled texts to learn from, in order.
 pub(super) fn texts(set: &TrainingSet) -> Vec<&str> {
-    let n = set.pile.len();
-    let n_taken = n.min(MAX_TEXTS);
-    (0..n_taken).map(|at| &*set.pile[at * n / n_taken]).collect()
+    let sample = pile::even_sample(set.pile.len(), MAX_TEXTS);
+    sample.filter_map(|at| set.pile.get(at).map(|text| &**text)).collect()
 }
 
 /// Whether the options and the texts ask for it. Pairs of texts are not told apart by what a label is called.

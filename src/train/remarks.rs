@@ -44,7 +44,8 @@ pub(super) fn on_examples(set: &TrainingSet) -> Result<Vec<String>, HeadError> {
     Ok(remarks)
 }
 
-fn listed(names: &[String]) -> String {
+/// `a, b`, or `a, b and 7 more labels`.
+pub(super) fn listed(names: &[String]) -> String {
     match names {
         [first, second, _, _, ..] => format!("{first}, {second} and {} more labels", names.len() - 2),
         few => few.join(", "),

@@ -8,13 +8,14 @@ use egui::{
 use super::{
     desk::{Act, Desk},
     icons,
-    screens::SCREENS,
+    screens::{SCREENS, train::series_sheet::SeriesSheet},
     sheets::{self, PathPurpose, SheetState},
     shell,
     theme::{self, CARD_RADIUS, RADIUS, Weight, font, size, space},
     widgets::{TextField, galley_cut, key_cap_size, paint_key_cap, paint_left},
 };
 use crate::app::{App, Command};
+use crate::jobs::JobKind;
 
 /// A line of the palette.
 pub struct Entry {
@@ -201,6 +202,29 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
             "",
             Box::new(|| Act::Show(SheetState::path(PathPurpose::Import))),
         );
+        if project.state.n_texts() > 0 && desk.app.running(JobKind::Train).is_none() {
+            add("Search options…", "", Box::new(|| Act::Show(SheetState::search())));
+            add(
+                "Compare settings, such as treatments of imbalance…",
+                "",
+                Box::new(|| Act::Show(SheetState::treatments())),
+            );
+        }
+        if let Some(run) = project.state.runs.iter().rev().find(|run| !run.series.is_empty()) {
+            let series = run.series.clone();
+            add(
+                &format!("All trials of {series}"),
+                "",
+                Box::new(move || Act::Show(SheetState::Series(SeriesSheet::new(&series)))),
+            );
+        }
+        if let (Some(job), Some(training)) = (desk.app.running(JobKind::Train), &project.training) {
+            let (title, command) = match training.paused {
+                true => ("Go on: training", Command::Resume(job)),
+                false => ("Pause: training", Command::Pause(job)),
+            };
+            add(title, "", Box::new(move || Act::Run(command.clone())));
+        }
         add("Close the project", "", Box::new(|| Act::Run(Command::Close)));
         for (job, kind, _) in &desk.app.progress {
             let job = *job;

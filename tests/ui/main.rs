@@ -10,5 +10,6 @@ mod models;
 mod pairs;
 mod preview_export;
 mod screens;
+mod series;
 mod support;
 mod train;

@@ -92,9 +92,9 @@ impl Quick {
         };
         let taken: HashSet<TextId> = labelled.texts.iter().map(|(id, _)| *id).collect();
         let free = |id: &&TextId| !taken.contains(id) && !labelled.held_out.contains(id);
-        let pile: Vec<TextId> = cache.ids().iter().filter(free).copied().collect();
-        let n_pile = pile.len().min(MAX_PILE);
-        let sample = (0..n_pile).map(|at| pile[at * pile.len() / n_pile]);
+        let unlabelled: Vec<TextId> = cache.ids().iter().filter(free).copied().collect();
+        let sample = pile::even_sample(unlabelled.len(), MAX_PILE);
+        let sample = sample.filter_map(|at| unlabelled.get(at).copied());
         Ok(Material {
             x: rows(cache, known.iter().map(|(id, _)| *id)),
             targets,

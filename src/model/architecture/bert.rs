@@ -1,7 +1,7 @@
 //! BERT (Devlin et al., 2018), and RoBERTa (Liu et al., 2019) with its relatives XLM-RoBERTa and CamemBERT, which differ in where
 //! positions start and in the classification head.
 
-use super::check::{self, Check};
+use super::check::{Check, Common};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
 use super::{Encode, Loaded, Role, Sizes, Source};
@@ -26,18 +26,10 @@ const NAMES: Names = Names {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    max_position_embeddings: usize,
+    #[serde(flatten)]
+    common: Common,
     type_vocab_size: usize,
-    layer_norm_eps: f64,
-    hidden_dropout_prob: f64,
-    attention_probs_dropout_prob: f64,
     classifier_dropout: Option<f64>,
-    hidden_act: String,
     position_embedding_type: Option<String>,
     is_decoder: bool,
     pad_token_id: Option<u32>,
@@ -46,18 +38,9 @@ struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            vocab_size: 30_522,
-            hidden_size: 768,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            intermediate_size: 3072,
-            max_position_embeddings: 512,
+            common: Common::default(),
             type_vocab_size: 2,
-            layer_norm_eps: 1e-12,
-            hidden_dropout_prob: 0.1,
-            attention_probs_dropout_prob: 0.1,
             classifier_dropout: None,
-            hidden_act: "gelu".into(),
             position_embedding_type: None,
             is_decoder: false,
             pad_token_id: None,
@@ -67,34 +50,14 @@ impl Default for Config {
 
 impl Config {
     fn check(&self, check: Check<'_>) -> Result<Activation> {
-        check.sizes(&[
-            ("vocab_size", self.vocab_size, check::VOCAB),
-            ("hidden_size", self.hidden_size, check::HIDDEN),
-            ("num_hidden_layers", self.num_hidden_layers, check::LAYERS),
-            ("num_attention_heads", self.num_attention_heads, check::HEADS),
-            ("intermediate_size", self.intermediate_size, check::INNER),
-            (
-                "max_position_embeddings",
-                self.max_position_embeddings,
-                check::POSITIONS,
-            ),
-            ("type_vocab_size", self.type_vocab_size, 1..=1024),
-        ])?;
-        check.heads(
-            ("hidden_size", self.hidden_size),
-            ("num_attention_heads", self.num_attention_heads),
-        )?;
-        check.probs(&[
-            ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
-            ("classifier_dropout", self.classifier_dropout.unwrap_or(0.0)),
-        ])?;
-        check.eps("layer_norm_eps", self.layer_norm_eps)?;
+        let activation = self.common.check(check)?;
+        check.sizes(&[("type_vocab_size", self.type_vocab_size, 1..=1024)])?;
+        check.probs(&[("classifier_dropout", self.classifier_dropout.unwrap_or(0.0))])?;
         check.absolute_positions(self.position_embedding_type.as_deref())?;
         if self.is_decoder {
             return Err(check.unsupported("a decoder", "encoders are"));
         }
-        check.activation("hidden_act", &self.hidden_act)
+        Ok(activation)
     }
 }
 
@@ -128,27 +91,33 @@ impl Bert {
         let config: Config = check.parse(source.config)?;
         let activation = config.check(check)?;
         let mut loader = source.loader.with_optional_prefix(prefix);
-        let hidden = config.hidden_size;
+        let hidden = config.common.hidden_size;
         let mut table =
             |part: &str, n: usize| loader.take(&format!("embeddings.{part}_embeddings.weight"), &[n, hidden]);
-        let word = table("word", config.vocab_size)?;
-        let position = table("position", config.max_position_embeddings)?;
+        let word = table("word", config.common.vocab_size)?;
+        let position = table("position", config.common.max_position_embeddings)?;
         let token_type = table("token_type", config.type_vocab_size)?;
-        let norm = layer_norm(&mut loader, "embeddings.LayerNorm", hidden, config.layer_norm_eps, true)?;
+        let norm = layer_norm(
+            &mut loader,
+            "embeddings.LayerNorm",
+            hidden,
+            config.common.layer_norm_eps,
+            true,
+        )?;
         let shape = Shape {
             hidden,
-            inner: config.intermediate_size,
-            n_heads: config.num_attention_heads,
-            n_layers: config.num_hidden_layers,
-            eps: config.layer_norm_eps,
+            inner: config.common.intermediate_size,
+            n_heads: config.common.num_attention_heads,
+            n_layers: config.common.num_hidden_layers,
+            eps: config.common.layer_norm_eps,
             activation,
-            attention_prob: config.attention_probs_dropout_prob,
-            attention_out_prob: config.hidden_dropout_prob,
-            output_prob: config.hidden_dropout_prob,
-            scale: 1.0 / ((hidden / config.num_attention_heads) as f64).sqrt(),
+            attention_prob: config.common.attention_probs_dropout_prob,
+            attention_out_prob: config.common.hidden_dropout_prob,
+            output_prob: config.common.hidden_dropout_prob,
+            scale: 1.0 / ((hidden / config.common.num_attention_heads) as f64).sqrt(),
         };
         let stack = Stack::load(&mut loader, &NAMES, shape, no_projections)?;
-        let prob = config.classifier_dropout.unwrap_or(config.hidden_dropout_prob);
+        let prob = config.classifier_dropout.unwrap_or(config.common.hidden_dropout_prob);
         let names = if roberta {
             HeadNames {
                 dense: Dense::Top("classifier.dense"),
@@ -205,10 +174,10 @@ impl Encode for Bert {
     fn sizes(&self) -> Sizes {
         let reserved = self.padding.map_or(0, |padding| padding as usize + 1);
         Sizes {
-            dim: self.config.hidden_size,
-            vocab_size: self.config.vocab_size,
-            n_layers: self.config.num_hidden_layers,
-            max_tokens: self.config.max_position_embeddings.saturating_sub(reserved),
+            dim: self.config.common.hidden_size,
+            vocab_size: self.config.common.vocab_size,
+            n_layers: self.config.common.num_hidden_layers,
+            max_tokens: self.config.common.max_position_embeddings.saturating_sub(reserved),
         }
     }
 
@@ -225,7 +194,7 @@ impl Encode for Bert {
             (self.token_type, &batch.type_ids),
         ])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        ops.dropout(&normed, self.config.hidden_dropout_prob)
+        ops.dropout(&normed, self.config.common.hidden_dropout_prob)
     }
 
     fn layers<O: Ops>(&self, ops: &mut O, _: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {

@@ -2,6 +2,7 @@
 
 use super::super::error::{ModelError, Result};
 use super::super::ops::Activation;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::ops::RangeInclusive;
@@ -20,6 +21,63 @@ pub(super) const INNER: RangeInclusive<usize> = 1..=131_072;
 /// Tokens of a text.
 pub(super) const POSITIONS: RangeInclusive<usize> = 2..=131_072;
 
+/// What BERT and its relatives say alike of their shape; missing keys have the values `transformers` gives BERT.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub(super) struct Common {
+    pub(super) vocab_size: usize,
+    pub(super) hidden_size: usize,
+    pub(super) num_hidden_layers: usize,
+    pub(super) num_attention_heads: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) max_position_embeddings: usize,
+    pub(super) layer_norm_eps: f64,
+    pub(super) hidden_dropout_prob: f64,
+    pub(super) attention_probs_dropout_prob: f64,
+    pub(super) hidden_act: String,
+}
+
+impl Default for Common {
+    fn default() -> Common {
+        Common {
+            vocab_size: 30_522,
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3072,
+            max_position_embeddings: 512,
+            layer_norm_eps: 1e-12,
+            hidden_dropout_prob: 0.1,
+            attention_probs_dropout_prob: 0.1,
+            hidden_act: "gelu".into(),
+        }
+    }
+}
+
+impl Common {
+    /// Every value is possible; the function between the two layers of a feed-forward block.
+    pub(super) fn check(&self, check: Check<'_>) -> Result<Activation> {
+        check.sizes(&[
+            ("vocab_size", self.vocab_size, VOCAB),
+            ("hidden_size", self.hidden_size, HIDDEN),
+            ("num_hidden_layers", self.num_hidden_layers, LAYERS),
+            ("num_attention_heads", self.num_attention_heads, HEADS),
+            ("intermediate_size", self.intermediate_size, INNER),
+            ("max_position_embeddings", self.max_position_embeddings, POSITIONS),
+        ])?;
+        check.heads(
+            ("hidden_size", self.hidden_size),
+            ("num_attention_heads", self.num_attention_heads),
+        )?;
+        check.probs(&[
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+        ])?;
+        check.eps("layer_norm_eps", self.layer_norm_eps)?;
+        check.activation("hidden_act", &self.hidden_act)
+    }
+}
+
 /// A configuration file that is being checked.
 #[derive(Clone, Copy)]
 pub(super) struct Check<'a> {
@@ -31,6 +89,17 @@ impl Check<'_> {
     /// The configuration as the struct an architecture reads.
     pub(super) fn parse<T: DeserializeOwned>(self, config: &Value) -> Result<T> {
         serde_json::from_value(config.clone()).map_err(|error| ModelError::config(self.path, error.to_string()))
+    }
+
+    /// [`Check::parse`], where keys that are missing have other values than the struct's own.
+    pub(super) fn parse_over<T: DeserializeOwned>(self, usual: Value, config: &Value) -> Result<T> {
+        let mut config = config.clone();
+        if let (Value::Object(usual), Some(config)) = (usual, config.as_object_mut()) {
+            for (key, value) in usual {
+                config.entry(key).or_insert(value);
+            }
+        }
+        self.parse(&config)
     }
 
     /// Every value lies in its range.

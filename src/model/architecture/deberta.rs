@@ -1,6 +1,6 @@
 //! DeBERTa-v2 and v3 (He et al., 2021): BERT whose attention scores have terms for content to position and position to content.
 
-use super::check::{self, Check};
+use super::check::{self, Check, Common};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, biased_linear, layer_norm, linear};
 use super::{Encode, Loaded, Role, Sizes, Source};
@@ -10,6 +10,7 @@ use crate::model::ops::position::distances;
 use crate::model::ops::{Activation, LayerNorm, Linear, Ops};
 use crate::model::parameters::{Loader, Param};
 use serde::Deserialize;
+use serde_json::json;
 use std::ops::Range;
 
 const NAMES: Names = Names {
@@ -29,23 +30,15 @@ const NAMES: Names = Names {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
+    #[serde(flatten)]
+    common: Common,
     embedding_size: Option<usize>,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
     attention_head_size: Option<usize>,
-    intermediate_size: usize,
-    max_position_embeddings: usize,
     type_vocab_size: usize,
-    layer_norm_eps: f64,
-    hidden_dropout_prob: f64,
-    attention_probs_dropout_prob: f64,
     cls_dropout: Option<f64>,
     pooler_dropout: f64,
     pooler_hidden_act: String,
     pooler_hidden_size: Option<usize>,
-    hidden_act: String,
     relative_attention: bool,
     max_relative_positions: i64,
     position_buckets: i64,
@@ -67,23 +60,14 @@ enum Kinds {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            vocab_size: 128_100,
-            hidden_size: 1536,
+            common: Common::default(),
             embedding_size: None,
-            num_hidden_layers: 24,
-            num_attention_heads: 24,
             attention_head_size: None,
-            intermediate_size: 6144,
-            max_position_embeddings: 512,
             type_vocab_size: 0,
-            layer_norm_eps: 1e-7,
-            hidden_dropout_prob: 0.1,
-            attention_probs_dropout_prob: 0.1,
             cls_dropout: None,
             pooler_dropout: 0.0,
             pooler_hidden_act: "gelu".into(),
             pooler_hidden_size: None,
-            hidden_act: "gelu".into(),
             relative_attention: false,
             max_relative_positions: -1,
             position_buckets: -1,
@@ -98,18 +82,9 @@ impl Default for Config {
 
 impl Config {
     fn check(&self, check: Check<'_>) -> Result<Activation> {
+        let activation = self.common.check(check)?;
         check.sizes(&[
-            ("vocab_size", self.vocab_size, check::VOCAB),
-            ("hidden_size", self.hidden_size, check::HIDDEN),
             ("embedding_size", self.embedding_size(), check::HIDDEN),
-            ("num_hidden_layers", self.num_hidden_layers, check::LAYERS),
-            ("num_attention_heads", self.num_attention_heads, check::HEADS),
-            ("intermediate_size", self.intermediate_size, check::INNER),
-            (
-                "max_position_embeddings",
-                self.max_position_embeddings,
-                check::POSITIONS,
-            ),
             ("type_vocab_size", self.type_vocab_size, 0..=1024),
             ("position_buckets", self.position_buckets.max(0) as usize, 0..=131_072),
             (
@@ -118,37 +93,32 @@ impl Config {
                 0..=131_072,
             ),
         ])?;
-        check.heads(
-            ("hidden_size", self.hidden_size),
-            ("num_attention_heads", self.num_attention_heads),
-        )?;
         check.probs(&[
-            ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
             ("pooler_dropout", self.pooler_dropout),
             ("cls_dropout", self.cls_dropout.unwrap_or(0.0)),
         ])?;
-        check.eps("layer_norm_eps", self.layer_norm_eps)?;
         if self.conv_kernel_size > 0 {
             return Err(check.unsupported(
                 "DeBERTa with a convolution (conv_kernel_size)",
                 "DeBERTa without one is",
             ));
         }
-        let head = self.hidden_size / self.num_attention_heads;
+        let head = self.common.hidden_size / self.common.num_attention_heads;
         if self.attention_head_size.is_some_and(|size| size != head)
-            || self.pooler_hidden_size.is_some_and(|size| size != self.hidden_size)
+            || self
+                .pooler_hidden_size
+                .is_some_and(|size| size != self.common.hidden_size)
         {
             return Err(check.unsupported(
                 "DeBERTa with heads or a pooler narrower than its hidden states",
                 "DeBERTa with equal widths is",
             ));
         }
-        check.activation("hidden_act", &self.hidden_act)
+        Ok(activation)
     }
 
     fn embedding_size(&self) -> usize {
-        self.embedding_size.unwrap_or(self.hidden_size)
+        self.embedding_size.unwrap_or(self.common.hidden_size)
     }
 
     fn has(&self, kind: &str) -> bool {
@@ -162,7 +132,7 @@ impl Config {
 
     fn max_relative(&self) -> i64 {
         if self.max_relative_positions < 1 {
-            self.max_position_embeddings as i64
+            self.common.max_position_embeddings as i64
         } else {
             self.max_relative_positions
         }
@@ -219,17 +189,29 @@ impl Deberta {
         let check = Check {
             path: source.config_path,
         };
-        let config: Config = check.parse(source.config)?;
+        let usual = json!({
+            "vocab_size": 128_100,
+            "hidden_size": 1536,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 24,
+            "intermediate_size": 6144,
+            "layer_norm_eps": 1e-7,
+        });
+        let config: Config = check.parse_over(usual, source.config)?;
         let activation = config.check(check)?;
         let pooler_activation = check.activation("pooler_hidden_act", &config.pooler_hidden_act)?;
         let mut loader = source.loader.with_optional_prefix("deberta.");
-        let (hidden, eps, width) = (config.hidden_size, config.layer_norm_eps, config.embedding_size());
+        let (hidden, eps, width) = (
+            config.common.hidden_size,
+            config.common.layer_norm_eps,
+            config.embedding_size(),
+        );
         let mut table =
             |part: &str, n: usize| loader.take(&format!("embeddings.{part}_embeddings.weight"), &[n, width]);
-        let word = table("word", config.vocab_size)?;
+        let word = table("word", config.common.vocab_size)?;
         let position = config
             .position_biased_input
-            .then(|| table("position", config.max_position_embeddings))
+            .then(|| table("position", config.common.max_position_embeddings))
             .transpose()?;
         let token_type = (config.type_vocab_size > 0)
             .then(|| table("token_type", config.type_vocab_size))
@@ -248,15 +230,15 @@ impl Deberta {
         let n_terms = 1 + usize::from(config.has("c2p")) + usize::from(config.has("p2c"));
         let shape = Shape {
             hidden,
-            inner: config.intermediate_size,
-            n_heads: config.num_attention_heads,
-            n_layers: config.num_hidden_layers,
+            inner: config.common.intermediate_size,
+            n_heads: config.common.num_attention_heads,
+            n_layers: config.common.num_hidden_layers,
             eps,
             activation,
-            attention_prob: config.attention_probs_dropout_prob,
-            attention_out_prob: config.hidden_dropout_prob,
-            output_prob: config.hidden_dropout_prob,
-            scale: 1.0 / ((hidden / config.num_attention_heads * n_terms) as f64).sqrt(),
+            attention_prob: config.common.attention_probs_dropout_prob,
+            attention_out_prob: config.common.hidden_dropout_prob,
+            output_prob: config.common.hidden_dropout_prob,
+            scale: 1.0 / ((hidden / config.common.num_attention_heads * n_terms) as f64).sqrt(),
         };
         let stack = Stack::load(&mut loader, &NAMES, shape, |loader, layer, qkv| {
             projections(loader, layer, qkv, &config)
@@ -266,7 +248,7 @@ impl Deberta {
             prob_before: config.pooler_dropout,
             ..HeadNames::new(
                 pooler_activation,
-                config.cls_dropout.unwrap_or(config.hidden_dropout_prob),
+                config.cls_dropout.unwrap_or(config.common.hidden_dropout_prob),
             )
         };
         let head = source
@@ -304,7 +286,7 @@ impl Deberta {
         };
         Ok(Distance::Rows {
             rows,
-            prob: self.config.hidden_dropout_prob,
+            prob: self.config.common.hidden_dropout_prob,
         })
     }
 }
@@ -330,7 +312,7 @@ fn projections(
             return Ok(Some(shared));
         }
         let name = format!("{layer}.attention.self.{name}");
-        linear(loader, &name, config.hidden_size, config.hidden_size).map(Some)
+        linear(loader, &name, config.common.hidden_size, config.common.hidden_size).map(Some)
     };
     Ok((
         projection("c2p", key, "pos_key_proj")?,
@@ -341,10 +323,10 @@ fn projections(
 impl Encode for Deberta {
     fn sizes(&self) -> Sizes {
         Sizes {
-            dim: self.config.hidden_size,
-            vocab_size: self.config.vocab_size,
-            n_layers: self.config.num_hidden_layers,
-            max_tokens: self.config.max_position_embeddings,
+            dim: self.config.common.hidden_size,
+            vocab_size: self.config.common.vocab_size,
+            n_layers: self.config.common.num_hidden_layers,
+            max_tokens: self.config.common.max_position_embeddings,
         }
     }
 
@@ -364,7 +346,7 @@ impl Encode for Deberta {
             embedded = ops.linear(&embedded, &[projection])?;
         }
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        ops.dropout(&normed, self.config.hidden_dropout_prob)
+        ops.dropout(&normed, self.config.common.hidden_dropout_prob)
     }
 
     fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {

@@ -1,7 +1,7 @@
 //! MPNet (Song et al., 2020): BERT without token types, with a bias for the distance between two tokens in every layer's attention.
 
 use super::bert::places_after_padding;
-use super::check::{self, Check};
+use super::check::{Check, Common};
 use super::head::{Dense, Head, HeadNames};
 use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
 use super::{Encode, Loaded, Role, Sizes, Source};
@@ -11,6 +11,7 @@ use crate::model::ops::position::distances;
 use crate::model::ops::{Activation, LayerNorm, Ops};
 use crate::model::parameters::Param;
 use serde::Deserialize;
+use serde_json::json;
 use std::ops::Range;
 
 const NAMES: Names = Names {
@@ -32,50 +33,24 @@ const FARTHEST: f32 = 128.0;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    max_position_embeddings: usize,
+    #[serde(flatten)]
+    common: Common,
     relative_attention_num_buckets: usize,
-    layer_norm_eps: f64,
-    hidden_dropout_prob: f64,
-    attention_probs_dropout_prob: f64,
-    hidden_act: String,
 }
 
 impl Default for Config {
     fn default() -> Config {
         Config {
-            vocab_size: 30_527,
-            hidden_size: 768,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            intermediate_size: 3072,
-            max_position_embeddings: 512,
+            common: Common::default(),
             relative_attention_num_buckets: 32,
-            layer_norm_eps: 1e-12,
-            hidden_dropout_prob: 0.1,
-            attention_probs_dropout_prob: 0.1,
-            hidden_act: "gelu".into(),
         }
     }
 }
 
 impl Config {
     fn check(&self, check: Check<'_>) -> Result<Activation> {
+        let activation = self.common.check(check)?;
         check.sizes(&[
-            ("vocab_size", self.vocab_size, check::VOCAB),
-            ("hidden_size", self.hidden_size, check::HIDDEN),
-            ("num_hidden_layers", self.num_hidden_layers, check::LAYERS),
-            ("num_attention_heads", self.num_attention_heads, check::HEADS),
-            ("intermediate_size", self.intermediate_size, check::INNER),
-            (
-                "max_position_embeddings",
-                self.max_position_embeddings,
-                check::POSITIONS,
-            ),
             // transformers counts in 32 buckets whatever the configuration says
             (
                 "relative_attention_num_buckets",
@@ -83,16 +58,7 @@ impl Config {
                 32..=32,
             ),
         ])?;
-        check.heads(
-            ("hidden_size", self.hidden_size),
-            ("num_attention_heads", self.num_attention_heads),
-        )?;
-        check.probs(&[
-            ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
-        ])?;
-        check.eps("layer_norm_eps", self.layer_norm_eps)?;
-        check.activation("hidden_act", &self.hidden_act)
+        Ok(activation)
     }
 }
 
@@ -112,38 +78,44 @@ impl MpNet {
         let check = Check {
             path: source.config_path,
         };
-        let config: Config = check.parse(source.config)?;
+        let config: Config = check.parse_over(json!({ "vocab_size": 30_527 }), source.config)?;
         let activation = config.check(check)?;
         let mut loader = source.loader.with_optional_prefix("mpnet.");
-        let (hidden, n_heads) = (config.hidden_size, config.num_attention_heads);
-        let word = loader.take("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?;
+        let (hidden, n_heads) = (config.common.hidden_size, config.common.num_attention_heads);
+        let word = loader.take("embeddings.word_embeddings.weight", &[config.common.vocab_size, hidden])?;
         let position = loader.take(
             "embeddings.position_embeddings.weight",
-            &[config.max_position_embeddings, hidden],
+            &[config.common.max_position_embeddings, hidden],
         )?;
-        let norm = layer_norm(&mut loader, "embeddings.LayerNorm", hidden, config.layer_norm_eps, true)?;
+        let norm = layer_norm(
+            &mut loader,
+            "embeddings.LayerNorm",
+            hidden,
+            config.common.layer_norm_eps,
+            true,
+        )?;
         let bias = loader.take(
             "encoder.relative_attention_bias.weight",
             &[config.relative_attention_num_buckets, n_heads],
         )?;
         let shape = Shape {
             hidden,
-            inner: config.intermediate_size,
+            inner: config.common.intermediate_size,
             n_heads,
-            n_layers: config.num_hidden_layers,
-            eps: config.layer_norm_eps,
+            n_layers: config.common.num_hidden_layers,
+            eps: config.common.layer_norm_eps,
             activation,
-            attention_prob: config.attention_probs_dropout_prob,
-            attention_out_prob: config.hidden_dropout_prob,
-            output_prob: config.hidden_dropout_prob,
+            attention_prob: config.common.attention_probs_dropout_prob,
+            attention_out_prob: config.common.hidden_dropout_prob,
+            output_prob: config.common.hidden_dropout_prob,
             scale: 1.0 / ((hidden / n_heads) as f64).sqrt(),
         };
         let stack = Stack::load(&mut loader, &NAMES, shape, no_projections)?;
         let names = HeadNames {
             dense: Dense::Top("classifier.dense"),
             out: "classifier.out_proj",
-            prob_before: config.hidden_dropout_prob,
-            ..HeadNames::new(Activation::Tanh, config.hidden_dropout_prob)
+            prob_before: config.common.hidden_dropout_prob,
+            ..HeadNames::new(Activation::Tanh, config.common.hidden_dropout_prob)
         };
         let head = source
             .head
@@ -182,10 +154,14 @@ fn bucket(distance: i64, n_buckets: u32) -> u32 {
 impl Encode for MpNet {
     fn sizes(&self) -> Sizes {
         Sizes {
-            dim: self.config.hidden_size,
-            vocab_size: self.config.vocab_size,
-            n_layers: self.config.num_hidden_layers,
-            max_tokens: self.config.max_position_embeddings.saturating_sub(PADDING as usize + 1),
+            dim: self.config.common.hidden_size,
+            vocab_size: self.config.common.vocab_size,
+            n_layers: self.config.common.num_hidden_layers,
+            max_tokens: self
+                .config
+                .common
+                .max_position_embeddings
+                .saturating_sub(PADDING as usize + 1),
         }
     }
 
@@ -197,7 +173,7 @@ impl Encode for MpNet {
         let places = places_after_padding(batch, PADDING);
         let embedded = ops.gather(&[(self.word, &batch.ids), (self.position, &places)])?;
         let normed = ops.add_norm(&embedded, None, 0.0, self.norm)?;
-        ops.dropout(&normed, self.config.hidden_dropout_prob)
+        ops.dropout(&normed, self.config.common.hidden_dropout_prob)
     }
 
     fn layers<O: Ops>(&self, ops: &mut O, batch: &Packed, x: O::Value, layers: Range<usize>) -> Result<O::Value> {

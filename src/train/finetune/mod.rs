@@ -12,8 +12,6 @@ mod tests;
 mod tuning;
 mod watch;
 
-use std::ops::ControlFlow;
-
 use serde_json::json;
 
 use super::inputs::Inputs;
@@ -85,7 +83,10 @@ pub(super) fn run(
     }
     let ended = go(&mut tuning, steps.between_looks, stop, events, checkpoints)?;
     let kept = tuning.finish()?;
-    let findings = findings(&tuning, &ended, kept, options);
+    let mut findings = findings(&tuning, &ended, kept, options);
+    if let Some(remark) = objective.remark(set) {
+        remarks::add(&mut findings, remark);
+    }
     let (n_steps, stopped) = (tuning.step, ended.is_stop());
     if let Ended::Diverged(error) = ended
         && !tuning.is_finite()?
@@ -174,7 +175,7 @@ fn go(
         let step = tuning.step;
         stop |= events(pace.event(step, advance.n_texts, advance.stepped, advance.learning_rate)).is_break();
         if is_look(tuning, between_looks) {
-            stop |= pace.aside(|| look(tuning, events))?.is_break();
+            stop |= pace.aside(|| tuning.look(&mut *events))?.is_break();
         }
         stop |= pace
             .aside(|| checkpoints.after_step(step, || tuning.save()))?
@@ -186,7 +187,7 @@ fn go(
             checkpoints.at_stop(step, || tuning.save())?;
             if !is_look(tuning, between_looks) {
                 // Who stops has asked for what there is.
-                let _ = look(tuning, events)?;
+                let _ = tuning.look(events)?;
             }
             Ok(Ended::Stopped)
         }
@@ -197,13 +198,6 @@ fn go(
 /// Whether the held-out texts are looked at after the step at hand.
 fn is_look(tuning: &Tuning<'_>, between_looks: usize) -> bool {
     tuning.step == tuning.plan.n_steps || tuning.step.is_multiple_of(between_looks)
-}
-
-fn look(tuning: &mut Tuning<'_>, events: Events<'_>) -> Result<ControlFlow<()>, TrainError> {
-    Ok(match tuning.look()? {
-        Some(point) => events(TrainEvent::Watched(point)),
-        None => ControlFlow::Continue(()),
-    })
 }
 
 /// What a person may want to know: how it ended, and which weights these are.

@@ -5,15 +5,22 @@ use candle_core::Tensor;
 use super::layer::Columns;
 use crate::model::Targets;
 use crate::model::head::Link;
-use crate::train::{Options, TrainError, TrainingSet, class_losses};
+use crate::train::{Options, TrainError, TrainingSet, class_losses, remarks};
 
 /// The values of the option `loss`.
 pub(crate) const LOSSES: [&str; 2] = ["cross_entropy", "focal"];
+
+/// The most that a text with a label weighs against one without, with several labels a text. Of a label on one text in ten thousand that
+/// one would weigh 9,999: whichever batch holds it would be about it alone, and what it learns would be that text. Of 32 texts with one
+/// such among them, 100 gives it three quarters of the batch.
+pub(crate) const MAX_POSITIVE_WEIGHT: f64 = 100.0;
 
 /// A loss on logits.
 #[derive(Debug, Clone)]
 pub(crate) struct Objective {
     columns: Columns,
+    /// Labels that would weigh more than [`MAX_POSITIVE_WEIGHT`].
+    capped: Vec<usize>,
     /// One for each fitted label: what a text of it weighs, or for several labels a text what the label weighs where it is set.
     weights: Vec<f64>,
     /// The focal loss' α and 1 − α by whether the label is set; with one label a text by place: of the rarer label and the other.
@@ -42,18 +49,34 @@ impl Objective {
         let focal = options.word("loss") == "focal";
         let mut objective = Objective {
             weights: vec![1.0; counts.len()],
+            capped: Vec::new(),
             alpha: None,
             gamma: if focal { options.get("focal_gamma") } else { 0.0 },
             smoothing: options.get("label_smoothing"),
             columns,
         };
         if options.word("class_weight") == "balanced" {
-            objective.weights = balanced(&counts, set.texts.len(), objective.columns.link);
+            let link = objective.columns.link;
+            objective.weights = balanced(&counts, set.texts.len(), link);
+            if link == Link::OneVsRest {
+                objective.capped = cap(&mut objective.weights, &objective.columns.fitted);
+            }
         }
         if focal && options.get("focal_alpha") > 0.0 {
             objective.alpha = Some(objective.alpha(&counts, options.get("focal_alpha"))?);
         }
         Ok(objective)
+    }
+
+    /// Which labels are so rare that their weight was capped.
+    pub(crate) fn remark(&self, set: &TrainingSet) -> Option<String> {
+        let names: Vec<String> = self.capped.iter().map(|label| set.name_of(*label)).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "So few texts carry {} that the weight of each was held at {MAX_POSITIVE_WEIGHT}. Label more of them.",
+                remarks::listed(&names)
+            )
+        })
     }
 
     fn alpha(&self, counts: &[usize], alpha: f64) -> Result<Alpha, TrainError> {
@@ -198,4 +221,16 @@ fn balanced(counts: &[usize], n_texts: usize, link: Link) -> Vec<f64> {
         }
     };
     counts.iter().map(weight).collect()
+}
+
+/// Holds weights at [`MAX_POSITIVE_WEIGHT`]; the labels, in the weights' order, whose weight was higher.
+fn cap(weights: &mut [f64], labels: &[usize]) -> Vec<usize> {
+    let mut capped = Vec::new();
+    for (weight, label) in weights.iter_mut().zip(labels) {
+        if *weight > MAX_POSITIVE_WEIGHT {
+            *weight = MAX_POSITIVE_WEIGHT;
+            capped.push(*label);
+        }
+    }
+    capped
 }

@@ -506,6 +506,51 @@ fn a_stop_keeps_the_best_weights_seen() {
     assert_eq!(trained.findings["kept_step"], trained.findings["best_step"]);
 }
 
+#[test]
+fn a_stop_amid_a_look_at_held_out_texts_ends_it_and_keeps_the_best_weights_seen() {
+    let set = watched_topics();
+    let options = options(&[("num_epochs", "30"), ("watch_metric", "loss")]);
+    let (mut points, mut n_begun) = (Vec::new(), 0);
+    let mut listen = |event| {
+        match event {
+            TrainEvent::Watched(point) => points.push(point),
+            TrainEvent::Phase(Phase::Watching { n_done: 0, n_texts: 4 }) => n_begun += 1,
+            // The first texts of the second look are scored.
+            TrainEvent::Phase(Phase::Watching { .. }) if n_begun == 2 => return ControlFlow::Break(()),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    };
+    let encoder = testing::tiny_encoder(3);
+    let trained = train(options.method(), &set, &options, 0, encoder, &mut listen).unwrap();
+    assert_eq!((trained.n_steps, trained.stopped), (6, true));
+    assert_eq!((points.len(), n_begun), (1, 2));
+    assert_eq!(trained.findings["kept_step"], json!(3));
+}
+
+#[test]
+fn a_label_on_very_few_texts_weighs_no_more_than_it_may_and_that_is_told() {
+    let rare: Vec<Vec<usize>> = (0..300).map(|i| vec![usize::from(i == 7)]).collect();
+    let mut set = small(Targets::Multi(rare), 2);
+    set.label_names = vec!["common".into(), "rare".into()];
+    let options = options(&[("class_weight", "balanced")]);
+    let objective = Objective::new(columns_of(&set, &options), &set, &options).unwrap();
+    let remark = objective.remark(&set).unwrap();
+    assert!(remark.contains("carry rare") && remark.contains("100"), "{remark}");
+    // 299 texts without the label for the one with it, held at 100.
+    let losses = [0, 7].map(|text| {
+        let logits = Tensor::from_slice(&[0f32; 2], (1, 2), &Device::Cpu).unwrap();
+        let loss = objective.loss(&logits, &set.targets, &[text], 1.0).unwrap();
+        f64::from(loss.to_scalar::<f32>().unwrap())
+    });
+    let (ln_2, common) = (std::f64::consts::LN_2, 1.0 / 299.0);
+    assert!((losses[0] - (common + 1.0) * ln_2).abs() < 1e-5, "{losses:?}");
+    assert!((losses[1] - (1.0 + 100.0) * ln_2).abs() < 1e-4, "{losses:?}");
+    let even = small(Targets::Multi(vec![vec![0], vec![1], vec![0, 1]]), 2);
+    let objective = Objective::new(columns_of(&even, &options), &even, &options).unwrap();
+    assert_eq!(objective.remark(&even), None);
+}
+
 /// Trains, and makes a weight NaN before step `at`.
 fn spoiled(set: &TrainingSet, at: usize) -> Result<(Trained, Vec<TrainEvent>), TrainError> {
     let encoder = testing::tiny_encoder(3);

@@ -1,5 +1,7 @@
 //! The state of a fine-tuning between two steps, and the step that moves it on.
 
+use std::ops::ControlFlow;
+
 use rand::RngExt;
 
 use super::batches::Batches;
@@ -7,12 +9,11 @@ use super::layer::Layer;
 use super::objective::Objective;
 use super::watch::Watch;
 use crate::core::rng;
-use crate::core::run::WatchedPoint;
 use crate::model::{Dropout, Encoder};
 use crate::train::adamw::AdamWSettings;
 use crate::train::inputs::Inputs;
 use crate::train::tuner::{Stepped, Tuner};
-use crate::train::{Checkpoint, Options, TrainError, TrainingSet, schedule};
+use crate::train::{Checkpoint, Events, Options, TrainError, TrainEvent, TrainingSet, schedule};
 
 /// What stays the same from the first step to the last.
 pub(super) struct Plan<'a> {
@@ -110,10 +111,10 @@ impl<'a> Tuning<'a> {
         })
     }
 
-    /// Scores the held-out texts with the weights as they are now; `None` without such texts.
-    pub(super) fn look(&mut self) -> Result<Option<WatchedPoint>, TrainError> {
+    /// Scores the held-out texts, where there are any, with the weights as they are now, and tells of it.
+    pub(super) fn look(&mut self, events: Events<'_>) -> Result<ControlFlow<()>, TrainError> {
         let Some(watch) = &mut self.watch else {
-            return Ok(None);
+            return Ok(ControlFlow::Continue(()));
         };
         self.tuner.settle()?;
         let Plan {
@@ -122,9 +123,11 @@ impl<'a> Tuning<'a> {
             objective,
             ..
         } = self.plan;
-        watch
-            .look(self.step, encoder, layer, objective, self.tuner.vars())
-            .map(Some)
+        let point = watch.look(self.step, encoder, layer, objective, self.tuner.vars(), &mut *events)?;
+        Ok(match point {
+            Some(point) => events(TrainEvent::Watched(point)),
+            None => ControlFlow::Break(()),
+        })
     }
 
     /// Ends the tuning: the weights are final from here on, the best that were seen where those are kept. Returns the step they are of.

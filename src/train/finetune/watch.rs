@@ -1,15 +1,13 @@
 //! Held-out texts that are scored on the way: which weights were the best, and when it is time to stop.
 
-use std::ops::ControlFlow;
-
 use candle_core::{Tensor, Var};
 
 use super::layer::Layer;
 use super::objective::Objective;
 use crate::core::metrics::{self, Evaluation, METRICS, MetricsError, ScoreMatrix};
 use crate::core::run::WatchedPoint;
-use crate::model::{Embeddings, Encoder};
-use crate::train::{Checkpoint, Held, Options, TrainError, TrainingSet};
+use crate::model::{Embeddings, Encoder, ModelError};
+use crate::train::{Checkpoint, Events, Held, Options, Phase, TrainError, TrainEvent, TrainingSet};
 
 /// The values of the option `watch_metric`: the loss, or a figure of [`METRICS`] by its id.
 pub(crate) const WATCHED: [&str; 6] = [
@@ -74,7 +72,8 @@ impl<'a> Watch<'a> {
         }))
     }
 
-    /// Scores the held-out texts after `step` steps, and copies `vars` where they are the best so far.
+    /// Scores the held-out texts after `step` steps, and copies `vars` where they are the best so far. `None` where `events` broke off: then
+    /// nothing is known of these weights.
     pub(super) fn look(
         &mut self,
         step: usize,
@@ -82,8 +81,17 @@ impl<'a> Watch<'a> {
         layer: &Layer,
         objective: &Objective,
         vars: &[Var],
-    ) -> Result<WatchedPoint, TrainError> {
-        let embeddings = encoder.embed(&self.held.texts(), &mut |_| ControlFlow::Continue(()))?;
+        events: Events<'_>,
+    ) -> Result<Option<WatchedPoint>, TrainError> {
+        let n_texts = self.held.texts.len();
+        let mut tell = |n_done| events(TrainEvent::Phase(Phase::Watching { n_done, n_texts }));
+        if tell(0).is_break() {
+            return Ok(None);
+        }
+        let embeddings = match encoder.embed(&self.held.texts(), &mut tell) {
+            Err(ModelError::Stopped) => return Ok(None),
+            other => other?,
+        };
         let loss = self.loss(&embeddings, layer, objective)?;
         let metric = self.metric(&embeddings, layer)?;
         let mut point = WatchedPoint {
@@ -95,7 +103,7 @@ impl<'a> Watch<'a> {
         point.best = self.best.as_ref().is_none_or(|best| self.improves(&point, &best.point));
         if !point.best {
             self.n_in_vain += 1;
-            return Ok(point);
+            return Ok(Some(point));
         }
         self.n_in_vain = 0;
         let copies = vars.iter().map(|var| var.as_tensor().copy());
@@ -104,7 +112,7 @@ impl<'a> Watch<'a> {
             false => Vec::new(),
         };
         self.best = Some(Best { point, weights });
-        Ok(point)
+        Ok(Some(point))
     }
 
     /// Whether there has been no better look for as long as patience lasts.

@@ -40,7 +40,7 @@ pub(super) const FINETUNE: Method = Method {
             unit: "",
             range: Range::Choice(&ClassWeight::NAMES),
             default: 0.0,
-            help: "balanced: every label weighs the same in the loss however few texts it has. For rare labels; not together with a sampling that repeats them.",
+            help: "balanced: every label weighs the same in the loss however few texts it has, but with several labels a text a text of a rare one at most 100 times as much as one without it. For rare labels; together with a sampling that repeats them, or with focal α, they count twice.",
             advanced: false,
         },
         OptionSpec {

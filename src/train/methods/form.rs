@@ -7,7 +7,7 @@ use super::Method;
 /// Groups in the order a form shows them, with ids, or beginnings of ids that end in `_`.
 #[rustfmt::skip]
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Loss", &["loss", "focal_", "label_smoothing", "class_weights", "margin", "temperature", "two_labels"]),
+    ("Loss", &["loss", "focal_", "label_smoothing", "margin", "temperature", "two_labels"]),
     ("Sampling", &["sampler", "sampling", "sampling_", "num_iterations", "template", "template_", "templates"]),
     ("Optimiser", &[
         "num_epochs", "max_steps", "learning_rate", "batch_size", "weight_decay", "warmup", "schedule", "accumulation", "max_grad_norm",
@@ -86,10 +86,32 @@ pub fn idle(method: &Method, id: &str, value: &dyn Fn(&str) -> Option<String>) -
     }
 }
 
+/// Says so where two options both make rare labels count for more, so that these are favoured twice. `value` gives the options as they are
+/// written.
+pub fn counts_twice(method: &Method, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let is = |id: &str, words: &[&str]| value(id).is_some_and(|now| words.contains(&now.as_str()));
+    if !is("class_weight", &["balanced"]) {
+        return None;
+    }
+    let drawn_more = is("sampling", &["oversampling", "balanced"]);
+    let alpha = is("loss", &["focal"]) && !is("focal_alpha", &["0"]);
+    let other = match (drawn_more, alpha) {
+        (true, _) => "sampling",
+        (false, true) => "focal_alpha",
+        (false, false) => return None,
+    };
+    let title = |id: &str| method.option(id).map_or("", |spec| spec.title);
+    Some(format!(
+        "{} and {} both make rare labels count for more: together they count twice, and the model gives them too often. Set one of the two.",
+        title("class_weight"),
+        title(other)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{METHODS, OptionSpec, Range};
+    use crate::train::{METHODS, OptionSpec, Range, method};
 
     #[test]
     fn the_longest_name_that_fits_decides_the_group() {
@@ -158,5 +180,40 @@ mod tests {
             None,
             "this method has no head to choose"
         );
+    }
+
+    #[test]
+    fn rare_labels_that_are_favoured_twice_are_noticed() {
+        let finetune = method("finetune").unwrap();
+        for (settings, other) in [
+            (&[("class_weight", "balanced")][..], None),
+            (
+                &[("sampling", "balanced"), ("loss", "focal"), ("focal_alpha", "0.25")],
+                None,
+            ),
+            (
+                &[("class_weight", "balanced"), ("sampling", "oversampling")],
+                Some("Sampling"),
+            ),
+            (&[("class_weight", "balanced"), ("loss", "focal")], None),
+            (
+                &[("class_weight", "balanced"), ("loss", "focal"), ("focal_alpha", "0.25")],
+                Some("Focal α"),
+            ),
+            (&[("class_weight", "balanced"), ("focal_alpha", "0.25")], None),
+        ] {
+            let options = finetune.parse(settings).unwrap();
+            let says = counts_twice(finetune, &|id| options.written(id));
+            match other {
+                None => assert_eq!(says, None, "{settings:?}"),
+                Some(other) => assert!(says.unwrap().contains(other), "{settings:?}"),
+            }
+        }
+        // Where pairs are drawn from rare labels as often as from frequent ones, the head knows nothing of it.
+        let setfit = method("setfit").unwrap();
+        let options = setfit
+            .parse(&[("class_weight", "balanced"), ("sampler", "oversampling")])
+            .unwrap();
+        assert_eq!(counts_twice(setfit, &|id| options.written(id)), None);
     }
 }

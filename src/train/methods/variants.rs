@@ -4,12 +4,7 @@ use super::Method;
 use crate::train::{OptionSpec, Options, Range, TrainError};
 
 /// Options that treat imbalance: any word but the default, or only words that say so.
-const TREATMENTS: [(&str, Option<&str>); 4] = [
-    ("class_weight", None),
-    ("class_weights", None),
-    ("loss", Some("focal")),
-    ("sampling", None),
-];
+const TREATMENTS: [(&str, Option<&str>); 3] = [("class_weight", None), ("loss", Some("focal")), ("sampling", None)];
 
 /// Settings with a name, to be compared with others.
 #[derive(Debug, Clone, PartialEq)]

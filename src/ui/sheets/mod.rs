@@ -17,7 +17,10 @@ pub use path::{PathPurpose, PathSheet};
 
 use super::{
     desk::{Act, Desk},
-    screens::{Screen, train},
+    screens::{
+        Screen, train,
+        train::{search_sheet::SearchSheet, series_sheet::SeriesSheet, variants_sheet::VariantsSheet},
+    },
     theme::{self, Weight, font, size},
 };
 use crate::app::{App, Command};
@@ -36,6 +39,12 @@ pub enum SheetState {
     Keys,
     /// Two runs side by side.
     Compare(RunId, RunId),
+    /// Sets a search up.
+    Search(Box<SearchSheet>),
+    /// Sets a comparison of settings up.
+    Variants(Box<VariantsSheet>),
+    /// The trials of a series.
+    Series(SeriesSheet),
 }
 
 impl SheetState {
@@ -47,6 +56,16 @@ impl SheetState {
     /// A sheet that makes a project, and then imports `file` into it.
     pub fn new_project(file: Option<PathBuf>) -> Self {
         SheetState::NewProject(NewProject::new(file))
+    }
+
+    /// A sheet that sets a search up.
+    pub fn search() -> Self {
+        SheetState::Search(Box::default())
+    }
+
+    /// A sheet that sets a comparison up, at first of treatments of imbalance.
+    pub fn treatments() -> Self {
+        SheetState::Variants(Box::default())
     }
 
     /// A sheet that shows how a file will be read.
@@ -64,6 +83,9 @@ pub fn show(ctx: &Context, desk: &mut Desk, screen: &Screen, sheet: &mut Option<
         Some(SheetState::Import(import)) => import.show(ctx, desk),
         Some(SheetState::Keys) => keys::show(ctx, screen),
         Some(SheetState::Compare(a, b)) => train::compare::show(ctx, desk, *a, *b),
+        Some(SheetState::Search(search)) => search.show(ctx, desk),
+        Some(SheetState::Variants(variants)) => variants.show(ctx, desk),
+        Some(SheetState::Series(series)) => series.show(ctx, desk),
     };
     if close {
         *sheet = None;

@@ -116,7 +116,11 @@ fn jobs_ui(ui: &mut Ui, desk: &mut Desk, width: f32) {
         if let Some(loss) = training.loss {
             words += &format!(" · loss {}", figure3(loss));
         }
-        if let Some(left) = training.secs_left.filter(|left| left.is_finite()) {
+        if training.is_scoring() {
+            words = training.phase.clone();
+        } else if training.paused {
+            words += " · paused";
+        } else if let Some(left) = training.secs_left.filter(|left| left.is_finite()) {
             words += &format!(" · {} left", time_left(left));
         }
         job_ui(ui, desk, job, name, share, &words, width);

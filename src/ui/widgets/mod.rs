@@ -20,6 +20,7 @@ mod table;
 mod tabs;
 mod text;
 
+pub use crate::core::number::thousands;
 pub use bars::{BarRow, bar_row, paint_bar, progress_bar};
 pub use button::{Button, Kind, icon_button};
 pub use card::{Card, card_head};
@@ -32,7 +33,7 @@ pub use histogram::{SimpleHistogram, ThresholdHistogram, simple_histogram};
 pub use layout::{columns, in_rect, rows, screen_rect, split_left, split_right, split_top};
 pub use overlay::{Sheet, empty_state, toast};
 pub use small_chart::SmallChart;
-pub use stat::{figure3, prob, prob_short, seconds, stat, thousands};
+pub use stat::{figure3, prob, prob_short, seconds, stat};
 pub use switch::switch;
 pub use table::{Align, Column, SortArrow, Table, TableRow, Width};
 pub use tabs::{segmented, tabs};

@@ -27,19 +27,6 @@ pub fn stat(ui: &mut Ui, name: &str, figure: &str, remark: &str) -> egui::Respon
     response
 }
 
-/// `12,345`.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `0.83`; `–` when undefined.
 pub fn prob(value: Option<f64>) -> String {
     value

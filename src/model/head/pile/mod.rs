@@ -70,6 +70,12 @@ impl PileFit {
     }
 }
 
+/// Places of an even sample of `n` things, at most so many, ascending: all where there are no more.
+pub fn even_sample(n: usize, at_most: usize) -> impl Iterator<Item = usize> {
+    let n_taken = n.min(at_most);
+    (0..n_taken).map(move |at| at * n / n_taken)
+}
+
 /// Strength where a label has [`FEW`] texts.
 const STRONG_C: f64 = 10.0;
 const FEW: f64 = 8.0;

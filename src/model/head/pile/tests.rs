@@ -262,3 +262,13 @@ fn parts_that_do_not_fit_are_refused() {
         assert!(matches!(error, HeadError::Shape { .. }), "{error}");
     }
 }
+
+#[test]
+fn an_even_sample_spreads_over_all_there_are() {
+    let sample = |n, at_most| even_sample(n, at_most).collect::<Vec<_>>();
+    assert_eq!(sample(10, 4), [0, 2, 5, 7]);
+    assert_eq!(
+        (sample(3, 4), sample(0, 4), sample(4, 0)),
+        (vec![0, 1, 2], vec![], vec![])
+    );
+}

@@ -18,6 +18,8 @@ const TITLES: &[(&str, &str)] = &[
     ("templates_loss_without", "Loss without label names"),
     ("left_out", "Left out by"),
     ("n_texts_learnt", "Texts learnt from"),
+    ("goes_by", "Decided by"),
+    ("share_of_steps", "Share of the steps"),
     ("no_out_of_fold_scores", "No out-of-fold scores"),
 ];
 

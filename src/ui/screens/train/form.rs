@@ -2,10 +2,11 @@
 
 use egui::{Align, Layout, RichText, Role, Sense, Ui, UiBuilder, Vec2, WidgetInfo};
 
-use crate::app::Command;
+use crate::app::{Command, TrainSpec};
+use crate::core::run::TRIED;
 use crate::core::{Run, RunId};
 use crate::jobs::JobKind;
-use crate::train::{Method, OptionSpec, Range, methods::form};
+use crate::train::{METHODS, Method, OptionSpec, Range, methods::form};
 use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
@@ -41,12 +42,61 @@ pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
             option_ui(ui, desk, method, spec);
         }
         seed_ui(ui, desk);
+        twice_ui(ui, desk, method);
         for group in form::groups() {
             let advanced = |spec: &&OptionSpec| spec.advanced && form::group(spec.id) == group;
             let specs: Vec<&'static OptionSpec> = method.options.iter().filter(advanced).collect();
             group_ui(ui, desk, method, group, &specs);
         }
     });
+}
+
+/// Says so where rare labels are favoured twice.
+fn twice_ui(ui: &mut Ui, desk: &Desk, method: &'static Method) {
+    if let Some(says) = form::counts_twice(method, &|id| written(desk, method, id)) {
+        let tokens = theme::of(ui);
+        wrapped(ui, says, font(size::SMALL, Weight::Regular), tokens.warning);
+        ui.add_space(6.0);
+    }
+}
+
+/// What the form asks for, with a method's options as they stand in it.
+pub(super) fn spec(desk: &Desk, method: &'static Method) -> TrainSpec {
+    let memory = &desk.memory.train;
+    let options = method.options.iter().filter_map(|spec| {
+        let value = memory.values.get(&(method.id, spec.id))?;
+        Some((spec.id.to_owned(), spec.range.written(*value)))
+    });
+    TrainSpec {
+        method: method.id.to_owned(),
+        encoder: encoder(desk),
+        seed: memory.seed.unwrap_or(SEED) as u64,
+        options: options.collect(),
+    }
+}
+
+/// Fills the form with what a run was trained with; a trial with what its settings would be in full.
+pub(super) fn take_over(desk: &mut Desk, run: &Run) {
+    let Some(method) = METHODS.iter().find(|method| method.id == run.method) else {
+        return;
+    };
+    let tried = run.findings.get(TRIED).and_then(|tried| tried.as_object());
+    let memory = &mut desk.memory.train;
+    memory.method = Some(method.id);
+    memory.encoder = Some(run.encoder.clone());
+    memory.seed = Some(run.seed as f64);
+    memory.values.retain(|(id, _), _| *id != method.id);
+    for spec in method.options {
+        let value = tried.and_then(|tried| tried.get(spec.id)).or(run.options.get(spec.id));
+        let value = match value {
+            Some(serde_json::Value::String(word)) => method.parse(&[(spec.id, word.as_str())]).ok(),
+            Some(number) => method.parse(&[(spec.id, number.to_string().as_str())]).ok(),
+            None => None,
+        };
+        if let Some(value) = value.map(|options| options.get(spec.id)) {
+            keep(desk, (method.id, spec.id), value, spec.default);
+        }
+    }
 }
 
 /// The runs that another encoder can learn from, newest first.
@@ -79,7 +129,7 @@ fn teacher_ui(ui: &mut Ui, desk: &mut Desk) {
 }
 
 /// Options of the method that are not as usual.
-fn changed<'a>(desk: &'a Desk, method: &'static Method) -> impl Iterator<Item = &'static str> + 'a {
+pub(super) fn changed<'a>(desk: &'a Desk, method: &'static Method) -> impl Iterator<Item = &'static str> + 'a {
     let of_method = desk.memory.train.values.keys().filter(|(id, _)| *id == method.id);
     of_method.map(|(_, option)| *option)
 }
@@ -309,7 +359,7 @@ fn keep(desk: &mut Desk, key: Key, value: f64, default: f64) {
 }
 
 /// What an option does, what is allowed, what is usual.
-fn explained(spec: &OptionSpec) -> String {
+pub(super) fn explained(spec: &OptionSpec) -> String {
     let unit = match spec.unit {
         "" => String::new(),
         unit => format!(", in {unit}"),
@@ -319,7 +369,7 @@ fn explained(spec: &OptionSpec) -> String {
 }
 
 /// A name at the left, a field at the right; a dot before the name of what is not as usual.
-fn row(ui: &mut Ui, name: &str, help: &str, changed: bool, add: impl FnOnce(&mut Ui)) {
+pub(super) fn row(ui: &mut Ui, name: &str, help: &str, changed: bool, add: impl FnOnce(&mut Ui)) {
     let tokens = theme::of(ui);
     let size = Vec2::new(ui.available_width(), 32.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());

@@ -2,13 +2,14 @@
 
 use egui::Ui;
 
-use super::advice::{Advice, Lead, Note};
 use crate::app::Project;
+use crate::app::advice::{Advice, Lead, Note};
 use crate::train::{METHODS, Method};
 use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
     screens::evaluate::Tab,
+    sheets::SheetState,
     theme::{self, Weight, font, size},
     widgets::{Button, Card, choice_card, say, wrapped},
 };
@@ -82,16 +83,20 @@ fn note_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, note: &Note) {
         None => return,
         Some(Lead::Preview) => ("Preview without labels", icons::PREVIEW),
         Some(Lead::Thresholds) => ("Tune thresholds", icons::EVALUATE),
+        Some(Lead::Treatments) => ("Compare treatments…", icons::MERGE),
+        Some(Lead::Data) => ("Go to Data", icons::DATA),
     };
     if !ui.add(Button::secondary(text).icon(icon).small()).clicked() {
         return;
     }
-    let usable = project.state.runs.iter().rev().find(|run| super::is_usable(run));
+    let usable = project.state.runs.iter().rev().find(|run| run.has_model());
     match (note.leads, usable) {
         (Some(Lead::Thresholds), Some(run)) => {
             desk.memory.evaluate.show(run.id, Tab::Thresholds);
             desk.act(Act::Go(screens::evaluate::ID));
         }
+        (Some(Lead::Treatments), _) => desk.act(Act::Show(SheetState::treatments())),
+        (Some(Lead::Data), _) => desk.act(Act::Go(screens::data::ID)),
         _ => desk.act(Act::Go(screens::preview::ID)),
     }
 }

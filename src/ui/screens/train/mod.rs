@@ -1,6 +1,5 @@
 //! Training: what to train at the left; the curve and the runs at the right.
 
-mod advice;
 mod charts;
 pub mod compare;
 mod curve;
@@ -8,16 +7,22 @@ mod facts;
 mod form;
 mod methods;
 mod outcome;
+mod plan;
 mod runs;
+pub mod search_sheet;
+mod series;
+pub mod series_sheet;
 mod setup;
+pub mod variants_sheet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use egui::{Context, Key, Ui};
 
-use self::advice::Advice;
+use self::series_sheet::SeriesSheet;
 use super::{Screen, ScreenId, evaluate::Tab};
+use crate::app::advice::Advice;
 use crate::app::{Command, Project};
 use crate::core::{Run, RunId, RunStatus};
 use crate::jobs::{JobId, JobKind};
@@ -25,6 +30,7 @@ use crate::ui::{
     desk::{Act, Desk},
     icons,
     keymap::{self, KeyHint, hint},
+    sheets::SheetState,
     theme::space,
     widgets::{empty_state, screen_rect, split_left, split_top},
 };
@@ -34,6 +40,8 @@ pub const ID: ScreenId = ScreenId("train");
 
 const KEYS: &[KeyHint] = &[
     hint("T", "train"),
+    hint("O", "search options"),
+    hint("I", "compare settings, such as treatments of imbalance"),
     hint("S", "stop, and keep what there is"),
     hint("P", "pause the training, or go on"),
     hint("R", "resume the run that was cut off"),
@@ -42,6 +50,8 @@ const KEYS: &[KeyHint] = &[
     hint("Enter  E", "evaluate the run"),
     hint("M", "mark the run for comparing"),
     hint("C", "compare two runs"),
+    hint("V", "all trials of the run's series"),
+    hint("U", "use the run's options"),
 ];
 
 pub(super) const SCREEN: Screen = Screen {
@@ -73,6 +83,8 @@ pub struct Memory {
     open_groups: BTreeSet<&'static str>,
     /// Series of runs that are unfolded.
     open_series: BTreeSet<String>,
+    /// The series that was unfolded because it is being trained.
+    running_series: Option<String>,
     /// Runs marked for comparing, at most two, the one marked first in front.
     marked: Vec<RunId>,
     /// The chosen run is to be scrolled to.
@@ -96,12 +108,29 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
     }
     let app = desk.app;
     desk.memory.models.list.refresh(ui.ctx(), app, ID);
+    unfold_running(desk, project);
     let advice = advice(desk, project);
     let (left, rest) = split_left(screen_rect(ui), 280.0, space::L);
     setup::setup_ui(ui, left, desk, project, &advice);
     let (top, bottom) = split_top(rest, (rest.height() * 0.48).round(), space::L);
     curve::curve_ui(ui, top, desk, project);
     runs::runs_ui(ui, bottom, desk, project);
+}
+
+/// A series is unfolded once, when its first trial begins, so that its trials can be watched.
+fn unfold_running(desk: &mut Desk, project: &Project) {
+    let training = project
+        .training
+        .as_ref()
+        .and_then(|training| project.state.run(training.run));
+    let Some(run) = training.filter(|run| !run.series.is_empty()) else {
+        return;
+    };
+    let memory = &mut desk.memory.train;
+    if memory.running_series.as_ref() != Some(&run.series) {
+        memory.running_series = Some(run.series.clone());
+        memory.open_series.insert(run.series.clone());
+    }
 }
 
 /// What the labels allow; computed again only when the project has changed.
@@ -172,6 +201,14 @@ fn stop(desk: &mut Desk, job: JobId) {
     desk.run(Command::Stop(job));
 }
 
+/// Opens a sheet that sets several trainings up, where one could be started.
+fn open_several(desk: &mut Desk, project: &Project, sheet: fn() -> SheetState) {
+    let idle = desk.app.running(JobKind::Train).is_none();
+    if idle && project.state.n_texts() > 0 {
+        desk.act(Act::Show(sheet()));
+    }
+}
+
 fn on_keys(ctx: &Context, desk: &mut Desk) {
     let Some(project) = desk.project() else { return };
     if !keymap::letters_are_free(ctx) {
@@ -185,7 +222,23 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
             }
             's' => {
                 if let Some(job) = desk.app.running(JobKind::Train) {
-                    stop(desk, job);
+                    let training = project.training.as_ref();
+                    let again = training.is_some_and(|training| curve::is_scoring(desk, training, job));
+                    if again || desk.memory.train.stopping != Some(job) {
+                        stop(desk, job);
+                    }
+                }
+            }
+            'o' => open_several(desk, project, SheetState::search),
+            'i' => open_several(desk, project, SheetState::treatments),
+            'v' => {
+                if let Some(run) = chosen_run(desk, project).filter(|run| !run.series.is_empty()) {
+                    desk.act(Act::Show(SheetState::Series(SeriesSheet::new(&run.series))));
+                }
+            }
+            'u' => {
+                if let Some(run) = chosen_run(desk, project) {
+                    form::take_over(desk, run);
                 }
             }
             'p' => {

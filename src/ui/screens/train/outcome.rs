@@ -2,18 +2,20 @@
 
 use egui::{Role, Sense, Ui, Vec2, WidgetInfo};
 
-use super::advice::sentence;
 use super::charts::Curves;
 use super::curve::{head_ui, middle_ui};
 use super::facts::{Fact, facts};
-use super::{compare, evaluate, is_resumable, is_usable, resume, runs};
+use super::series_sheet::SeriesSheet;
+use super::{compare, evaluate, form, is_resumable, is_usable, resume, runs};
+use crate::app::advice::sentence;
 use crate::core::metrics::METRICS;
 use crate::core::{Run, RunStatus, ScoreKind};
 use crate::jobs::JobKind;
 use crate::train::METHODS;
 use crate::ui::{
-    desk::Desk,
+    desk::{Act, Desk},
     icons,
+    sheets::SheetState,
     theme::{self, Weight, font, size},
     widgets::{Button, figure3, galley, galley_cut, paint_left, prob, seconds, stat, thousands, wrapped},
 };
@@ -36,6 +38,7 @@ pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
             compare::open(desk);
         }
     });
+    series_ui(ui, desk, run);
     if matches!(run.status, RunStatus::Failed | RunStatus::Interrupted) {
         return failed_ui(ui, run);
     }
@@ -49,6 +52,30 @@ pub(super) fn run_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
         ),
         false => curves.show(ui),
     }
+}
+
+/// What there is to do with a run of a series, and a remark of any run.
+fn series_ui(ui: &mut Ui, desk: &mut Desk, run: &Run) {
+    if run.series.is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let text = format!("All of {}", run.series);
+        let help = "Every trial with its settings and figures.";
+        if ui
+            .add(Button::secondary(&text).small().key("V"))
+            .on_hover_text(help)
+            .clicked()
+        {
+            desk.act(Act::Show(SheetState::Series(SeriesSheet::new(&run.series))));
+        }
+        let help = "Fills the form with what this run was trained with; a short trial with its settings in full.";
+        let button = Button::secondary("Use these options").small().key("U");
+        if ui.add(button).on_hover_text(help).clicked() {
+            form::take_over(desk, run);
+        }
+    });
 }
 
 /// Offers to go on with a training that did not come to its end.

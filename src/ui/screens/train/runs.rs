@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use egui::{Color32, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
 use super::outcome::method_title;
-use super::{Memory, chosen_run, compare, evaluate};
+use super::{Memory, chosen_run, compare, evaluate, series};
 use crate::app::Project;
 use crate::core::{Run, RunId, RunStatus};
 use crate::jobs::JobKind;
@@ -49,7 +49,7 @@ pub(super) fn rows<'a>(runs: &'a [Run], open: &BTreeSet<String>) -> Vec<RunRow<'
             continue;
         }
         let trials = || runs.iter().rev().filter(|other| other.series == run.series);
-        let Some(best) = trials().max_by(|a, b| macro_f1(a).total_cmp(&macro_f1(b))) else {
+        let Some(best) = series::best(trials()) else {
             continue;
         };
         rows.push(RunRow {
@@ -67,11 +67,6 @@ pub(super) fn rows<'a>(runs: &'a [Run], open: &BTreeSet<String>) -> Vec<RunRow<'
         }
     }
     rows
-}
-
-/// For finding the best: runs without a figure come last.
-fn macro_f1(run: &Run) -> f64 {
-    run.metrics.get("macro_f1").copied().unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The row that shows a run: its own, else that of its folded series.

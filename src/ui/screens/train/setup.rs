@@ -2,15 +2,16 @@
 
 use egui::{Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
-use super::advice::Advice;
-use super::form::{self, SEED};
+use super::form;
 use super::methods::{self, chosen};
-use crate::app::{Command, Project};
+use crate::app::advice::Advice;
+use crate::app::{Command, Project, TrainSpec};
 use crate::jobs::JobKind;
 use crate::train::Method;
 use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
+    sheets::SheetState,
     theme::{self, Weight, font, size, space},
     widgets::{Button, galley_cut, in_rect, paint_middle, thousands, wrapped},
 };
@@ -45,7 +46,7 @@ fn inset(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 }
 
 fn foot_height(advice: &Advice, method: &Method) -> f32 {
-    space::CONTROL + 12.0 + if advice.missing(method.id).is_some() { 92.0 } else { 0.0 }
+    space::CONTROL + 12.0 + space::CONTROL_SMALL + 10.0 + if advice.missing(method.id).is_some() { 92.0 } else { 0.0 }
 }
 
 fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, method: &Method) {
@@ -72,6 +73,7 @@ fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, me
     if pressed.inner {
         train(desk, advice);
     }
+    several_ui(ui, desk, ready);
     if let Some(missing) = missing {
         wrapped(ui, missing, font(size::SMALL, Weight::Regular), tokens.text2);
         if ui
@@ -81,6 +83,24 @@ fn train_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, advice: &Advice, me
             desk.act(Act::Go(screens::annotate::ID));
         }
     }
+}
+
+/// Beside the one training: ways to several.
+fn several_ui(ui: &mut Ui, desk: &mut Desk, ready: bool) {
+    let width = (ui.available_width() - space::S) / 2.0;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::S;
+        let button = Button::secondary("Search…").name("Search options…").key("O").small().width(width);
+        let help = "Tries several values of some options, and trains the best in full.";
+        if ui.add_enabled(ready, button).on_hover_text(help).clicked() {
+            desk.act(Act::Show(SheetState::search()));
+        }
+        let button = Button::secondary("Compare…").name("Compare settings…").key("I").small().width(width);
+        let help = "Trains the same with different settings, such as treatments of imbalance, and puts the figures side by side.";
+        if ui.add_enabled(ready, button).on_hover_text(help).clicked() {
+            desk.act(Act::Show(SheetState::treatments()));
+        }
+    });
 }
 
 /// In place of the button: what it waits for.
@@ -111,16 +131,14 @@ pub(super) fn train(desk: &mut Desk, advice: &Advice) {
         return;
     };
     let teacher = form::teacher(desk).filter(|_| method.needs_teacher);
-    let memory = &mut desk.memory.train;
-    let options = method.options.iter().filter_map(|spec| {
-        let value = memory.values.get(&(method.id, spec.id))?;
-        Some((spec.id.to_owned(), spec.range.written(*value)))
-    });
+    let TrainSpec {
+        method, seed, options, ..
+    } = form::spec(desk, method);
     let command = Command::Train {
-        method: method.id.to_owned(),
+        method,
         encoder: Some(encoder),
-        seed: memory.seed.unwrap_or(SEED) as u64,
-        options: options.collect(),
+        seed,
+        options,
         teacher,
     };
     // The new run is the one to look at.
