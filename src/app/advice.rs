@@ -77,7 +77,9 @@ pub enum Lead {
 /// An option and the value to give it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
+    /// The option.
     pub spec: &'static OptionSpec,
+    /// The value to give it.
     pub value: f64,
 }
 

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use super::probe::{Fitted, fit_settings};
-use super::{Findings, Options, TrainError, TrainingSet};
+use super::{Findings, Options, TrainError, TrainingSet, remarks};
 use crate::model::head::Examples;
 use crate::model::head::pile::{self, Beside, PileFit, PileSettings};
 use crate::model::{Embeddings, Encoder, ModelError, label_names};
@@ -90,6 +90,11 @@ pub(super) fn fit_head(
     }
     let fitted = pile::fit(examples, beside, &settings)?;
     findings.extend(told(&fitted));
+    if options.word("class_weight") == "balanced" {
+        let remark =
+            "The head learnt from unlabelled texts too, and then takes no class weights. Set pile=off to use them.";
+        remarks::add(&mut findings, remark.into());
+    }
     let folds = options.whole("folds");
     let fitted = Fitted {
         out_of_fold: pile::out_of_fold(examples, beside, &settings, folds, seed)?,

@@ -66,7 +66,7 @@ fn a_search_is_set_up_by_keys_and_its_winner_is_a_model() {
     desk.harness.get_by_label_contains("The winner is a model");
     desk.harness.get_by_label_contains("trial 2, rung 1: 1,").click();
     desk.harness.run_steps(2);
-    desk.harness.get_by_label("Use these options").click();
+    desk.harness.get_by_label("Use the options of trial 2, rung 1").click();
     desk.harness.run_steps(3);
     desk.key(Key::T, "t");
     desk.settle();

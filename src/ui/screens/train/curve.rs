@@ -45,11 +45,15 @@ fn running_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, job: JobId, train
     let progress = desk.app.progress.iter().find(|(id, ..)| *id == job).map(|(.., p)| p);
     let of_series = progress.filter(|progress| run.is_some_and(|run| is_of_series(run, progress)));
     let aside = progress.filter(|progress| of_series.is_none() && is_under_way(progress));
-    let (words, share) = match of_series {
+    let is_stopping = desk.memory.train.stopping == Some(job);
+    let (mut words, share) = match of_series {
         Some(progress) => series_words(training, progress),
         None => progress_words(training, aside),
     };
     let scoring = is_scoring(desk, training, job);
+    if is_stopping && !scoring {
+        words = format!("stopping · {}", training.phase);
+    }
     head_ui(ui, name, &words, |ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         stop_ui(

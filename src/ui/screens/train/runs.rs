@@ -14,7 +14,8 @@ use crate::ui::{
     icons,
     theme::{self, Tokens, Weight, font, size},
     widgets::{
-        Button, Card, Column, Table, TableRow, Width, figure3, galley, icon_at, paint_left, seconds, thousands, wrapped,
+        Button, Card, Column, Table, TableRow, Width, figure3, galley_cut, icon_at, paint_left, seconds, thousands,
+        wrapped,
     },
 };
 
@@ -118,7 +119,7 @@ fn columns() -> [(Shows, Column<'static>, f32); 10] {
     use Width::{Points, Rest};
     [
         (Shows::Mark, Column::left("", Points(28.0)), 420.0),
-        (Shows::Name, Column::left("Run", Rest(0.75, 92.0)), 0.0),
+        (Shows::Name, Column::left("Run", Rest(1.5, 120.0)), 0.0),
         (Shows::Method, Column::left("Method", Points(94.0)), 500.0),
         (Shows::Encoder, Column::left("Encoder", Rest(1.1, 122.0)), 740.0),
         (Shows::Labels, Column::right("Labels", Points(60.0)), 560.0),
@@ -255,10 +256,9 @@ fn name_ui(ui: &Ui, row: &TableRow, at: usize, desk: &Desk, shown: &RunRow) {
     let run = shown.run;
     let strong = font(size::BASE, Weight::SemiBold);
     if shown.n_trials == 0 {
-        let name = if shown.nested {
-            format!("      {}", run.name)
-        } else {
-            run.name.clone()
+        let name = match shown.nested {
+            true => format!("      {}", own_name(run)),
+            false => run.name.clone(),
         };
         return row.text(ui, at, &name, strong, tokens.text);
     }
@@ -272,18 +272,25 @@ fn name_ui(ui: &Ui, row: &TableRow, at: usize, desk: &Desk, shown: &RunRow) {
         13.0,
         tokens.text2,
     );
-    let name = galley(ui, &run.name, strong, tokens.text);
+    let room = (cell.right() - cell.left() - 16.0).max(0.0);
+    let name = galley_cut(ui, &run.series, strong, tokens.text, room);
     let x = cell.left() + 16.0 + name.size().x + 8.0;
     paint_left(ui.painter(), pos2(cell.left() + 16.0, cell.center().y), name);
-    let of = format!("best of {}", shown.n_trials);
-    let of = crate::ui::widgets::galley_cut(
+    let of = format!("{}, best of {}", own_name(run), shown.n_trials);
+    let of = galley_cut(
         ui,
         &of,
         font(size::SMALL, Weight::Regular),
         tokens.text3,
-        cell.right() - x,
+        (cell.right() - x).max(0.0),
     );
     paint_left(ui.painter(), pos2(x, cell.center().y), of);
+}
+
+/// The name of a run of a series without that of the series.
+pub(super) fn own_name(run: &Run) -> &str {
+    let own = run.name.strip_prefix(&run.series).unwrap_or(&run.name);
+    own.trim_start_matches([' ', '·'])
 }
 
 /// The score as a bar, with the bootstrap interval over it.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{facts, runs::interval};
+use super::facts;
+use super::runs::{interval, own_name};
 use crate::core::metrics::{METRICS, Metric};
 use crate::core::run::{GOES_BY, TRIED, WINNER_OF};
 use crate::core::{Run, RunId, RunStatus};
@@ -123,6 +124,13 @@ fn grouped<'a>(runs: &[&'a Run]) -> Vec<Vec<&'a Run>> {
 }
 
 impl SeriesTable {
+    /// Whether the best two have the same figure, as it is written.
+    pub(super) fn is_level(&self) -> bool {
+        let figure = |row: &Trial| row.figure.map(|figure| figure.mean);
+        let best = self.rows.iter().take(2).filter_map(figure).collect::<Vec<_>>();
+        matches!(*best, [a, b] if (a - b).abs() < 0.0005)
+    }
+
     /// Of the runs of one series, in the order they were made; `None` for none.
     pub(super) fn of(runs: &[&Run]) -> Option<SeriesTable> {
         let metric = goes_by(runs.first()?);
@@ -157,11 +165,10 @@ impl Trial {
         let failed = |run: &&&Run| run.status == RunStatus::Failed;
         let told = group.iter().find(is_training).or(group.iter().find(failed));
         let told = told.unwrap_or(run);
-        let own_name = run.name.strip_prefix(&run.series).unwrap_or(&run.name);
         let variant = run.findings.get("variant").and_then(Value::as_str);
         Some(Trial {
             run: run.id,
-            name: variant.unwrap_or(own_name.trim_start_matches([' ', '·'])).to_owned(),
+            name: variant.unwrap_or(own_name(run)).to_owned(),
             values: ids.iter().map(value).collect(),
             rung: rung(run),
             figure: Spread::of(&figures(metric.id)),

@@ -101,6 +101,9 @@ fn says(desk: &Desk, table: &SeriesTable, runs: &[&Run]) -> String {
         (false, Some(best)) if best.is_winner => {
             "The winner is a model: trained with the best settings on all the texts.".to_owned()
         }
+        (false, Some(_)) if table.is_level() => {
+            "The first two are level. Models of trials are not kept: use the options of one and train.".to_owned()
+        }
         (false, Some(best)) => format!(
             "{} is ahead. Models of trials are not kept: use its options and train.",
             best.name
@@ -247,8 +250,9 @@ fn foot_ui(ui: &mut Ui, desk: &mut Desk, run: &Run, trial: &Trial) -> bool {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = space::S;
         let help = "Fills the form with the settings of the chosen trial, of a short one as they would be in full.";
+        let name = format!("Use the options of {}", trial.name);
         if ui
-            .add(Button::primary("Use these options"))
+            .add(Button::primary("Use these options").name(&name))
             .on_hover_text(help)
             .clicked()
         {
