@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::core::run::GOES_BY;
 use crate::core::{Run, metrics::METRICS};
 use crate::train::METHODS;
 use crate::ui::widgets::{figure3, thousands};
@@ -47,7 +48,7 @@ pub(super) fn facts(run: &Run) -> Vec<Fact> {
     for (id, value) in &run.findings {
         let figure = METRICS
             .iter()
-            .find(|metric| id == "watch_metric" && value.as_str() == Some(metric.id));
+            .find(|metric| ["watch_metric", GOES_BY].contains(&id.as_str()) && value.as_str() == Some(metric.id));
         add(
             &title(id),
             figure.map_or_else(|| text(value), |metric| metric.title.to_owned()),

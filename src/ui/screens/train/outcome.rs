@@ -132,7 +132,10 @@ fn failed_ui(ui: &mut Ui, run: &Run) {
 fn figures_ui(ui: &mut Ui, run: &Run) {
     let Some(scored_on) = run.scored_on else {
         let tokens = theme::of(ui);
-        let text = "Not measured: there were too few labels to keep some aside.";
+        let text = match run.message.as_str() {
+            "" => "Not measured: there were too few labels to keep some aside.".to_owned(),
+            message => sentence(message),
+        };
         wrapped(ui, text, font(size::SMALL, Weight::Regular), tokens.text2);
         return;
     };
