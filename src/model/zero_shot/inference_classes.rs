@@ -54,11 +54,11 @@ fn is_number(name: &str) -> bool {
 
 fn is_denied(name: &str) -> bool {
     let letters: String = name.chars().filter(|letter| letter.is_alphabetic()).collect();
-    let denies = |negation: &&str| {
-        let rest = letters.strip_prefix(*negation);
+    let denies = |negation: &str| {
+        let rest = letters.strip_prefix(negation);
         rest.is_some_and(|rest| rest.trim_start_matches('n').starts_with("entail"))
     };
-    NEGATIONS.iter().any(|negation| denies(&negation))
+    NEGATIONS.iter().any(|negation| denies(negation))
 }
 
 #[cfg(test)]

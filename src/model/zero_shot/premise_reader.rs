@@ -28,7 +28,7 @@ pub(super) struct PremiseReader {
 
 enum Network {
     /// A transformer with the head it was saved with.
-    WithHead(SequenceClassifier),
+    WithHead(Box<SequenceClassifier>),
     /// What `handful export` writes, and what runs keep.
     Bundle(Box<Classifier>),
 }
@@ -49,7 +49,7 @@ impl PremiseReader {
     pub(super) fn of_classifier(classifier: SequenceClassifier, model: &str) -> Result<PremiseReader, ZeroShotError> {
         Ok(PremiseReader {
             classes: InferenceClasses::find(classifier.class_names(), model)?,
-            network: Network::WithHead(classifier),
+            network: Network::WithHead(Box::new(classifier)),
         })
     }
 
