@@ -13,7 +13,7 @@ use criterion::{BatchSize, Bencher, BenchmarkId, Criterion};
 use handful::model::gradients::{Gradient, Gradients};
 use handful::model::ops::plain::Plain;
 use handful::model::ops::tape::Tape;
-use handful::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Pool, Position, Rotation};
+use handful::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Pool, Position, Reach, Rotation};
 use handful::model::parameters::{Param, Parameters};
 use handful::model::tiny::{Size, random};
 use handful::model::{Dropout, Encoder, ModelError, Precision, Tokens};
@@ -133,8 +133,8 @@ impl Operation {
                 ops.attention(&x[0], &Attention { prob: PROB, ..how })
             }
             Operation::InWindow => {
-                let (how, window) = (attention(Position::None), Some(WINDOW));
-                ops.attention(&x[0], &Attention { window, ..how })
+                let (how, reach) = (attention(Position::None), Reach::Window(WINDOW));
+                ops.attention(&x[0], &Attention { reach, ..how })
             }
             Operation::AttentionWithBias => ops.attention(&x[0], &attention(Position::Bias(&x[1]))),
             Operation::Disentangled => {
@@ -159,7 +159,7 @@ fn attention<V>(position: Position<'_, V>) -> Attention<'_, V> {
         n_heads: N_HEADS,
         scale: 1.0 / ((WIDTH / N_HEADS) as f64).sqrt(),
         prob: 0.0,
-        window: None,
+        reach: Reach::Text,
         position,
     }
 }

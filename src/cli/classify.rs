@@ -1,4 +1,4 @@
-//! Verbs that need no project: zero-shot, predict, embed.
+//! Verbs that need no project: predict, embed.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -14,122 +14,15 @@ use super::doctor::peak_memory_mb;
 use super::project::second_column;
 use super::{Output, progress};
 use crate::app::App;
-use crate::core::text::in_line;
-use crate::core::{NewText, Words};
+use crate::core::NewText;
 use crate::io::import::{self, Pick, ReadOptions};
 use crate::jobs::export::persist;
 use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
 use crate::jobs::predict::{label_names, predict};
-use crate::model::{Classifier, Input, zero_shot};
+use crate::model::{Classifier, Input};
 
 /// The most bytes read from standard input.
 const MAX_STDIN: u64 = 1 << 30;
-
-#[derive(Debug, Args)]
-pub struct ZeroShot {
-    /// A project, whose texts and labels are used
-    #[arg(required_unless_present = "text")]
-    project: Option<PathBuf>,
-    /// One text instead of a project; may be given several times
-    #[arg(long, conflicts_with = "project")]
-    text: Vec<String>,
-    /// Label names, separated by commas
-    #[arg(long, value_delimiter = ',', required_unless_present = "project")]
-    labels: Vec<String>,
-    /// The sentence a label name is put into
-    #[arg(long, default_value = zero_shot::DEFAULT_TEMPLATE)]
-    template: String,
-    /// A text may have several labels: scores do not add up to 1
-    #[arg(long)]
-    multi: bool,
-    /// A model's name or a folder
-    #[arg(long, default_value = DEFAULT_ENCODER)]
-    encoder: String,
-}
-
-impl ZeroShot {
-    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
-        let (texts, labels, multi) = self.inputs(app, output)?;
-        ensure!(!labels.is_empty(), "there are no labels: name some with --labels a,b");
-        let encoder = load_encoder(&app.catalog, &self.encoder, app.compute())?;
-        let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
-        let bar = progress::bar(output, inputs.len(), "embedding");
-        let embeddings = encoder.embed(&inputs, &mut |done| {
-            bar.set_position(done as u64);
-            ControlFlow::Continue(())
-        })?;
-        bar.finish_and_clear();
-        let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let scores = zero_shot::similarity(&encoder, &embeddings, &names, &self.template, multi)?;
-        let rows: Vec<_> = texts
-            .iter()
-            .zip(&scores)
-            .map(|((id, _), row)| json!({ "id": id, "scores": names.iter().copied().zip(row.iter().copied()).collect::<BTreeMap<_, _>>() }))
-            .collect();
-        let mut text = String::new();
-        for ((id, words), row) in texts.iter().zip(&scores) {
-            let mut ranked: Vec<(f32, &str)> = row.iter().copied().zip(names.iter().copied()).collect();
-            ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-            let best: Vec<String> = ranked
-                .iter()
-                .take(3)
-                .map(|(score, name)| format!("{name} {score:.2}"))
-                .collect();
-            text += &format!(
-                "{id:<14} {:<60} {}\n",
-                shortened(&in_line(&words.body, words.second.as_deref()), 58),
-                best.join("  ")
-            );
-        }
-        output.result(
-            &json!({ "template": self.template, "multi": multi, "texts": rows }),
-            &text,
-        )
-    }
-
-    /// Texts with an id, label names, and whether a text may have several.
-    fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<Named>, Vec<String>, bool)> {
-        let Some(path) = &self.project else {
-            let texts = self
-                .text
-                .iter()
-                .enumerate()
-                .map(|(at, text)| {
-                    let (body, second) = (text.as_str().into(), None);
-                    ((at + 1).to_string(), Words { body, second })
-                })
-                .collect();
-            return Ok((texts, self.labels.clone(), self.multi));
-        };
-        super::project::open(app, output, path)?;
-        let project = app.project()?;
-        let labels = if self.labels.is_empty() {
-            project
-                .state
-                .labels
-                .in_order()
-                .into_iter()
-                .map(|(_, label)| label.name.clone())
-                .collect()
-        } else {
-            self.labels.clone()
-        };
-        let texts = project
-            .state
-            .texts()
-            .map(|text| {
-                (
-                    text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
-                    text.words(),
-                )
-            })
-            .collect();
-        Ok((texts, labels, self.multi || project.is_multi()))
-    }
-}
-
-/// A text with the id it is shown by.
-type Named = (String, Words);
 
 /// The start of a text on one line.
 pub fn shortened(text: &str, n_chars: usize) -> String {

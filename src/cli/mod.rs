@@ -18,6 +18,7 @@ mod run_list;
 mod runs;
 mod search;
 mod table;
+mod zero_shot;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,7 +106,9 @@ enum Verb {
     /// Choose the decision threshold of each label, never on the test split
     Tune(runs::Tune),
     /// Score texts against label names, without any training
-    ZeroShot(classify::ZeroShot),
+    ///
+    /// By similarity with any encoder, or by entailment with a classifier trained on natural language inference. Nothing is stored.
+    ZeroShot(zero_shot::ZeroShot),
     /// Write a run's model to a folder, open it again and compare
     Export(runs::Export),
     /// Classify texts with an exported model

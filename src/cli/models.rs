@@ -140,6 +140,21 @@ fn list(app: &App, output: &Output) -> anyhow::Result<()> {
             known.name, "", known.name
         );
     }
+    for model in app
+        .catalog
+        .unpinned()
+        .iter()
+        .filter(|unpinned| !models.iter().any(|model| model.name == unpinned.name))
+    {
+        rows.push(json!({
+            "name": model.name, "repo": model.repo, "licence": model.licence, "about": model.about, "path": null,
+        }));
+        let _ = writeln!(
+            text,
+            "{:<24} not here yet, for entailment ({}): `handful models get {}`",
+            model.name, model.about, model.name
+        );
+    }
     output.result(&rows, &text)
 }
 

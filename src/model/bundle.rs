@@ -79,7 +79,7 @@ impl Classifier {
     /// # Errors
     /// A file that is missing, too large, damaged, of another version, or does not fit the others; the message names it.
     pub fn load(dir: &Path, compute: Compute) -> Result<Classifier> {
-        if !dir.join(SETTINGS).is_file() {
+        if !Classifier::is_at(dir) {
             return Err(ModelError::Config {
                 reason: format!("there is no model here: {SETTINGS} is missing; `handful export` makes such a folder"),
                 path: dir.to_path_buf(),
@@ -101,6 +101,11 @@ impl Classifier {
             thresholds: settings.thresholds,
             encoder_name: settings.encoder_name,
         })
+    }
+
+    /// Whether a folder was written by [`Classifier::save`].
+    pub fn is_at(dir: &Path) -> bool {
+        dir.join(SETTINGS).is_file()
     }
 
     /// One probability per text (or pair) and label, `(n_texts, n_labels)`, in the order of `texts`.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::device::DeviceChoice;
 use super::error::Result;
-use super::{Encoder, Precision};
+use super::{Encoder, Precision, SequenceClassifier};
 
 /// A device, and the precision of products on the CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,5 +38,13 @@ impl Compute {
     /// Those of [`DeviceChoice::open`] and [`Encoder::load`].
     pub fn load(self, dir: &Path) -> Result<Encoder> {
         Encoder::load(dir, &self.device.open()?)?.with_precision(self.precision)
+    }
+
+    /// The same for a classifier that transformers saved.
+    ///
+    /// # Errors
+    /// Those of [`DeviceChoice::open`] and [`SequenceClassifier::load`].
+    pub fn load_classifier(self, dir: &Path) -> Result<SequenceClassifier> {
+        SequenceClassifier::load(dir, &self.device.open()?)?.with_precision(self.precision)
     }
 }

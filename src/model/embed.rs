@@ -8,7 +8,7 @@ use super::input::Input;
 use std::ops::ControlFlow;
 
 /// Tokens of one batch: enough for every core, few enough for the caches.
-const TOKENS_PER_BATCH: usize = 2048;
+pub(super) const TOKENS_PER_BATCH: usize = 2048;
 
 /// Texts tokenised and sorted by length at a time.
 const TEXTS_PER_ROUND: usize = 4096;
@@ -45,8 +45,8 @@ impl Encoder {
     }
 }
 
-/// Indices of texts of similar length, at most `max_tokens` tokens together, or one longer text alone.
-fn batches(tokens: &[Tokens], max_tokens: usize) -> Vec<Vec<usize>> {
+/// Indices of texts of similar length, the longest first, at most `max_tokens` tokens together, or one longer text alone.
+pub(super) fn batches(tokens: &[Tokens], max_tokens: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..tokens.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(tokens[i].len()));
     let mut batches: Vec<Vec<usize>> = Vec::new();

@@ -73,6 +73,17 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
+    /// An encoder where a classifier is wanted.
+    #[error(
+        "this model has no classification head (tensor {tensor} is missing): it is an encoder; choose a model that was trained to classify, \
+         for entailment one trained on natural language inference: {path}"
+    )]
+    NoHead {
+        /// The missing tensor's name.
+        tensor: String,
+        /// The weights file.
+        path: PathBuf,
+    },
     /// A kind of model this version does not know.
     #[error("{what} is not supported; {supported}: {path}")]
     Unsupported {

@@ -239,19 +239,26 @@ impl<'a> Loader<'a> {
         self.take_as(name, self.name_in_file(name), shape)
     }
 
+    /// The first of several tensors that is there, for one that goes by several names.
+    pub fn take_any(&mut self, names: &[&str], shape: &[usize]) -> Result<Param> {
+        let there = |name: &&&str| self.weights.contains(&self.name_in_file(name));
+        let name = names.iter().find(there).or(names.first()).copied().unwrap_or_default();
+        self.take(name, shape)
+    }
+
     /// The tensor `name` of the file whatever the prefix is: for the heads that stand beside an encoder.
     pub fn take_top(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
         self.take_as(name, name.to_string(), shape)
     }
 
-    /// The shape of the tensor `name` whatever the prefix is.
+    /// The shape of the tensor `name` of a head, whatever the prefix is.
     pub fn top_shape(&self, name: &str) -> Result<Vec<usize>> {
         match self.weights.shape(name) {
             Some(shape) => Ok(shape.to_vec()),
-            None => Err(self.complaint(
-                name,
-                "is missing: this model has no classification head; choose one that was trained to classify".into(),
-            )),
+            None => Err(ModelError::NoHead {
+                tensor: name.to_string(),
+                path: self.weights.path_of(name).to_path_buf(),
+            }),
         }
     }
 

@@ -9,6 +9,7 @@ use super::error::{ModelError, Result};
 use super::gradients::GradientMap;
 use super::network::{Finish, Network};
 use super::ops::dropout::Dropout;
+use super::precision::Precision;
 use super::tokenize::{PairCut, TextTokenizer};
 use candle_core::{Device, Tensor, Var};
 use serde_json::Value;
@@ -40,14 +41,39 @@ impl SequenceClassifier {
         })
     }
 
-    /// What `id2label` calls the classes, in the order of the logits; `LABEL_0` and so on where it has no word about them.
+    /// The same model, rounding the factors of its products on the CPU.
+    ///
+    /// # Errors
+    /// Where this processor has no such products.
+    pub fn with_precision(mut self, precision: Precision) -> Result<SequenceClassifier> {
+        self.network.use_precision(precision)?;
+        Ok(self)
+    }
+
+    /// The same model, computing with candle's operations even on the CPU, as it does on every other device: slower, for comparing.
+    pub fn with_plain_operations(mut self) -> SequenceClassifier {
+        self.network.use_plain_operations();
+        self
+    }
+
+    /// What `id2label`, or `label2id` in its absence, calls the classes, in the order of the logits; `LABEL_0` and so on where there is no word
+    /// about them.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
+    }
+
+    pub(super) fn tokenizer(&self) -> &TextTokenizer {
+        &self.tokenizer
     }
 
     /// The longest input in tokens.
     pub fn max_tokens(&self) -> usize {
         self.tokenizer.max_tokens()
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> &Device {
+        self.network.device()
     }
 
     /// Every trainable parameter by its name, sorted; names of the head stand beside those of the encoder.
@@ -87,7 +113,7 @@ impl SequenceClassifier {
 
 fn class_names(config: &Value, path: &Path, n_classes: usize) -> Result<Vec<String>> {
     let Some(names) = config.get("id2label").and_then(Value::as_object) else {
-        return Ok((0..n_classes).map(|class| format!("LABEL_{class}")).collect());
+        return Ok(by_number(config, n_classes));
     };
     (0..n_classes)
         .map(|class| {
@@ -99,5 +125,17 @@ fn class_names(config: &Value, path: &Path, n_classes: usize) -> Result<Vec<Stri
                 )
             })
         })
+        .collect()
+}
+
+/// The names by the numbers `label2id` gives them.
+fn by_number(config: &Value, n_classes: usize) -> Vec<String> {
+    let numbers = config.get("label2id").and_then(Value::as_object);
+    let name = |class: usize| {
+        let mut pairs = numbers.into_iter().flatten();
+        pairs.find_map(|(name, number)| (number.as_u64() == Some(class as u64)).then(|| name.clone()))
+    };
+    (0..n_classes)
+        .map(|class| name(class).unwrap_or_else(|| format!("LABEL_{class}")))
         .collect()
 }

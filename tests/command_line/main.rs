@@ -13,6 +13,7 @@ mod pairs;
 mod refusals;
 mod resume;
 mod series;
+mod zero_shot;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -237,6 +237,7 @@ impl Deberta {
             activation,
             attention_prob: config.common.attention_probs_dropout_prob,
             attention_out_prob: config.common.hidden_dropout_prob,
+            inner_prob: 0.0,
             output_prob: config.common.hidden_dropout_prob,
             scale: 1.0 / ((hidden / config.common.num_attention_heads * n_terms) as f64).sqrt(),
         };

@@ -113,6 +113,7 @@ impl DistilBert {
             activation,
             attention_prob: config.attention_dropout,
             attention_out_prob: 0.0,
+            inner_prob: 0.0,
             output_prob: config.dropout,
             scale: 1.0 / ((config.dim / config.n_heads) as f64).sqrt(),
         };

@@ -3,7 +3,7 @@
 //! The relatives differ in what their tensors are called, in their embeddings, and in what positions add to the attention.
 
 use super::super::error::Result;
-use super::super::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position};
+use super::super::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position, Reach};
 use super::super::parameters::{Loader, Param};
 use super::Role;
 use std::ops::Range;
@@ -77,6 +77,8 @@ pub(super) struct Shape {
     pub(super) attention_prob: f64,
     /// Dropout after the attention's last linear layer.
     pub(super) attention_out_prob: f64,
+    /// Dropout within the feed-forward block, after the function.
+    pub(super) inner_prob: f64,
     /// Dropout after the feed-forward block.
     pub(super) output_prob: f64,
     /// What products of queries and keys are multiplied by.
@@ -163,6 +165,11 @@ impl Stack {
             x = ops.add_norm(&attended, Some(&x), self.shape.attention_out_prob, layer.attention_norm)?;
             let inner = ops.linear(&x, &[layer.inner])?;
             let inner = ops.activation(&inner, self.shape.activation)?;
+            let inner = match self.shape.inner_prob {
+                // A place in the stream that no other architecture has.
+                prob if prob > 0.0 => ops.dropout(&inner, prob)?,
+                _ => inner,
+            };
             let outer = ops.linear(&inner, &[layer.output])?;
             x = ops.add_norm(&outer, Some(&x), self.shape.output_prob, layer.output_norm)?;
         }
@@ -195,7 +202,7 @@ impl Stack {
             n_heads: self.shape.n_heads,
             scale: self.shape.scale,
             prob: self.shape.attention_prob,
-            window: None,
+            reach: Reach::Text,
             position,
         };
         ops.attention(qkv, &how)

@@ -2,6 +2,8 @@
 //!
 //! Not here: where the files of a model are, and how its states become one vector.
 
+mod bart;
+mod bart_decoder;
 mod bert;
 mod check;
 mod deberta;
@@ -19,6 +21,7 @@ use super::ops::Ops;
 use super::ops::plain::Plain;
 use super::ops::tape::{Rows, Tape};
 use super::parameters::{Loader, Param, Parameters};
+use bart::Bart;
 use bert::Bert;
 use candle_core::Tensor;
 use deberta::Deberta;
@@ -162,6 +165,7 @@ pub static ARCHITECTURES: &[(&str, Constructor)] = &[
     ("mpnet", |source| MpNet::load(source).map(boxed)),
     ("deberta-v2", |source| Deberta::load(source).map(boxed)),
     ("modernbert", |source| ModernBert::load(source).map(boxed)),
+    ("bart", |source| Bart::load(source).map(boxed)),
 ];
 
 fn boxed<E: Encode + 'static>(loaded: Loaded<E>) -> Loaded<Box<dyn Architecture>> {

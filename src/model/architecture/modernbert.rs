@@ -7,7 +7,7 @@ use super::layers::{biased_linear, layer_norm};
 use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::{ModelError, Result};
-use crate::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation};
+use crate::model::ops::{Activation, Attention, LayerNorm, Linear, Ops, Position, Reach, Rotation};
 use crate::model::parameters::{Loader, Param};
 use crate::model::pooling::Pooling;
 use serde::Deserialize;
@@ -332,7 +332,10 @@ impl Encode for ModernBert {
                 n_heads,
                 scale: 1.0 / (each as f64).sqrt(),
                 prob: config.attention_dropout,
-                window: (!layer.is_global).then_some(config.local_attention / 2),
+                reach: match layer.is_global {
+                    true => Reach::Text,
+                    false => Reach::Window(config.local_attention / 2),
+                },
                 position: Position::None,
             };
             let context = ops.attention(&qkv, &how)?;

@@ -107,6 +107,7 @@ impl MpNet {
             activation,
             attention_prob: config.common.attention_probs_dropout_prob,
             attention_out_prob: config.common.hidden_dropout_prob,
+            inner_prob: 0.0,
             output_prob: config.common.hidden_dropout_prob,
             scale: 1.0 / ((hidden / n_heads) as f64).sqrt(),
         };

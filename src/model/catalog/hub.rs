@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use hf_hub::api::sync::{ApiBuilder, ApiError};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::{KnownModel, OnProgress, Progress, Source, SourceError};
+use super::{Delivered, HubModel, KnownFile, KnownModel, OnProgress, Progress, Source, SourceError, choose};
 
 /// A download without a byte for this many times the answer limit has stalled.
 const STALL_FACTOR: u32 = 5;
@@ -45,11 +45,13 @@ impl Hub {
 }
 
 enum Event {
-    /// A file begins; its bytes count from 0.
-    Begins,
+    /// There is an answer.
+    Answered,
+    /// A file of so many bytes begins; they count from 0.
+    Begins(u64),
     Bytes(u64),
     FileDone,
-    End(Result<(), String>),
+    End(Result<Delivered, String>),
 }
 
 impl Source for Hub {
@@ -63,6 +65,37 @@ impl Source for Hub {
 
     /// `hf-hub` blocks without a time limit, so it works on a thread that is given up when it stays silent.
     fn fetch(&self, model: &KnownModel, into: &Path, on_progress: OnProgress<'_>) -> Result<(), SourceError> {
+        let repo = Repo::with_revision(model.repo.to_owned(), RepoType::Model, model.revision.to_owned());
+        self.download(
+            repo,
+            Wanted::Pinned(model.files),
+            Some(model.bytes()),
+            into,
+            on_progress,
+        )?;
+        Ok(())
+    }
+
+    fn fetch_repository(
+        &self,
+        model: &HubModel,
+        into: &Path,
+        on_progress: OnProgress<'_>,
+    ) -> Option<Result<Delivered, SourceError>> {
+        let repo = Repo::new(model.repo.to_owned(), RepoType::Model);
+        Some(self.download(repo, Wanted::Chosen, None, into, on_progress))
+    }
+}
+
+impl Hub {
+    fn download(
+        &self,
+        repo: Repo,
+        wanted: Wanted,
+        total: Option<u64>,
+        into: &Path,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Delivered, SourceError> {
         if self.offline {
             return Err(SourceError::Failed(
                 "not asked, because HF_HUB_OFFLINE is set".to_owned(),
@@ -73,7 +106,8 @@ impl Source for Hub {
         let job = Download {
             downloads: self.downloads.clone(),
             endpoint: self.endpoint.clone(),
-            model: model.clone(),
+            repo,
+            wanted,
             into: into.to_owned(),
             stop: Arc::clone(&stop),
             events: sender,
@@ -81,19 +115,20 @@ impl Source for Hub {
         std::thread::Builder::new()
             .name("model-download".to_owned())
             .spawn(move || job.run())?;
-        let result = follow(&events, self.answer_limit, model.bytes(), on_progress);
+        let result = follow(&events, self.answer_limit, total, on_progress);
         stop.store(true, Ordering::Relaxed);
         result
     }
 }
 
+/// Passes progress on. Where the sum of all files is not known, it grows with every file that begins.
 fn follow(
     events: &Receiver<Event>,
     answer_limit: Duration,
-    total: u64,
+    total: Option<u64>,
     on_progress: OnProgress<'_>,
-) -> Result<(), SourceError> {
-    let (mut done_before, mut done_now, mut answered) = (0, 0, false);
+) -> Result<Delivered, SourceError> {
+    let (mut done_before, mut done_now, mut answered, mut begun) = (0, 0, false, 0);
     let mut last = Instant::now();
     loop {
         let event = events.recv_timeout(Duration::from_millis(200));
@@ -101,7 +136,8 @@ fn follow(
             last = Instant::now();
         }
         match event {
-            Ok(Event::Begins) => (done_now, answered) = (0, true),
+            Ok(Event::Answered) => answered = true,
+            Ok(Event::Begins(bytes)) => (done_now, answered, begun) = (0, true, done_before + bytes),
             Ok(Event::Bytes(n)) => done_now += n,
             Ok(Event::FileDone) => (done_before, done_now) = (done_before + done_now, 0),
             Ok(Event::End(result)) => return result.map_err(SourceError::Failed),
@@ -121,7 +157,7 @@ fn follow(
         }
         if on_progress(Progress::Bytes {
             done: done_before + done_now,
-            total,
+            total: total.unwrap_or(begun),
         }) == ControlFlow::Break(())
         {
             return Err(SourceError::Cancelled);
@@ -129,11 +165,19 @@ fn follow(
     }
 }
 
+/// Which files of a repository are downloaded.
+enum Wanted {
+    Pinned(&'static [KnownFile]),
+    /// Those that [`choose`] names.
+    Chosen,
+}
+
 /// One download on its own thread.
 struct Download {
     downloads: PathBuf,
     endpoint: Option<String>,
-    model: KnownModel,
+    repo: Repo,
+    wanted: Wanted,
     into: PathBuf,
     stop: Arc<AtomicBool>,
     events: Sender<Event>,
@@ -147,21 +191,35 @@ impl Download {
         let _ = self.events.send(Event::End(result));
     }
 
-    fn fetch_all(&self) -> Result<(), String> {
-        match self.fetch_into_downloads() {
+    fn fetch_all(&self) -> Result<Delivered, String> {
+        let api = self.api().map_err(|error| error.to_string())?;
+        let (repo, files) = match self.wanted {
+            Wanted::Pinned(files) => (
+                self.repo.clone(),
+                files.iter().map(|file| file.path.to_owned()).collect(),
+            ),
+            Wanted::Chosen => {
+                let info = api.repo(self.repo.clone()).info().map_err(|error| error.to_string())?;
+                let _ = self.events.send(Event::Answered);
+                let names: Vec<String> = info.siblings.into_iter().map(|file| file.rfilename).collect();
+                let repo = Repo::with_revision(self.repo.url(), RepoType::Model, info.sha);
+                (repo, choose(&names)?)
+            }
+        };
+        let delivered = match self.fetch_files(&api, &repo, &files) {
             // A download that was complete but not yet moved cannot be continued: begin it again.
             Err(error) if is_stale(&error) => {
                 std::fs::remove_dir_all(&self.downloads).map_err(|error| error.to_string())?;
-                self.fetch_into_downloads()
+                self.fetch_files(&api, &repo, &files)
             }
             result => result,
         }
         .map_err(|error| error.to_string())?;
         let _ = std::fs::remove_dir_all(&self.downloads);
-        Ok(())
+        Ok(delivered)
     }
 
-    fn fetch_into_downloads(&self) -> Result<(), ApiError> {
+    fn api(&self) -> Result<Api, ApiError> {
         // No token: everything in the table is public, and nobody's credentials are needed for it.
         let mut builder = ApiBuilder::from_cache(Cache::new(self.downloads.clone()))
             .with_token(None)
@@ -170,21 +228,32 @@ impl Download {
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
         }
-        let repo = Repo::with_revision(
-            self.model.repo.to_owned(),
-            RepoType::Model,
-            self.model.revision.to_owned(),
-        );
-        let api = builder.build()?.repo(repo);
+        builder.build()
+    }
+
+    fn fetch_files(&self, api: &Api, repo: &Repo, files: &[String]) -> Result<Delivered, ApiError> {
+        let api = api.repo(repo.clone());
+        let mut delivered = Delivered {
+            commit: repo.revision().to_owned(),
+            sha256: Vec::new(),
+        };
         let mut fetched = Vec::new();
-        for file in self.model.files {
+        for file in files {
             let meter = Meter {
                 stop: Arc::clone(&self.stop),
                 events: self.events.clone(),
             };
-            let link = api.download_with_progress(file.path, meter)?;
+            let blob = api.download_with_progress(file, meter)?.canonicalize()?;
             let _ = self.events.send(Event::FileDone);
-            fetched.push((link.canonicalize()?, self.into.join(file.path)));
+            // The hub calls large files by their hash.
+            if let Some(name) = blob
+                .file_name()
+                .and_then(|name| name.to_str())
+                .filter(|name| is_sha256(name))
+            {
+                delivered.sha256.push((file.clone(), name.to_owned()));
+            }
+            fetched.push((blob, self.into.join(file)));
         }
         for (from, to) in fetched {
             if let Some(folder) = to.parent() {
@@ -193,8 +262,12 @@ impl Download {
             // Two paths of the model may be one and the same blob.
             std::fs::copy(from, to)?;
         }
-        Ok(())
+        Ok(delivered)
     }
+}
+
+fn is_sha256(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_stale(error: &ApiError) -> bool {
@@ -217,8 +290,8 @@ impl Meter {
 }
 
 impl hf_hub::api::Progress for Meter {
-    fn init(&mut self, _size: usize, _filename: &str) {
-        self.tell(Event::Begins);
+    fn init(&mut self, size: usize, _filename: &str) {
+        self.tell(Event::Begins(size as u64));
     }
 
     fn update(&mut self, size: usize) {

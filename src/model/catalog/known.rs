@@ -51,6 +51,19 @@ impl KnownModel {
     }
 }
 
+/// A model that [`super::Catalog::get`] can fetch from its repository on the hub, whichever files it holds there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubModel {
+    /// As people type it.
+    pub name: &'static str,
+    /// Its repository on the hub.
+    pub repo: &'static str,
+    /// SPDX name of its licence.
+    pub licence: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+}
+
 /// The encoder used where none is named.
 pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 
@@ -123,6 +136,94 @@ pub static KNOWN_MODELS: &[KnownModel] = &[KnownModel {
         ),
     ],
 }];
+
+/// Classifiers that were trained on natural language inference, for zero-shot by entailment.
+pub static ENTAILMENT_MODELS: &[HubModel] = &[
+    entailment("facebook/bart-large-mnli", 9, "MIT", "BART large, English"),
+    entailment(
+        "cross-encoder/nli-deberta-v3-small",
+        14,
+        "Apache-2.0",
+        "DeBERTa-v3 small, English",
+    ),
+    entailment(
+        "cross-encoder/nli-deberta-v3-base",
+        14,
+        "Apache-2.0",
+        "DeBERTa-v3 base, English",
+    ),
+    entailment(
+        "cross-encoder/nli-deberta-v3-large",
+        14,
+        "Apache-2.0",
+        "DeBERTa-v3 large, English",
+    ),
+    entailment(
+        "cross-encoder/nli-MiniLM2-L6-H768",
+        14,
+        "Apache-2.0",
+        "MiniLM of RoBERTa, English, small",
+    ),
+    entailment(
+        "MoritzLaurer/mDeBERTa-v3-base-mnli-xnli",
+        13,
+        "MIT",
+        "mDeBERTa-v3 base, a hundred languages",
+    ),
+    entailment(
+        "MoritzLaurer/deberta-v3-base-zeroshot-v2.0",
+        13,
+        "MIT",
+        "DeBERTa-v3 base, English, made for zero-shot",
+    ),
+    entailment(
+        "MoritzLaurer/deberta-v3-large-zeroshot-v2.0",
+        13,
+        "MIT",
+        "DeBERTa-v3 large, English, made for zero-shot",
+    ),
+    entailment(
+        "MoritzLaurer/deberta-v3-base-zeroshot-v1.1-all-33",
+        13,
+        "MIT",
+        "DeBERTa-v3 base, English, made for zero-shot",
+    ),
+    entailment(
+        "MoritzLaurer/deberta-v3-large-zeroshot-v1.1-all-33",
+        13,
+        "MIT",
+        "DeBERTa-v3 large, English, made for zero-shot",
+    ),
+    entailment(
+        "joeddav/xlm-roberta-large-xnli",
+        8,
+        "MIT",
+        "XLM-RoBERTa large, a hundred languages",
+    ),
+    entailment(
+        "tasksource/ModernBERT-base-nli",
+        11,
+        "Apache-2.0",
+        "ModernBERT base, English, long texts",
+    ),
+    entailment(
+        "MoritzLaurer/ModernBERT-large-zeroshot-v2.0",
+        13,
+        "Apache-2.0",
+        "ModernBERT large, English, long texts",
+    ),
+];
+
+/// A model named like its repository without its first `owner` bytes: the owner and the slash.
+const fn entailment(repo: &'static str, owner: usize, licence: &'static str, about: &'static str) -> HubModel {
+    let (_, name) = repo.split_at(owner);
+    HubModel {
+        name,
+        repo,
+        licence,
+        about,
+    }
+}
 
 const fn file(path: &'static str, bytes: u64, sha256: &'static str) -> KnownFile {
     KnownFile { path, bytes, sha256 }

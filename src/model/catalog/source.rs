@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::KnownModel;
+use super::{Delivered, HubModel, KnownModel};
 
 /// What a long operation reports; answering `Break` stops it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,19 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`SourceError`]; what is left in `into` is then thrown away.
     fn fetch(&self, model: &KnownModel, into: &Path, on_progress: OnProgress<'_>) -> Result<(), SourceError>;
+
+    /// Puts the files of a model that is not pinned, those that [`super::choose`] names, into `into`. `None` where this source has only pinned
+    /// models.
+    ///
+    /// The error is a [`SourceError`]; what is left in `into` is then thrown away.
+    fn fetch_repository(
+        &self,
+        _model: &HubModel,
+        _into: &Path,
+        _on_progress: OnProgress<'_>,
+    ) -> Option<Result<Delivered, SourceError>> {
+        None
+    }
 }
 
 /// Why a source did not deliver.

@@ -156,6 +156,32 @@ impl LogisticHead {
             .collect())
     }
 
+    /// One logit per text and label, `(n_texts, n_labels)`, whose softmax over a row is [`LogisticHead::predict_proba`]; −∞ for labels without
+    /// examples. `None` for heads of several labels a text.
+    ///
+    /// # Errors
+    /// When the embeddings have another width than those the head was fitted on.
+    pub fn logits(&self, x: &Embeddings) -> Result<Option<Vec<Vec<f64>>>, HeadError> {
+        shape("values per embedding", self.dim, x.dim)?;
+        let x64: Vec<f64> = x.data.iter().map(|v| f64::from(*v)).collect();
+        let logits = objective::logits(&x64, self.dim, &self.weights, &self.intercepts);
+        let of_row = |row: &[f64]| -> Option<Vec<f64>> {
+            let fitted = match (self.link, row) {
+                // Symmetric, as a softmax over two logits would be.
+                (Link::Sigmoid, [z]) => vec![-z / 2.0, z / 2.0],
+                (Link::Softmax, _) => row.to_vec(),
+                (Link::NormalizedOneVsRest, _) => row.iter().map(|z| objective::log_sigmoid(*z)).collect(),
+                _ => return None,
+            };
+            let mut all = vec![f64::NEG_INFINITY; self.n_labels()];
+            for (label, z) in self.fitted.iter().zip(fitted) {
+                all[*label] = z;
+            }
+            Some(all)
+        };
+        Ok(logits.chunks(self.intercepts.len().max(1)).map(of_row).collect())
+    }
+
     fn to_probabilities(&self, logits: &mut [f64]) -> Vec<f32> {
         let mut probabilities: Vec<f32> = self.constants.iter().map(|p| *p as f32).collect();
         match (self.link, &self.fitted[..], &*logits) {

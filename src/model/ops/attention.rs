@@ -1,8 +1,9 @@
-//! Self-attention over packed texts: softmax(s · QKᵀ + positions)·V for each text and head, with dropout on the probabilities.
+//! Attention over packed texts: softmax(s · QKᵀ + positions)·V for each text and head, with dropout on the probabilities.
 //!
 //! `qkv` is `(rows, 3 · width)`: queries, keys and values side by side, each of `n_heads` heads of `width / n_heads`. The probabilities
 //! are not kept: the backward pass computes them again from the scores and each row's log of the sum of exponentials.
 
+use super::Reach;
 use super::dropout::Mask;
 use super::linear::add;
 use super::matmul::{Threads, View, product};
@@ -19,8 +20,8 @@ pub(crate) struct Shape {
     pub(crate) n_heads: usize,
     /// What scores are multiplied by.
     pub(crate) scale: f32,
-    /// How far a token sees.
-    pub(crate) window: Option<usize>,
+    /// What a token sees.
+    pub(crate) reach: Reach,
     /// Tokens of the longest text: position tables have `2 · longest − 1` rows.
     pub(crate) longest: usize,
 }
@@ -131,10 +132,16 @@ fn by_text<'a>(mut data: &'a mut [f32], starts: &[usize], per_row: usize) -> Vec
 }
 
 /// Scores of one head that a token does not see get no probability.
-fn hide_beyond(window: usize, scores: &mut [f32], n: usize) {
+fn hide_beyond(reach: Reach, scores: &mut [f32], n: usize) {
     for (i, row) in scores.chunks_exact_mut(n).enumerate() {
-        row[..i.saturating_sub(window)].fill(f32::NEG_INFINITY);
-        row[(i + window + 1).min(n)..].fill(f32::NEG_INFINITY);
+        match reach {
+            Reach::Text => {}
+            Reach::Window(window) => {
+                row[..i.saturating_sub(window)].fill(f32::NEG_INFINITY);
+                row[(i + window + 1).min(n)..].fill(f32::NEG_INFINITY);
+            }
+            Reach::Past => row[i + 1..].fill(f32::NEG_INFINITY),
+        }
     }
 }
 
@@ -170,9 +177,7 @@ fn scores(rows: &[f32], shape: Shape, tables: Tables, head: usize, n: usize, out
             }
         }
     }
-    if let Some(window) = shape.window.filter(|&window| window + 1 < n) {
-        hide_beyond(window, out, n);
-    }
+    hide_beyond(shape.reach, out, n);
 }
 
 /// Attends within each text. `out` is `(rows, width)`. Returns the log of each row's sum of exponentials, `n_heads` to a row.

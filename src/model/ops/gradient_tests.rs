@@ -3,7 +3,7 @@
 use super::dropout::Dropout;
 use super::plain::Plain;
 use super::tape::Tape;
-use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation};
+use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Reach, Rotation};
 use crate::model::error::Result;
 use crate::model::gradients::Gradients;
 use crate::model::parameters::{Param, Parameters};
@@ -27,6 +27,9 @@ enum Case {
     LinearWithoutBias,
     Attention,
     AttentionInWindow,
+    AttentionToPast,
+    CrossAttention,
+    Scale,
     AttentionWithBias,
     ContentToPosition,
     PositionToContent,
@@ -60,6 +63,9 @@ fn cases() -> Vec<Case> {
         Case::LinearWithoutBias,
         Case::Attention,
         Case::AttentionInWindow,
+        Case::AttentionToPast,
+        Case::CrossAttention,
+        Case::Scale,
         Case::AttentionWithBias,
         Case::ContentToPosition,
         Case::PositionToContent,
@@ -109,10 +115,21 @@ impl Case {
             }
             Case::Attention
             | Case::AttentionInWindow
+            | Case::AttentionToPast
             | Case::AttentionWithBias
             | Case::ContentToPosition
             | Case::PositionToContent
             | Case::Disentangled => self.attend(ops, &x, p),
+            Case::CrossAttention => {
+                let queries = ops.linear(&x, &[first])?;
+                let keys_and_values = ops.linear(&queries, &[second, first])?;
+                let qkv = ops.beside(&queries, &keys_and_values)?;
+                ops.attention(&qkv, &attention(Position::None))
+            }
+            Case::Scale => {
+                let y = ops.scale(&x, 1.5)?;
+                ops.add(&y, &x, 0.25)
+            }
             Case::Rotary => {
                 let turned = ops.rotary(&x, 2, &Rotation::new(100.0, WIDTH / 6, LONGEST))?;
                 ops.attention(&turned, &attention(Position::None))
@@ -157,11 +174,15 @@ impl Case {
             Case::Disentangled => disentangled(Some(&tables[0]), Some(&tables[1])),
             _ => Position::None,
         };
-        let window = (self == Case::AttentionInWindow).then_some(2);
+        let reach = match self {
+            Case::AttentionInWindow => Reach::Window(2),
+            Case::AttentionToPast => Reach::Past,
+            _ => Reach::Text,
+        };
         ops.attention(
             x,
             &Attention {
-                window,
+                reach,
                 ..attention(position)
             },
         )
@@ -177,7 +198,7 @@ fn attention<V>(position: Position<'_, V>) -> Attention<'_, V> {
         n_heads: 2,
         scale: 0.5,
         prob: 0.25,
-        window: None,
+        reach: Reach::Text,
         position,
     }
 }

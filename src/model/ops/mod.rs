@@ -7,6 +7,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+pub(crate) mod beside;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod bf16;
 pub(crate) mod buffer;
@@ -54,6 +55,28 @@ pub struct LayerNorm {
     pub eps: f64,
 }
 
+/// Which tokens of its text a token sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    Text,
+    /// Those at most this many places away.
+    Window(usize),
+    /// Itself and those before it.
+    Past,
+}
+
+impl Reach {
+    /// Whether a query sees a key, by their places in the text.
+    pub(crate) fn sees(self, query: usize, key: usize) -> bool {
+        match self {
+            Reach::Text => true,
+            Reach::Window(window) => query.abs_diff(key) <= window,
+            Reach::Past => key <= query,
+        }
+    }
+}
+
 /// How the tokens of a text attend to each other.
 #[derive(Debug)]
 pub struct Attention<'a, V> {
@@ -63,8 +86,8 @@ pub struct Attention<'a, V> {
     pub scale: f64,
     /// Dropout on the probabilities.
     pub prob: f64,
-    /// A token sees those at most this many places away; all of its text where `None`.
-    pub window: Option<usize>,
+    /// Which tokens of its text a token sees.
+    pub reach: Reach,
     /// What the distance between two tokens adds to their score.
     pub position: Position<'a, V>,
 }
@@ -81,7 +104,8 @@ pub trait Ops {
     /// `x Wᵀ + b` for each layer, side by side.
     fn linear(&mut self, x: &Self::Value, layers: &[Linear]) -> Result<Self::Value>;
 
-    /// Self-attention within each text over `(rows, 3 · width)` queries, keys and values side by side.
+    /// Attention within each text over `(rows, 3 · width)` queries, keys and values side by side. Queries may come from other states of the
+    /// same rows than keys and values do.
     fn attention(&mut self, qkv: &Self::Value, how: &Attention<'_, Self::Value>) -> Result<Self::Value>;
 
     /// Turns the queries and keys of `(rows, 3 · width)` by an angle that grows with their place in the text.
@@ -104,6 +128,12 @@ pub trait Ops {
 
     /// `residual + dropout(x)`.
     fn add(&mut self, x: &Self::Value, residual: &Self::Value, prob: f64) -> Result<Self::Value>;
+
+    /// The columns of `left`, then those of `right`; both have the same rows.
+    fn beside(&mut self, left: &Self::Value, right: &Self::Value) -> Result<Self::Value>;
+
+    /// Every element times `factor`.
+    fn scale(&mut self, x: &Self::Value, factor: f32) -> Result<Self::Value>;
 
     /// Dropout.
     fn dropout(&mut self, x: &Self::Value, prob: f64) -> Result<Self::Value>;

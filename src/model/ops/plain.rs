@@ -3,7 +3,7 @@
 use super::dropout::{Dropout, Mask, Masks};
 use super::pool::SHORTEST;
 use super::position::distances;
-use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Rotation, rotary};
+use super::{Activation, Attention, LayerNorm, Linear, Ops, Position, Reach, Rotation, rotary};
 use crate::model::error::Result;
 use crate::model::parameters::{Param, Parameters};
 use candle_core::{D, Device, Tensor};
@@ -156,10 +156,10 @@ impl Plain {
         }
     }
 
-    /// 0 for keys within `window` places of the query, a large negative number beyond; `(1, 1, longest, longest)`.
-    fn beyond(&self, window: usize, longest: usize) -> Result<Tensor> {
+    /// 0 for keys that the query sees, a large negative number for others; `(1, 1, longest, longest)`.
+    fn beyond(&self, reach: Reach, longest: usize) -> Result<Tensor> {
         let bias: Vec<f32> = (0..longest)
-            .flat_map(|i| (0..longest).map(move |j| if i.abs_diff(j) <= window { 0.0 } else { -1e30 }))
+            .flat_map(|i| (0..longest).map(move |j| if reach.sees(i, j) { 0.0 } else { -1e30 }))
             .collect();
         Ok(Tensor::from_vec(bias, (1, 1, longest, longest), &self.device)?)
     }
@@ -240,8 +240,8 @@ impl Ops for Plain {
             scores = scores.broadcast_add(&added)?;
         }
         scores = scores.broadcast_add(&padding.bias)?;
-        if let Some(window) = how.window {
-            scores = scores.broadcast_add(&self.beyond(window, longest)?)?;
+        if how.reach != Reach::Text {
+            scores = scores.broadcast_add(&self.beyond(how.reach, longest)?)?;
         }
         let mut probs = softmax(&scores)?;
         if let Some(mask) = mask {
@@ -305,6 +305,14 @@ impl Ops for Plain {
 
     fn add(&mut self, x: &Tensor, residual: &Tensor, prob: f64) -> Result<Tensor> {
         Ok((self.dropout(x, prob)? + residual)?)
+    }
+
+    fn beside(&mut self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        Ok(Tensor::cat(&[left, right], 1)?)
+    }
+
+    fn scale(&mut self, x: &Tensor, factor: f32) -> Result<Tensor> {
+        Ok((x * f64::from(factor))?)
     }
 
     fn dropout(&mut self, x: &Tensor, prob: f64) -> Result<Tensor> {

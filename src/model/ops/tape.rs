@@ -10,7 +10,7 @@ use super::buffer::{Buffer, Pool};
 use super::dropout::{self, Dropout, Mask, Masks};
 use super::norm::{self, Normed};
 use super::rotary::{self, Rotation};
-use super::{Attention, LayerNorm, Linear, Ops, Position, gather, linear, pool};
+use super::{Attention, LayerNorm, Linear, Ops, Position, beside, gather, linear, pool};
 use crate::model::error::{ModelError, Result};
 use crate::model::gradients::Gradients;
 use crate::model::lora;
@@ -79,6 +79,14 @@ enum Step {
         x: usize,
         residual: usize,
         mask: Option<Mask>,
+    },
+    Beside {
+        left: (usize, usize),
+        right: (usize, usize),
+    },
+    Scale {
+        x: usize,
+        factor: f32,
     },
     Dropout {
         x: usize,
@@ -418,6 +426,18 @@ impl Step {
                 values.put_sum(dy, x, residual, mask);
             }
             Step::Add { x, residual, mask } => values.put_sum(dy, x, Some(residual), mask),
+            Step::Beside { left, right } => {
+                let (widths, n_rows) = ((left.1, right.1), dy.len() / (left.1 + right.1).max(1));
+                let mut d_left = values.pool.take(n_rows * left.1);
+                let mut d_right = values.pool.take(n_rows * right.1);
+                beside::backward(&dy, widths, &mut d_left, &mut d_right);
+                values.put(left.0, d_left);
+                values.put(right.0, d_right);
+            }
+            Step::Scale { x, factor } => {
+                dy.iter_mut().for_each(|dy| *dy *= factor);
+                values.put(x, dy);
+            }
             Step::Dropout { x, mask } => {
                 let mut dx = values.pool.take(dy.len());
                 dropout::apply(&mask, &dy, &mut dx);
@@ -507,7 +527,7 @@ impl Ops for Tape {
             width: qkv.width / 3,
             n_heads: how.n_heads,
             scale: how.scale as f32,
-            window: how.window,
+            reach: how.reach,
             longest: self.longest(),
         };
         let tables = how.position.map(Rows::data);
@@ -586,6 +606,21 @@ impl Ops for Tape {
             residual: residual.id,
             mask,
         }))
+    }
+
+    fn beside(&mut self, left: &Rows, right: &Rows) -> Result<Rows> {
+        let mut out = self.pool.take(left.data.len() + right.data.len());
+        beside::forward(&left.data, &right.data, (left.width, right.width), &mut out);
+        Ok(self.push(left.width + right.width, out, || Step::Beside {
+            left: (left.id, left.width),
+            right: (right.id, right.width),
+        }))
+    }
+
+    fn scale(&mut self, x: &Rows, factor: f32) -> Result<Rows> {
+        let mut out = self.pool.copy(&x.data);
+        out.iter_mut().for_each(|x| *x *= factor);
+        Ok(self.push(x.width, out, || Step::Scale { x: x.id, factor }))
     }
 
     fn dropout(&mut self, x: &Rows, prob: f64) -> Result<Rows> {

@@ -40,8 +40,8 @@ static KINDS: [Kind; 6] = [
         build: word_piece::mpnet,
     },
     Kind {
-        model_types: &["roberta"],
-        classes: &["RobertaTokenizer"],
+        model_types: &["roberta", "bart"],
+        classes: &["RobertaTokenizer", "BartTokenizer"],
         files: &["vocab.json", "merges.txt"],
         wanted: "tokenizer.json (or vocab.json and merges.txt)",
         build: byte_level::roberta,

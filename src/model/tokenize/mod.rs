@@ -6,6 +6,7 @@ mod charsmap;
 mod kinds;
 #[cfg(test)]
 mod malformed_tests;
+mod pieces;
 mod sentence_piece;
 mod settings;
 #[cfg(test)]
@@ -21,6 +22,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams};
 use tokenizers::{Encoding, PostProcessor, Tokenizer};
+
+pub use pieces::Piece;
 
 /// Everything about a tokenizer in one file; where it is there, no other is read.
 const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -160,12 +163,7 @@ impl TextTokenizer {
 
     /// The tokens of one pair; see [`TextTokenizer::tokenize_pairs`].
     pub fn of_pair(&self, first: &str, second: &str, cut: PairCut) -> Result<Tokens> {
-        let Some(room) = self.max_tokens.checked_sub(self.n_special.1) else {
-            return Err(ModelError::Input(format!(
-                "a pair of texts needs {} special tokens, but this encoder takes {} tokens at most",
-                self.n_special.1, self.max_tokens
-            )));
-        };
+        let room = self.room_of_pair()?;
         let (first, second) = match cut {
             PairCut::OnlyFirst => self.cut_first(first, second, room)?,
             PairCut::LongestFirst => self.cut_longest(first, second, room)?,
@@ -175,9 +173,8 @@ impl TextTokenizer {
 
     fn cut_first(&self, first: &str, second: &str, room: usize) -> Result<(Encoding, Encoding)> {
         let mut second = self.beginning(second, room)?;
-        if second.len() == room {
-            cut(&mut second, room / 2);
-        }
+        let n_second = pieces::shown(second.len(), room);
+        cut(&mut second, n_second);
         let first = self.beginning(first, room - second.len())?;
         Ok((first, second))
     }
@@ -220,15 +217,7 @@ impl TextTokenizer {
         let mut n_chars = self.max_tokens.saturating_mul(CHARS_PER_TOKEN).clamp(4096, MAX_CHARS);
         loop {
             let (piece, is_cut) = beginning(text, n_chars);
-            let piece = if self.lower_case {
-                Cow::Owned(piece.to_lowercase())
-            } else {
-                Cow::Borrowed(piece)
-            };
-            let encoding = self
-                .tokenizer
-                .encode_fast(piece.as_ref(), false)
-                .map_err(|error| complaint(&self.path, &error))?;
+            let encoding = self.whole(piece)?;
             // The last word may be cut in two, so a piece that only just fills the model is not enough.
             if !is_cut || encoding.len() > room || n_chars >= MAX_CHARS {
                 return Ok(encoding);

@@ -77,6 +77,24 @@ pub fn file_names(folder: &Path) -> Result<Vec<String>> {
     Ok(choice.files.into_iter().chain(index).collect())
 }
 
+/// The names among `files` that hold the weights, or the index and all its possible shards; `None` where none does. Which shards an index
+/// names is known only to who opens it.
+pub fn choose_names(files: &[String]) -> Option<Vec<String>> {
+    let has = |name: &str| files.iter().any(|file| file == name);
+    KINDS.iter().find_map(|(single, index)| {
+        if has(single) {
+            return Some(vec![(*single).to_owned()]);
+        }
+        let (stem, ending) = single.rsplit_once('.')?;
+        let is_shard = |file: &&String| {
+            let middle = file.strip_prefix(stem).and_then(|rest| rest.strip_suffix(ending));
+            middle.is_some_and(|middle| middle.starts_with('-') && middle.contains("-of-")) && is_plain(file, ending)
+        };
+        let shards: Vec<String> = files.iter().filter(is_shard).cloned().collect();
+        (has(index) && !shards.is_empty()).then(|| shards.into_iter().chain([(*index).to_owned()]).collect())
+    })
+}
+
 fn read_index(bytes: &[u8], name: &'static str, ending: &str) -> std::result::Result<Choice, String> {
     let written: Written =
         serde_json::from_slice(bytes).map_err(|error| format!("this is no index of weight files ({error})"))?;

@@ -17,7 +17,7 @@ mod safetensors;
 mod tests;
 mod torch;
 
-pub use choice::file_names;
+pub use choice::{choose_names, file_names};
 
 use super::error::{ModelError, Result};
 use candle_core::{Device, Tensor};

@@ -1,10 +1,9 @@
-//! Scores for labels nobody has trained, from the similarity between a text and each label's name in a sentence.
-//!
-//! Not here: trained heads, thresholds. The scores rank labels well and are rough as probabilities.
+//! The similarity between a text and each label's name in a sentence. The scores rank labels well and are rough as probabilities.
 
 use std::ops::ControlFlow;
 
-use super::{Embeddings, Encoder, ModelError};
+use super::{Answer, Engine, Meter, OnProgress, Question, ZeroShotError, sentences, softmax};
+use crate::model::{Embeddings, Encoder, Input};
 
 /// The sentence a label's name is put into when nothing else is said.
 pub const DEFAULT_TEMPLATE: &str = "This text is about {}.";
@@ -15,51 +14,6 @@ pub const TEMPERATURE: f64 = 0.05;
 
 /// What stands in the template for "no label in particular": several labels at once are each compared with it.
 const NEUTRAL: &str = "something";
-
-/// Why there are no scores.
-#[derive(Debug, thiserror::Error)]
-pub enum ZeroShotError {
-    /// The template has no place for the label, or several.
-    #[error("the template must contain {{}} exactly once, where the label's name goes: {0:?}")]
-    Template(String),
-    /// Nothing to choose from.
-    #[error("there are no labels to compare with; add at least one")]
-    NoLabels,
-    /// A label without a name.
-    #[error("label {0} has an empty name, which cannot be compared with a text; name it")]
-    EmptyLabel(usize),
-    /// The texts were embedded by an encoder of another width.
-    #[error("the embeddings have {found} values per text, but this encoder makes {expected}; embed the texts again")]
-    Dim {
-        /// Of this encoder.
-        expected: usize,
-        /// Of the embeddings.
-        found: usize,
-    },
-    /// The encoder could not be used.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-}
-
-/// The sentences that stand for the labels.
-///
-/// # Errors
-/// When the template does not contain `{}` exactly once, there are no labels, or one has no name.
-pub fn sentences<S: AsRef<str>>(labels: &[S], template: &str) -> Result<Vec<String>, ZeroShotError> {
-    if template.matches("{}").count() != 1 {
-        return Err(ZeroShotError::Template(template.into()));
-    }
-    if labels.is_empty() {
-        return Err(ZeroShotError::NoLabels);
-    }
-    if let Some(at) = labels.iter().position(|label| label.as_ref().trim().is_empty()) {
-        return Err(ZeroShotError::EmptyLabel(at + 1));
-    }
-    Ok(labels
-        .iter()
-        .map(|label| template.replace("{}", label.as_ref().trim()))
-        .collect())
-}
 
 /// One score in 0..=1 per text and label, `(n_texts, n_labels)`, from embeddings of the texts that are there already.
 ///
@@ -92,6 +46,51 @@ pub fn similarity<S: AsRef<str>>(
         .collect())
 }
 
+/// Similarity as an engine: embeds the texts it is given. Reads pairs of texts too.
+pub struct Similarity {
+    encoder: Encoder,
+}
+
+impl Similarity {
+    /// With this encoder.
+    pub fn new(encoder: Encoder) -> Similarity {
+        Similarity { encoder }
+    }
+}
+
+impl Engine for Similarity {
+    fn name(&self) -> &'static str {
+        "similarity"
+    }
+
+    fn model(&self) -> &str {
+        self.encoder.name()
+    }
+
+    fn score(
+        &mut self,
+        texts: &[Input<'_>],
+        question: &Question,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Answer, ZeroShotError> {
+        let mut meter = Meter::new(texts.len(), texts.len(), on_progress);
+        let mut n_done = 0;
+        let embedded = self.encoder.embed(texts, &mut |done| {
+            let more = done - n_done;
+            n_done = done;
+            match meter.advance(more) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        let asked: Vec<&str> = question.asked().map(|label| label.words()).collect();
+        let of_template =
+            |template: &String| similarity(&self.encoder, &embedded, &asked, template, question.each_by_itself());
+        let of_templates = question.templates().iter().map(of_template);
+        Ok(Answer::new(question, of_templates.collect::<Result<_, _>>()?))
+    }
+}
+
 fn rows(embeddings: &Embeddings) -> impl Iterator<Item = &[f32]> {
     embeddings.data.chunks_exact(embeddings.dim.max(1))
 }
@@ -107,13 +106,8 @@ fn scores(cosines: &[f64], multi: bool) -> Vec<f32> {
             .map(|cosine| (1.0 / (1.0 + ((neutral - cosine) / TEMPERATURE).exp())) as f32)
             .collect();
     }
-    let most = labels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = labels
-        .iter()
-        .map(|cosine| ((cosine - most) / TEMPERATURE).exp())
-        .collect();
-    let sum: f64 = weights.iter().sum();
-    weights.iter().map(|weight| (weight / sum) as f32).collect()
+    let logits: Vec<f64> = labels.iter().map(|cosine| cosine / TEMPERATURE).collect();
+    softmax(&logits).into_iter().map(|score| score as f32).collect()
 }
 
 fn cosines(text: &[f32], prototypes: &Embeddings) -> Vec<f64> {
@@ -129,30 +123,6 @@ fn cosines(text: &[f32], prototypes: &Embeddings) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::model::testing::tiny_encoder;
-
-    #[test]
-    fn templates_and_labels_are_checked() {
-        assert_eq!(
-            sentences(&["sport", " Home & Garden "], "On {}!").unwrap(),
-            ["On sport!", "On Home & Garden!"]
-        );
-        for template in ["no place", "{} and {}", ""] {
-            assert!(
-                matches!(sentences(&["a"], template), Err(ZeroShotError::Template(_))),
-                "{template}"
-            );
-        }
-        assert!(matches!(
-            sentences::<&str>(&[], DEFAULT_TEMPLATE),
-            Err(ZeroShotError::NoLabels)
-        ));
-        assert!(matches!(
-            sentences(&["a", " "], DEFAULT_TEMPLATE),
-            Err(ZeroShotError::EmptyLabel(2))
-        ));
-        // A label may itself contain the placeholder.
-        assert_eq!(sentences(&["{}"], "On {}.").unwrap(), ["On {}."]);
-    }
 
     #[test]
     fn scores_follow_the_cosines() {
@@ -191,5 +161,29 @@ mod tests {
             similarity(&encoder, &narrow, &labels, "{}", false),
             Err(ZeroShotError::Dim { .. })
         ));
+    }
+
+    #[test]
+    fn as_an_engine_it_gives_the_same_scores() {
+        let mut engine = Similarity::new(tiny_encoder(1));
+        let texts = ["the cat sleeps", "a red market", "team"];
+        let inputs = texts.map(Input::from);
+        let question = Question::about(&["cat", "market", "cat"], ["the {} runs", "a {}"], false).unwrap();
+        let mut last = None;
+        let answer = engine
+            .score(&inputs, &question, &mut |progress| {
+                last = Some((progress.done, progress.total));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(last, Some((3, 3)));
+        let encoder = tiny_encoder(1);
+        let embedded = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
+        let rows = similarity(&encoder, &embedded, &["cat", "market"], "a {}", false).unwrap();
+        for (ours, row) in answer.by_template[1].iter().zip(&rows) {
+            assert_eq!(*ours, [row[0], row[1], row[0]]);
+        }
+        let stopped = engine.score(&inputs, &question, &mut |_| ControlFlow::Break(()));
+        assert!(matches!(stopped, Err(ZeroShotError::Stopped)));
     }
 }
