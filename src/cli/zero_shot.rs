@@ -19,7 +19,7 @@ use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
-    self, Answer, Engine, Entailment, LongTexts, Progress, Question, Similarity, entailment,
+    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, entailment,
 };
 
 #[derive(Debug, Args)]
@@ -51,6 +51,30 @@ pub struct ZeroShot {
     /// otherwise such texts lose their end
     #[arg(long, value_enum, value_name = "POOLING")]
     split_sentences: Option<PoolingName>,
+    /// Similarity: let what labels mean move towards the texts that lie nearest to them
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pile: Option<PileName>,
+}
+
+/// Whether similarity reads the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PileName {
+    /// Where there are 200 texts or more
+    Auto,
+    /// However few there are
+    On,
+    /// Only names and sentences count
+    Off,
+}
+
+impl From<PileName> for Pile {
+    fn from(name: PileName) -> Pile {
+        match name {
+            PileName::Auto => Pile::Auto,
+            PileName::On => Pile::On,
+            PileName::Off => Pile::Off,
+        }
+    }
 }
 
 /// The engines.
@@ -81,6 +105,10 @@ impl ZeroShot {
         ensure!(
             self.split_sentences.is_none() || self.engine == EngineName::Entailment,
             "--split-sentences belongs to --engine entailment"
+        );
+        ensure!(
+            self.pile.is_none() || self.engine == EngineName::Similarity,
+            "--pile belongs to --engine similarity"
         );
         // Before a model is loaded, which may take long.
         let question = Question::about(&labels, self.templates(), multi)?;
@@ -132,7 +160,8 @@ impl ZeroShot {
             EngineName::Similarity => {
                 let model = self.model.as_deref().unwrap_or(DEFAULT_ENCODER);
                 let encoder = load_encoder(&app.catalog, model, app.compute())?;
-                Ok(Box::new(Similarity::new(encoder)))
+                let pile = self.pile.map_or(Pile::Auto, Pile::from);
+                Ok(Box::new(Similarity::new(encoder).with_pile(pile)))
             }
             EngineName::Entailment => {
                 let model = self.model.as_deref().with_context(|| {

@@ -13,7 +13,8 @@ use crate::core::{TextId, Words, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
 use crate::model::catalog::Catalog;
-use crate::model::{Compute, Embeddings, Encoder, Input, zero_shot};
+use crate::model::zero_shot::{self, Answer, Pile, Question, TEMPERATURE};
+use crate::model::{Compute, Embeddings, Encoder, Input};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
 const CHUNK: usize = 16;
@@ -245,12 +246,17 @@ impl Bench {
         let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else {
             return Ok(());
         };
-        let labels: Vec<&str> = request.labels.iter().map(String::as_str).collect();
         let texts = Embeddings {
             dim: cache.dim(),
             data: cache.data().to_vec(),
         };
-        match zero_shot::similarity(encoder, &texts, &labels, &request.template, request.multi) {
+        let scored =
+            Question::about(&request.labels, [request.template.as_str()], request.multi).and_then(|question| {
+                let asked = (&question, request.template.as_str());
+                let similar = zero_shot::similarity(encoder, &texts, asked, Pile::Auto, TEMPERATURE)?;
+                Ok(Answer::new(&question, vec![similar.scores]).scores)
+            });
+        match scored {
             Ok(scores) => (self.report)(SuggesterEvent::ZeroShot(Arc::new(ZeroShotScores {
                 request: request.clone(),
                 n_scored: scores.len(),

@@ -8,6 +8,7 @@ pub mod entailment;
 mod error;
 mod inference_classes;
 mod premise_reader;
+pub mod prototypes;
 mod question;
 pub mod similarity;
 mod text_parts;
@@ -18,8 +19,9 @@ use std::time::Instant;
 pub use answer::{Answer, Rows};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
+pub use prototypes::Prototypes;
 pub use question::{LabelText, Question, sentences};
-pub use similarity::{DEFAULT_TEMPLATE, Similarity, TEMPERATURE, similarity};
+pub use similarity::{DEFAULT_TEMPLATE, Pile, Similar, Similarity, TEMPERATURE, similarity};
 
 use super::Input;
 

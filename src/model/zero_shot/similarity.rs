@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::{Answer, Engine, Meter, OnProgress, Question, ZeroShotError, sentences, softmax};
-use crate::model::{Embeddings, Encoder, Input};
+use super::prototypes::{self, Prototypes};
+use super::{Answer, Engine, LabelText, Meter, OnProgress, Question, Rows, ZeroShotError, softmax};
+use crate::model::{Embeddings, Encoder, Input, label_names};
 
 /// The sentence a label's name is put into when nothing else is said.
 pub const DEFAULT_TEMPLATE: &str = "This text is about {}.";
@@ -15,46 +16,132 @@ pub const TEMPERATURE: f64 = 0.05;
 /// What stands in the template for "no label in particular": several labels at once are each compared with it.
 const NEUTRAL: &str = "something";
 
-/// One score in 0..=1 per text and label, `(n_texts, n_labels)`, from embeddings of the texts that are there already.
+/// Whether the texts themselves say what labels mean ([`Prototypes`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pile {
+    /// Where there are [`prototypes::LEAST_TEXTS`] of them.
+    #[default]
+    Auto,
+    /// However few there are.
+    On,
+    /// Only the labels' sentences count.
+    Off,
+}
+
+impl Pile {
+    /// Whether `n_texts` texts are read.
+    pub fn reads(self, n_texts: usize) -> bool {
+        match self {
+            Pile::Auto => n_texts >= prototypes::LEAST_TEXTS,
+            Pile::On => true,
+            Pile::Off => false,
+        }
+    }
+}
+
+/// What similarity says in the words of one template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Similar {
+    /// One score in 0..=1 per text and label.
+    pub scores: Rows,
+    /// For each label the rows of the texts that are most like it, most typical first; empty where the texts were not read.
+    pub typical: Vec<Vec<usize>>,
+    /// `(n_texts, n_labels)` cosines, row-major: what the scores were made of.
+    pub cosines: Vec<f32>,
+}
+
+/// Scores of texts that are embedded already, `(n_texts, n_labels)` over [`Question::asked`], in the words of `template`.
 ///
-/// With one answer per text the scores are a softmax over the cosines divided by [`TEMPERATURE`], and rows sum to 1. With
-/// `multi`, each label is scored by itself: the same softmax over two sentences, the label's and a neutral one ("This text is
-/// about something."), so 0.5 means "no closer to this label than to nothing in particular". Comparing with the encoder's own
-/// idea of "nothing" is what makes the scores mean the same on encoders whose cosines all lie between 0.7 and 1.
+/// With one answer per text the scores are a softmax over the cosines divided by `temperature` ([`TEMPERATURE`] where nobody has labelled
+/// anything), and rows sum to 1. With several, each label is scored by itself. Where the texts are read, see [`Prototypes::each_by_itself`].
+/// Else it is the same softmax over two sentences, the label's and a neutral one ("This text is about something."), so 0.5 means "no closer
+/// to this label than to nothing in particular"; comparing with the encoder's own idea of "nothing" makes the scores mean the same on
+/// encoders whose cosines all lie between 0.7 and 1.
 ///
 /// # Errors
-/// Those of [`sentences`]; embeddings of another width; whatever the encoder reports.
-pub fn similarity<S: AsRef<str>>(
+/// Embeddings of another width; whatever the encoder reports.
+pub fn similarity(
     encoder: &Encoder,
     texts: &Embeddings,
-    labels: &[S],
-    template: &str,
-    multi: bool,
-) -> Result<Vec<Vec<f32>>, ZeroShotError> {
-    let mut sentences = sentences(labels, template)?;
+    (question, template): (&Question, &str),
+    pile: Pile,
+    temperature: f64,
+) -> Result<Similar, ZeroShotError> {
     if texts.dim != encoder.dim() {
         return Err(ZeroShotError::Dim {
             expected: encoder.dim(),
             found: texts.dim,
         });
     }
-    sentences.push(template.replace("{}", NEUTRAL));
-    let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
-    let prototypes = encoder.embed(&sentences, &mut |_| ControlFlow::Continue(()))?;
-    Ok(rows(texts)
-        .map(|text| scores(&cosines(text, &prototypes), multi))
-        .collect())
+    let mut labels = embed_labels(encoder, question, template)?;
+    let multi = question.each_by_itself();
+    if pile.reads(texts.len()) {
+        let read = Prototypes::from_texts(&labels, texts, multi);
+        return Ok(Similar {
+            scores: if multi {
+                read.each_by_itself()
+            } else {
+                read.shares(temperature)
+            },
+            cosines: read.cosines().to_vec(),
+            typical: read.typical,
+        });
+    }
+    let neutral = template.replacen("{}", NEUTRAL, 1);
+    labels.data.extend(embed(encoder, &[neutral])?.data);
+    let cosines: Vec<Vec<f64>> = rows(texts).map(|text| cosines(text, &labels)).collect();
+    let of_labels = |row: &Vec<f64>| row.iter().take(row.len() - 1).map(|x| *x as f32).collect::<Vec<f32>>();
+    Ok(Similar {
+        scores: cosines.iter().map(|row| scores(row, multi, temperature)).collect(),
+        typical: Vec::new(),
+        cosines: cosines.iter().flat_map(of_labels).collect(),
+    })
+}
+
+/// One row for each of [`Question::asked`]: its sentence, and the middle between that and its examples where it has some.
+fn embed_labels(encoder: &Encoder, question: &Question, template: &str) -> Result<Embeddings, ZeroShotError> {
+    let sentence = |label: &LabelText| template.replacen("{}", &label_names::as_words(label.words()), 1);
+    let sentences: Vec<String> = question.asked().map(sentence).collect();
+    let mut labels = embed(encoder, &sentences)?;
+    let dim = labels.dim;
+    for (label, row) in question.asked().zip(labels.data.chunks_exact_mut(dim.max(1))) {
+        if label.examples.is_empty() {
+            continue;
+        }
+        let of_unit = |row: &[f32]| 1.0 / row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
+        let scale = of_unit(row);
+        row.iter_mut().for_each(|x| *x *= scale);
+        for example in rows(&embed(encoder, &label.examples)?) {
+            let scale = of_unit(example);
+            row.iter_mut().zip(example).for_each(|(x, y)| *x += scale * y);
+        }
+    }
+    Ok(labels)
+}
+
+fn embed(encoder: &Encoder, texts: &[String]) -> Result<Embeddings, ZeroShotError> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(encoder.embed(&texts, &mut |_| ControlFlow::Continue(()))?)
 }
 
 /// Similarity as an engine: embeds the texts it is given. Reads pairs of texts too.
 pub struct Similarity {
     encoder: Encoder,
+    pile: Pile,
 }
 
 impl Similarity {
     /// With this encoder.
     pub fn new(encoder: Encoder) -> Similarity {
-        Similarity { encoder }
+        Similarity {
+            encoder,
+            pile: Pile::default(),
+        }
+    }
+
+    /// The same, which reads the texts it is given or does not.
+    pub fn with_pile(self, pile: Pile) -> Similarity {
+        Similarity { pile, ..self }
     }
 }
 
@@ -83,9 +170,10 @@ impl Engine for Similarity {
                 Err(_) => ControlFlow::Break(()),
             }
         })?;
-        let asked: Vec<&str> = question.asked().map(|label| label.words()).collect();
-        let of_template =
-            |template: &String| similarity(&self.encoder, &embedded, &asked, template, question.each_by_itself());
+        let of_template = |template: &String| {
+            let asked = (question, template.as_str());
+            similarity(&self.encoder, &embedded, asked, self.pile, TEMPERATURE).map(|similar| similar.scores)
+        };
         let of_templates = question.templates().iter().map(of_template);
         Ok(Answer::new(question, of_templates.collect::<Result<_, _>>()?))
     }
@@ -96,17 +184,17 @@ fn rows(embeddings: &Embeddings) -> impl Iterator<Item = &[f32]> {
 }
 
 /// Scores from the cosines to each label and, last, to the neutral sentence.
-fn scores(cosines: &[f64], multi: bool) -> Vec<f32> {
+fn scores(cosines: &[f64], multi: bool, temperature: f64) -> Vec<f32> {
     let Some((neutral, labels)) = cosines.split_last() else {
         return Vec::new();
     };
     if multi {
         return labels
             .iter()
-            .map(|cosine| (1.0 / (1.0 + ((neutral - cosine) / TEMPERATURE).exp())) as f32)
+            .map(|cosine| (1.0 / (1.0 + ((neutral - cosine) / temperature).exp())) as f32)
             .collect();
     }
-    let logits: Vec<f64> = labels.iter().map(|cosine| cosine / TEMPERATURE).collect();
+    let logits: Vec<f64> = labels.iter().map(|cosine| cosine / temperature).collect();
     softmax(&logits).into_iter().map(|score| score as f32).collect()
 }
 
@@ -126,13 +214,13 @@ mod tests {
 
     #[test]
     fn scores_follow_the_cosines() {
-        let single = scores(&[0.5, 0.45, 0.1, 0.9], false);
+        let single = scores(&[0.5, 0.45, 0.1, 0.9], false, TEMPERATURE);
         assert_eq!(single.len(), 3);
         assert!((single.iter().sum::<f32>() - 1.0).abs() < 1e-6);
         // e⁰ : e⁻¹ : e⁻⁸
         assert!((single[0] / single[1] - std::f32::consts::E).abs() < 1e-4 && single[2] < 1e-3);
 
-        let multi = scores(&[0.5, 0.2, 0.1, 0.2], true);
+        let multi = scores(&[0.5, 0.2, 0.1, 0.2], true, TEMPERATURE);
         assert!(
             multi[0] > 0.99 && multi[1] == 0.5 && (0.1..0.2).contains(&multi[2]),
             "{multi:?}"
@@ -143,11 +231,14 @@ mod tests {
     fn a_text_equal_to_a_labels_sentence_gets_that_label() {
         let encoder = tiny_encoder(1);
         let labels = ["cat", "market", "team"];
-        let texts: Vec<String> = sentences(&labels, "the {} runs").unwrap();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embedded = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
+        let texts = labels.map(|label| format!("the {label} runs"));
+        let embedded = embed(&encoder, &texts).unwrap();
         for multi in [false, true] {
-            let rows = similarity(&encoder, &embedded, &labels, "the {} runs", multi).unwrap();
+            let question = Question::about(&labels, ["the {} runs"], multi).unwrap();
+            let asked = (&question, "the {} runs");
+            let rows = similarity(&encoder, &embedded, asked, Pile::Off, TEMPERATURE)
+                .unwrap()
+                .scores;
             for (i, row) in rows.iter().enumerate() {
                 let best = (0..3).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
                 assert!(best == i && row.iter().all(|p| (0.0..=1.0).contains(p)), "{i}: {row:?}");
@@ -157,10 +248,31 @@ mod tests {
             dim: 2,
             data: vec![0.0; 4],
         };
+        let question = Question::about(&labels, ["{}"], false).unwrap();
         assert!(matches!(
-            similarity(&encoder, &narrow, &labels, "{}", false),
+            similarity(&encoder, &narrow, (&question, "{}"), Pile::Off, TEMPERATURE),
             Err(ZeroShotError::Dim { .. })
         ));
+    }
+
+    #[test]
+    fn examples_move_a_label_and_few_texts_are_not_read() {
+        let encoder = tiny_encoder(1);
+        let texts = ["the cat sleeps", "a red market", "team"].map(str::to_owned);
+        let embedded = embed(&encoder, &texts).unwrap();
+        let mut labels: Vec<LabelText> = ["x", "y"].map(LabelText::named).into();
+        let of = |labels: &[LabelText], pile| {
+            let question = Question::new(labels.to_vec(), ["{}"], false).unwrap();
+            similarity(&encoder, &embedded, (&question, "{}"), pile, TEMPERATURE).unwrap()
+        };
+        let before = of(&labels, Pile::Auto);
+        assert!(before.typical.is_empty() && before.cosines.len() == 6);
+        labels[1].examples.push("a red market".to_owned());
+        let after = of(&labels, Pile::Auto);
+        assert!(after.scores[1][1] > before.scores[1][1]);
+        let read = of(&labels, Pile::On);
+        assert_eq!(read.typical.len(), 2);
+        assert!(Pile::Auto.reads(prototypes::LEAST_TEXTS) && !Pile::Off.reads(1_000_000));
     }
 
     #[test]
@@ -179,7 +291,10 @@ mod tests {
         assert_eq!(last, Some((3, 3)));
         let encoder = tiny_encoder(1);
         let embedded = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
-        let rows = similarity(&encoder, &embedded, &["cat", "market"], "a {}", false).unwrap();
+        let alone = Question::about(&["cat", "market"], ["a {}"], false).unwrap();
+        let rows = similarity(&encoder, &embedded, (&alone, "a {}"), Pile::Auto, TEMPERATURE)
+            .unwrap()
+            .scores;
         for (ours, row) in answer.by_template[1].iter().zip(&rows) {
             assert_eq!(*ours, [row[0], row[1], row[0]]);
         }
