@@ -14,6 +14,7 @@ pub mod queue;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod slices;
 pub mod state;
 pub mod text;
 pub mod text_edits;
