@@ -31,7 +31,8 @@ impl Ranking {
         let entries = order.iter().enumerate().map(|(at, &(score, cell))| {
             let yes = positives.get(cell as usize) == Some(&true);
             let last = order.get(at + 1).is_none_or(|next| next.0 != score);
-            cell / n_labels.max(1) as u32 | if yes { POSITIVE } else { 0 } | if last { LAST } else { 0 }
+            let marks = if yes { POSITIVE } else { 0 } | if last { LAST } else { 0 };
+            (cell / n_labels.max(1) as u32) | marks
         });
         Ranking {
             entries: entries.collect(),
