@@ -178,13 +178,13 @@ pub fn render_slices(by: SliceBy, slices: &[SliceReport], task: TaskKind) -> Str
             (false, true) => "  macro F1 below the whole",
             (false, false) => "",
         };
-        let _ = writeln!(
-            out,
+        let line = format!(
             "{name:<width$}  {:>7}  {:<21}  {:<21}{mark}",
             slice.n_texts,
             with_interval(slice.accuracy, slice.accuracy_interval),
             with_interval(slice.macro_f1, slice.macro_f1_interval)
         );
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     out
 }

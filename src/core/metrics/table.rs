@@ -112,7 +112,7 @@ pub static METRICS: &[Metric] = &[
     metric("calibration_error", "Calibration error", BOTH, |r| r.calibration_error, "Expected calibration error: how far scores are from how often they turn out right, over 15 bins.").loss(),
     metric("average_confidence", "Average confidence", BOTH, |r| r.average_confidence, "How sure the scores are; close to accuracy where they can be read as probabilities."),
     metric("constant_guess_accuracy", "Constant guess", BOTH, |r| r.constant_guess_accuracy, "What always giving the most frequent answer would score.").of_texts(),
-    metric("constant_guess_macro_f1", "Constant guess, macro F1", BOTH, |r| r.constant_guess.macro_f1, "The macro F1 of always giving the most frequent answer.").of_texts(),
+    metric("constant_guess_macro_f1", "Constant guess F1", BOTH, |r| r.constant_guess.macro_f1, "The macro F1 of always giving the most frequent answer.").of_texts(),
 ];
 
 /// Every defined figure of the report's task, by id, with the ends of macro-F1's interval: what a run stores.

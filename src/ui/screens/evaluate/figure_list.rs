@@ -5,7 +5,7 @@ use egui::{Rect, Ui, pos2};
 use super::overview::help;
 use crate::core::metrics::{Interval, METRICS, Metric, Report};
 use crate::ui::{
-    theme::{self, Weight, font, size},
+    theme::{self, Weight, font, size, space},
     widgets::{Column, Table, TableRow, Width, figure3, in_rect, split_top, thousands, wrapped},
 };
 
@@ -17,12 +17,13 @@ pub(super) fn figures_ui(ui: &mut Ui, report: &Report) {
     let metrics: Vec<&Metric> = METRICS.iter().filter(|metric| metric.is_in(report)).collect();
     let area = ui.available_rect_before_wrap();
     let foot = if report.intervals.is_some() { FOOT } else { 0.0 };
-    let (list, below) = split_top(area, area.height() - foot, 0.0);
-    let bar = if area.width() < 340.0 { 0.0 } else { 66.0 };
+    let rows = ((area.height() - foot) / space::ROW).floor().max(2.0);
+    let (list, below) = split_top(area, rows * space::ROW, 0.0);
+    let bar = if area.width() < 340.0 { 0.0 } else { 58.0 };
     let columns = [
         Column::left("Figure", Width::Rest(1.0, 90.0)),
-        Column::right("Value", Width::Points(58.0)),
-        Column::right("95 % interval", Width::Points(104.0)),
+        Column::right("Value", Width::Points(54.0)),
+        Column::right("95 % interval", Width::Points(98.0)),
         Column::left("", Width::Points(bar)),
     ];
     in_rect(ui, "figures", list, |ui| {

@@ -27,42 +27,56 @@ enum Field {
     Threshold,
 }
 
-/// The columns there is room for; bars in those that are wide.
-fn fields(width: f32) -> (Vec<Field>, Vec<Column<'static>>) {
-    let plain = if width < 560.0 { 68.0 } else { 82.0 };
-    let barred = |least: f32| if width < least { plain } else { 136.0 };
+/// The columns there is room for; bars in those that are wide. `tuned`: some label has a threshold.
+fn fields(width: f32, tuned: bool) -> (Vec<Field>, Vec<Column<'static>>) {
+    let barred = |least: f32, plain: f32| match width {
+        w if w >= 930.0 => 136.0,
+        w if w >= least => 112.0,
+        _ => plain,
+    };
     let mut all = vec![
         (Field::Label, Column::left("Label", Width::Rest(1.0, 90.0))),
-        (Field::Texts, Column::right("Texts", Width::Points(66.0))),
+        (Field::Texts, Column::right("Texts", Width::Points(60.0))),
         (
             Field::Precision,
-            Column::right("Precision", Width::Points(barred(930.0))),
+            Column::right("Precision", Width::Points(barred(930.0, 78.0))),
         ),
-        (Field::Recall, Column::right("Recall", Width::Points(barred(930.0)))),
-        (Field::F1, Column::right("F1", Width::Points(barred(660.0)))),
+        (
+            Field::Recall,
+            Column::right("Recall", Width::Points(barred(930.0, 64.0))),
+        ),
+        (Field::F1, Column::right("F1", Width::Points(barred(600.0, 58.0)))),
     ];
     if width >= 500.0 {
-        all.push((Field::AveragePrecision, Column::right("AP", Width::Points(60.0))));
-        all.push((Field::RocAuc, Column::right("ROC-AUC", Width::Points(82.0))));
+        all.push((Field::AveragePrecision, Column::right("AP", Width::Points(56.0))));
+        all.push((Field::RocAuc, Column::right("ROC-AUC", Width::Points(80.0))));
     }
-    if width >= 600.0 {
-        all.push((Field::Threshold, Column::right("Threshold", Width::Points(88.0))));
+    if tuned && width >= 600.0 {
+        all.push((Field::Threshold, Column::right("Threshold", Width::Points(86.0))));
     }
     all.into_iter()
         .map(|(field, column)| (field, column.sortable()))
         .unzip()
 }
 
+/// Points that all rows take together, head and averages among them.
+pub(super) fn height(report: &Report) -> f32 {
+    space::ROW * (1 + report.labels.len() + averages(report).len()) as f32 + 2.0
+}
+
 /// The labels with their figures, and the averages below.
 pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     let report = &figures.evaluation.report;
     let area = ui.available_rect_before_wrap();
-    let (fields, columns) = fields(area.width());
+    let tuned = report.labels.iter().any(|label| label.threshold.is_some());
+    let (fields, columns) = fields(area.width(), tuned);
     let order = order(report, desk.memory.evaluate.sorted, &fields);
     let averages = averages(report);
     let feet = averages.len() as f32 * space::ROW + 1.0;
     let rows = space::ROW * (1.0 + order.len() as f32);
-    let height = rows.min((area.height() - feet).max(space::ROW * 2.0));
+    // Whole rows only, so that none is cut where the averages begin.
+    let room = ((area.height() - feet) / space::ROW).floor() * space::ROW;
+    let height = rows.min(room.max(space::ROW * 2.0));
     let (table_rect, rest) = split_top(area, height, 0.0);
     in_rect(ui, "labels", table_rect, |ui| {
         let mut table = Table::new("labels", &columns, order.len());
@@ -265,7 +279,7 @@ fn average_ui(ui: &mut Ui, row: &mut TableRow, name: &str, average: &Average, n_
 }
 
 fn has_bar(field: Field, cell: Rect) -> bool {
-    matches!(field, Field::Precision | Field::Recall | Field::F1) && cell.width() > 100.0
+    matches!(field, Field::Precision | Field::Recall | Field::F1) && cell.width() > 90.0
 }
 
 fn figure_ui(ui: &Ui, cell: Rect, value: Option<f64>, bar: bool, color: Color32) {

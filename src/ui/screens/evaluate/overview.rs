@@ -9,7 +9,7 @@ use crate::core::{Run, ScoreKind, TaskKind, report::cautions};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size, space},
-    widgets::{Card, figure3, in_rect, split_right, split_top, stat, tabs, thousands, wrapped},
+    widgets::{Card, figure3, galley, in_rect, split_right, split_top, stat, tabs, thousands, wrapped},
 };
 
 /// The method that leaves the encoder as it is, so that its out-of-fold scores are honest.
@@ -39,7 +39,11 @@ const MULTI: &[&str] = &[
 /// From this width on, all figures stand beside the tables.
 const WIDE: f32 = 1000.0;
 /// Points for all figures where they stand beside the tables.
-const FIGURES: f32 = 372.0;
+const FIGURES: f32 = 400.0;
+/// Points between two headline figures.
+const GAP: f32 = 28.0;
+/// Points for a headline figure at least.
+const STAT: f32 = 92.0;
 
 /// Which table is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,19 +88,6 @@ pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, f
             wrapped(ui, sentence(remark), small.clone(), tokens.warning);
         }
     });
-    if rest.width() < WIDE {
-        return tables_ui(ui, rest, desk, figures, true);
-    }
-    let (left, right) = split_right(rest, FIGURES, space::L);
-    tables_ui(ui, left, desk, figures, false);
-    Card::new()
-        .flush()
-        .show_in(ui, right, |ui| figure_list::figures_ui(ui, report));
-}
-
-/// One table of several.
-fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, with_figures: bool) {
-    let report = &figures.evaluation.report;
     let mut views = vec![View::Labels];
     if !figures.evaluation.slices.is_empty() {
         views.push(View::Slices);
@@ -104,9 +95,29 @@ fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, with_f
     if report.hierarchy.is_some() {
         views.push(View::Levels);
     }
-    if with_figures {
+    if rest.width() < WIDE {
         views.push(View::Figures);
+        return tables_ui(ui, rest, desk, figures, &views);
     }
+    let (left, right) = split_right(rest, FIGURES, space::L);
+    Card::new()
+        .flush()
+        .show_in(ui, right, |ui| figure_list::figures_ui(ui, report));
+    let labels = label_table::height(report);
+    if labels > left.height() * 0.5 || views.len() < 2 {
+        return tables_ui(ui, left, desk, figures, &views);
+    }
+    // Few labels leave room for the other tables below them.
+    let (above, below) = split_top(left, labels, space::L);
+    Card::new()
+        .flush()
+        .show_in(ui, above, |ui| label_table::labels_ui(ui, desk, figures));
+    tables_ui(ui, below, desk, figures, views.get(1..).unwrap_or_default());
+}
+
+/// One table of several.
+fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, views: &[View]) {
+    let report = &figures.evaluation.report;
     let now = views
         .iter()
         .position(|view| *view == desk.memory.evaluate.view)
@@ -130,22 +141,38 @@ fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, with_f
     });
 }
 
-/// The headline figures side by side, over as many lines as they need.
-pub(super) fn headline_ui(ui: &mut Ui, report: &Report) {
+/// The headline figures, in order.
+fn headline(report: &Report) -> impl Iterator<Item = &'static Metric> {
     let wanted = match report.task {
         TaskKind::SingleLabel => SINGLE,
         TaskKind::MultiLabel => MULTI,
     };
+    let known = |id: &&str| METRICS.iter().find(|metric| metric.id == *id);
+    wanted.iter().filter_map(known).filter(|metric| metric.is_in(report))
+}
+
+/// They side by side, over as many lines as they need.
+fn headline_ui(ui: &mut Ui, report: &Report) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
-        for metric in wanted
-            .iter()
-            .filter_map(|id| METRICS.iter().find(|metric| metric.id == *id))
-            .filter(|metric| metric.is_in(report))
-        {
+        ui.spacing_mut().item_spacing = vec2(GAP, 6.0);
+        for metric in headline(report) {
             metric_ui(ui, report, metric);
         }
     });
+}
+
+/// How many lines they need in `width` points.
+fn headline_lines(ui: &Ui, width: f32, report: &Report) -> usize {
+    let (mut lines, mut x) = (1, 0.0);
+    for metric in headline(report) {
+        let title = galley(ui, metric.title, font(size::SMALL, Weight::Regular), Color32::WHITE);
+        let needed = title.size().x.max(STAT);
+        if x > 0.0 && x + needed > width {
+            (lines, x) = (lines + 1, 0.0);
+        }
+        x += needed + GAP;
+    }
+    lines
 }
 
 /// One named figure, with its interval where there is one.
@@ -182,10 +209,8 @@ fn sentences_height(ui: &Ui, width: f32, report: &Report, measured: &str, remark
             .layout(text.to_owned(), small.clone(), Color32::WHITE, width);
         galley.size().y + 5.0
     };
-    // Headline figures take about so much room each, and go over as many lines as they need.
-    let n_stats = if report.hierarchy.is_some() { 8.0 } else { 7.0 };
-    let lines = (n_stats * 150.0 / width.max(1.0)).ceil().max(1.0);
-    sentences.map(high).sum::<f32>() + (lines - 1.0) * 52.0
+    let lines = headline_lines(ui, width, report);
+    sentences.map(high).sum::<f32>() + (lines - 1) as f32 * 52.0
 }
 
 /// What the figures were measured on, and how far to believe them.
