@@ -101,7 +101,9 @@ fn grid(method: &'static Method, preset: Option<&str>, tries: &[(String, String)
 
 fn find_metric(task: TaskKind, id: &str) -> anyhow::Result<&'static Metric> {
     // The constant guess is the same whatever is trained.
-    let of_task = |metric: &&Metric| metric.task.is_none_or(|of| of == task) && metric.id != "constant_guess_accuracy";
+    // How sure a model is says nothing about how good it is.
+    let judges = |metric: &&Metric| metric.of_model && metric.id != "average_confidence";
+    let of_task = |metric: &&Metric| metric.task.is_none_or(|of| of == task) && judges(metric);
     METRICS
         .iter()
         .filter(of_task)

@@ -8,6 +8,12 @@ use serde::Serialize;
 use super::metrics::{Interval, Report, Resampling};
 use super::{How, TaskKind, Text};
 
+/// Of more sources or annotators than this, the smallest are taken together.
+const MOST_NAMES: usize = 40;
+
+/// The name of those taken together.
+const OTHERS: &str = "(others)";
+
 /// What texts are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,7 +137,8 @@ pub struct Slice {
     pub rows: Vec<usize>,
 }
 
-/// Every text is in exactly one slice; empty slices are left out. Sources and annotators come with the largest first.
+/// Every text is in exactly one slice; empty slices are left out. Sources and annotators come with the largest first, the smallest
+/// of very many taken together.
 pub fn slices(by: SliceBy, facts: &[Facts]) -> Vec<Slice> {
     match by {
         SliceBy::Length => by_length(facts),
@@ -208,6 +215,17 @@ fn by_name<'a>(by: SliceBy, facts: &'a [Facts], name: impl Fn(&'a Facts) -> &'a 
         })
         .collect();
     slices.sort_by_key(|slice| std::cmp::Reverse(slice.rows.len()));
+    if slices.len() > MOST_NAMES {
+        let rest = slices.split_off(MOST_NAMES - 1);
+        let about = format!("{} small ones", rest.len());
+        let mut rows: Vec<usize> = rest.into_iter().flat_map(|slice| slice.rows).collect();
+        rows.sort_unstable();
+        let name = SliceName {
+            by,
+            name: OTHERS.to_owned(),
+        };
+        slices.push(Slice { name, about, rows });
+    }
     slices
 }
 
@@ -370,6 +388,18 @@ mod tests {
                 .contains("length, source")
         );
         assert!("short".parse::<SliceName>().is_err());
+    }
+
+    #[test]
+    fn very_many_sources_are_not_all_told_apart() {
+        let facts: Vec<Facts> = (0..100).map(|n| fact(1, &format!("{}.txt", n / 2), 0.5)).collect();
+        let found = slices(SliceBy::Source, &facts);
+        assert_eq!(found.len(), MOST_NAMES);
+        let last = found.last().unwrap();
+        assert_eq!(
+            (last.name.name.as_str(), last.rows.len()),
+            (OTHERS, 100 - 2 * (MOST_NAMES - 1))
+        );
     }
 
     proptest! {
