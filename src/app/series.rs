@@ -244,10 +244,9 @@ impl App {
 /// The figures that can decide in a project of this task. The constant guess is not among them: it is the same whatever is trained.
 pub fn deciding_metrics(task: TaskKind) -> impl Iterator<Item = &'static Metric> {
     let of_task = move |metric: &&Metric| metric.task.is_none_or(|of| of == task);
-    METRICS
-        .iter()
-        .filter(of_task)
-        .filter(|metric| metric.id != "constant_guess_accuracy")
+    // The constant guess is the same whatever is trained, and how sure a model is says nothing about how good it is.
+    let judges = |metric: &&Metric| metric.of_model && metric.id != "average_confidence";
+    METRICS.iter().filter(of_task).filter(judges)
 }
 
 /// The values of a preset, and those written; where an option is in both, the written ones.

@@ -116,13 +116,13 @@ fn text(comparison: &Comparison) -> String {
 
 fn row(row: &VariantRow) -> Vec<String> {
     let intervals = match row.runs.as_slice() {
-        [run] => run.intervals,
+        [run] => run.intervals.as_ref(),
         _ => None,
     };
     let mut cells = vec![
         row.name.clone(),
-        spread(row.accuracy, intervals.map(|both| both.accuracy)),
-        spread(row.macro_f1, intervals.map(|both| both.macro_f1)),
+        spread(row.accuracy, intervals.and_then(|known| known.accuracy())),
+        spread(row.macro_f1, intervals.and_then(|known| known.macro_f1())),
     ];
     cells.extend(row.rarest_f1.iter().map(|f1| spread(*f1, None)));
     cells.push(

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, progress, runs};
+use super::{Output, evaluate, progress, runs};
 use crate::app::{App, Command, sample};
 use crate::core::ScoreKind;
 use crate::core::thresholds::Objective;
@@ -79,7 +79,7 @@ fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) 
 
     let tuned = runs::tune(app, output, run.id, Objective::F1)?;
     output.remark(&format!("\n{}", tuned.text));
-    let evaluation = runs::evaluate(app, output, run.id, ScoreKind::Test)?;
+    let evaluation = evaluate::evaluate(app, output, run.id, ScoreKind::Test)?;
     output.remark(&format!("\n{}", evaluation.text()));
 
     let model = folder.join(format!("model-{}", jiff::Zoned::now().strftime("%H%M%S")));

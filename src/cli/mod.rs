@@ -9,6 +9,7 @@ mod classify;
 mod compare;
 mod demo;
 mod doctor;
+mod evaluate;
 mod interrupt;
 mod models;
 mod output;
@@ -102,7 +103,7 @@ enum Verb {
     /// The runs of a project, with the options that differ from the defaults
     Runs(run_list::Runs),
     /// Metrics of a run, and its score for every text
-    Evaluate(runs::Evaluate),
+    Evaluate(evaluate::Evaluate),
     /// Choose the decision threshold of each label, never on the test split
     Tune(runs::Tune),
     /// Score texts against label names, without any training

@@ -1,20 +1,18 @@
-//! Verbs about runs: train, evaluate, tune, export.
+//! Verbs about runs: train, tune, export.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, classify::write_lines, interrupt, models::megabytes, progress, project};
+use super::{Output, evaluate::evaluate, interrupt, models::megabytes, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
 use crate::core::report::figure;
 use crate::core::thresholds::Objective;
 use crate::core::{Run, RunId, ScoreKind};
-use crate::jobs::Evaluation;
 use crate::train;
 
 #[derive(Debug, Args)]
@@ -149,7 +147,7 @@ pub fn run_text(run: &Run) -> String {
 }
 
 /// The run asked for, or the newest usable one.
-fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
+pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
     let state = &app.project()?.state;
     match run {
         Some(id) => state.run(RunId(id)).cloned().with_context(|| {
@@ -173,61 +171,6 @@ fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
 /// Reads a kind of scores.
 pub fn kind(name: &str) -> Result<ScoreKind, String> {
     ScoreKind::from_name(name).ok_or_else(|| "one of: test, validation, out-of-fold".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub struct Evaluate {
-    /// The project
-    project: PathBuf,
-    /// Number of the run; the newest otherwise
-    #[arg(long)]
-    run: Option<i64>,
-    /// test, validation, or out-of-fold (the training texts, scored by models that did not see them)
-    #[arg(long, value_parser = kind)]
-    split: Option<ScoreKind>,
-    /// Write one JSON line per text: id, true labels, score per label
-    #[arg(long)]
-    scores: Option<PathBuf>,
-}
-
-impl Evaluate {
-    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
-        project::open(app, output, &self.project)?;
-        let run = chosen(app, self.run)?;
-        let kind = self.split.or(run.scored_on).unwrap_or(ScoreKind::Test);
-        let evaluation = evaluate(app, output, run.id, kind)?;
-        if let Some(file) = &self.scores {
-            write_scores(app, &evaluation, file)?;
-        }
-        output.result(&evaluation.report, &evaluation.text())
-    }
-}
-
-/// Gathers the metrics of a run.
-pub fn evaluate(
-    app: &mut App,
-    output: &Output,
-    run: RunId,
-    kind: ScoreKind,
-) -> anyhow::Result<std::sync::Arc<Evaluation>> {
-    progress::execute(app, output, Command::Evaluate { run, kind })?;
-    app.project()?
-        .evaluations
-        .get(&(run, kind))
-        .cloned()
-        .context("the evaluation has ended without a report")
-}
-
-fn write_scores(app: &App, evaluation: &Evaluation, file: &Path) -> anyhow::Result<()> {
-    let state = &app.project()?.state;
-    let lines = evaluation.ids.iter().enumerate().map(|(row, id)| {
-        let external = state.text(*id).and_then(|text| text.external_id.clone());
-        let names = evaluation.label_names.iter().map(String::as_str);
-        let scores: BTreeMap<&str, f32> = names.zip(evaluation.scores(row).iter().copied()).collect();
-        let truth = evaluation.truth_names(row);
-        json!({ "id": external.unwrap_or_else(|| format!("#{id}")), "labels": truth, "scores": scores })
-    });
-    write_lines(file, lines)
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ pub mod queue;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod slices;
 pub mod state;
 pub mod text;
 pub mod text_edits;

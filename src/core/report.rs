@@ -5,7 +5,8 @@
 use std::fmt::Write as _;
 
 use super::TaskKind;
-use super::metrics::{Averages, Counts, METRICS, Report};
+use super::metrics::{Averages, Counts, Imbalance, Interval, METRICS, Metric, Report};
+use super::slices::{SliceBy, SliceReport};
 
 /// How many mixed-up pairs are listed.
 const N_CONFUSED: usize = 8;
@@ -19,6 +20,7 @@ pub fn render(report: &Report) -> String {
     render_headline(report, &mut out);
     out.push('\n');
     render_labels(report, &mut out);
+    render_levels(report, &mut out);
     render_confused(report, &mut out);
     for caution in cautions(report) {
         // Writing to a String cannot fail.
@@ -50,6 +52,7 @@ pub fn cautions(report: &Report) -> Vec<String> {
     {
         cautions.push("accuracy is far above macro F1: rare labels do worse than the headline says.".to_string());
     }
+    cautions.extend(imbalance(report));
     let unseen: Vec<&str> = report
         .labels
         .iter()
@@ -65,6 +68,33 @@ pub fn cautions(report: &Report) -> Vec<String> {
     cautions
 }
 
+/// How uneven the labels are, and what an answer that ignores the texts would score.
+fn imbalance(report: &Report) -> Option<String> {
+    let Imbalance {
+        most,
+        n_most,
+        fewest,
+        n_fewest,
+    } = report.imbalance.as_ref()?;
+    let guess = &report.constant_guess;
+    let labels = guess.answer.iter().filter_map(|at| report.labels.get(*at));
+    let names: Vec<&str> = labels.map(|label| label.label.as_str()).collect();
+    let answer = match names.as_slice() {
+        [] => "giving no label".to_owned(),
+        names => format!("answering {}", listed(names)),
+    };
+    let accuracy = match report.task {
+        TaskKind::SingleLabel => "accuracy",
+        TaskKind::MultiLabel => "subset accuracy",
+    };
+    Some(format!(
+        "labels are imbalanced: {n_most} texts carry {most}, {n_fewest} {fewest}. Always {answer} would score {} {accuracy} and {} macro F1; \
+         judge by macro F1 and by each label's own figures.",
+        figure(guess.accuracy),
+        figure(guess.macro_f1)
+    ))
+}
+
 fn listed(names: &[&str]) -> String {
     match names {
         [first, second, _, _, ..] => format!("{first}, {second} and {} more", names.len() - 2),
@@ -72,27 +102,27 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
+/// Named figures that the table of labels shows anyway, or that say the same as another.
+fn is_elsewhere(metric: &Metric, task: TaskKind) -> bool {
+    let averaged = ["macro_", "micro_", "weighted_", "samples_"].iter().any(|average| {
+        let rest = metric.id.strip_prefix(average);
+        matches!(rest, Some("precision" | "recall" | "f0_5" | "f2"))
+    });
+    averaged || task == TaskKind::SingleLabel && matches!(metric.id, "hamming_loss" | "micro_f1" | "micro_jaccard")
+}
+
 fn render_headline(report: &Report, out: &mut String) {
-    let shown: Vec<_> = METRICS
-        .iter()
-        .filter(|metric| metric.task.is_none_or(|task| task == report.task))
-        .filter(|metric| !metric.id.ends_with("_precision") || metric.id == "macro_average_precision")
-        .filter(|metric| !metric.id.ends_with("_recall"))
-        .filter(|metric| !(report.task == TaskKind::SingleLabel && matches!(metric.id, "hamming_loss" | "micro_f1")))
-        .collect();
-    let width = shown
-        .iter()
-        .map(|metric| metric.title.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("Texts".len());
-    let _ = writeln!(out, "{:<width$}  {:>7}", "Texts", report.n_texts);
+    let known = METRICS.iter().filter(|metric| metric.is_in(report));
+    let shown: Vec<_> = known.filter(|metric| !is_elsewhere(metric, report.task)).collect();
+    let titles = shown.iter().map(|metric| metric.title.chars().count());
+    let width = titles.max().unwrap_or(0).max("Texts".len());
+    let spread = report.intervals.as_ref().map_or_else(String::new, |intervals| {
+        let percent = 100.0 * intervals.level;
+        format!("  {percent:.0} % interval, {} resamples", intervals.n_resamples)
+    });
+    let _ = writeln!(out, "{:<width$}  {:>7}{spread}", "Texts", report.n_texts);
     for metric in shown {
-        let interval = report.intervals.as_ref().and_then(|intervals| match metric.id {
-            "accuracy" | "subset_accuracy" => Some(intervals.accuracy),
-            "macro_f1" => Some(intervals.macro_f1),
-            _ => None,
-        });
+        let interval = report.intervals.as_ref().and_then(|intervals| intervals.of(metric));
         let spread = interval.map_or(String::new(), |i| format!("  {:.3} to {:.3}", i.low, i.high));
         let _ = writeln!(
             out,
@@ -101,6 +131,67 @@ fn render_headline(report: &Report, out: &mut String) {
             figure((metric.value)(report))
         );
     }
+}
+
+fn render_levels(report: &Report, out: &mut String) {
+    let Some(hierarchy) = &report.hierarchy else { return };
+    let _ = writeln!(
+        out,
+        "\nLevel  labels  texts  accuracy  precision  recall      f1  (macro)"
+    );
+    for level in &hierarchy.levels {
+        let [accuracy, precision, recall, f1] = [
+            level.accuracy,
+            level.macro_.precision,
+            level.macro_.recall,
+            level.macro_.f1,
+        ]
+        .map(figure);
+        let _ = writeln!(
+            out,
+            "{:<5}  {:>6}  {:>5}  {accuracy:>8}  {precision:>9}  {recall:>6}  {f1:>6}",
+            level.level, level.n_labels, level.n_texts
+        );
+    }
+}
+
+/// Slices of one kind as a table, those notably below the whole marked.
+pub fn render_slices(by: SliceBy, slices: &[SliceReport], task: TaskKind) -> String {
+    let mut out = String::new();
+    let names: Vec<String> = slices.iter().map(|slice| cut(&slice.title())).collect();
+    let head = format!("By {}", by.title().to_lowercase());
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(head.chars().count());
+    let accuracy = match task {
+        TaskKind::SingleLabel => "accuracy",
+        TaskKind::MultiLabel => "subset accuracy",
+    };
+    let _ = writeln!(out, "{head:<width$}    texts  {accuracy:<21}  macro F1");
+    for (slice, name) in slices.iter().zip(names) {
+        let mark = match (slice.accuracy_is_below, slice.macro_f1_is_below) {
+            (true, true) => "  below the whole",
+            (true, false) => "  accuracy below the whole",
+            (false, true) => "  macro F1 below the whole",
+            (false, false) => "",
+        };
+        let line = format!(
+            "{name:<width$}  {:>7}  {:<21}  {:<21}{mark}",
+            slice.n_texts,
+            with_interval(slice.accuracy, slice.accuracy_interval),
+            with_interval(slice.macro_f1, slice.macro_f1_interval)
+        );
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
+
+fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
+    let spread = interval.map_or(String::new(), |i| format!(" {:.3} to {:.3}", i.low, i.high));
+    format!("{}{spread}", figure(value))
 }
 
 fn render_labels(report: &Report, out: &mut String) {
@@ -121,16 +212,19 @@ fn render_labels(report: &Report, out: &mut String) {
             precision: label.precision,
             recall: label.recall,
             f1: label.f1,
+            jaccard: label.jaccard,
         };
         render_row(&cut(&label.label), width, averages, label.support, &threshold, out);
     }
     out.push('\n');
     let all: Counts = report.labels.iter().map(|label| label.counts).sum();
-    for (name, averages) in [
+    let samples = (report.task == TaskKind::MultiLabel).then_some(("samples avg", report.samples));
+    let averages = [
         ("micro avg", report.micro),
         ("macro avg", report.macro_),
         ("weighted avg", report.weighted),
-    ] {
+    ];
+    for (name, averages) in averages.into_iter().chain(samples) {
         render_row(name, width, averages, all.support(), "", out);
     }
 }
@@ -221,7 +315,7 @@ Most confused (true label, taken for)
 ";
         assert!(text.contains(expected), "{text}");
         assert!(text.starts_with("Texts"), "{text}");
-        assert!(text.contains("Accuracy                   0.500\n"), "{text}");
+        assert!(text.contains("Accuracy                      0.500\n"), "{text}");
         assert!(
             text.contains("Note: always giving the most frequent answer would be right for 75.0 %"),
             "{text}"
@@ -238,7 +332,9 @@ Most confused (true label, taken for)
             "Subset accuracy",
             "Micro F1",
             "Weighted F1",
+            "Samples F1",
             "Macro average precision",
+            "samples avg",
             "threshold\n",
         ] {
             assert!(text.contains(part), "{part} is missing from\n{text}");

@@ -116,7 +116,7 @@ pub struct RunRow {
     pub accuracy: Option<f64>,
     /// Macro-F1.
     pub macro_f1: Option<f64>,
-    /// Bootstrap intervals of both.
+    /// Bootstrap intervals of these and all other headline figures.
     pub intervals: Option<Intervals>,
     /// F1 by label.
     pub label_f1: BTreeMap<String, Option<f64>>,
@@ -244,7 +244,7 @@ fn run_row(Tried { run, report }: Tried) -> RunRow {
         seed: run.seed,
         accuracy: report.as_ref().and_then(|report| report.accuracy),
         macro_f1: report.as_ref().and_then(|report| report.macro_.f1),
-        intervals: report.as_ref().and_then(|report| report.intervals),
+        intervals: report.as_ref().and_then(|report| report.intervals.clone()),
         label_f1: labels.map(|label| (label.label.clone(), label.f1)).collect(),
         ended: run.into(),
     }

@@ -11,13 +11,14 @@ use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{self, Counts, Report, Resampling, ScoreMatrix, candidates, macro_average};
+use crate::core::slices::{Facts, SliceReport};
 use crate::core::thresholds::{Objective, ThresholdCurve, TuneOptions, TunedLabel, tune as choose};
 use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
 use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
 /// A run, its scores for one kind of texts, what is true, and every figure of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Evaluation {
     /// Which run.
     pub run: RunId,
@@ -43,6 +44,10 @@ pub struct Evaluation {
     pub thresholds: Vec<f64>,
     /// Every figure at these thresholds.
     pub report: Report,
+    /// What slices rest on, by row; empty until [`Evaluation::with_slices`].
+    pub facts: Vec<Facts>,
+    /// The same figures for texts that have something in common.
+    pub slices: Vec<SliceReport>,
 }
 
 impl Evaluation {
@@ -61,17 +66,7 @@ impl Evaluation {
         let truth: Vec<Vec<usize>> = known.iter().map(|row| texts.labels[*row].clone()).collect();
         let rows: Vec<&[f32]> = ids.iter().filter_map(|id| scores.get(id)).map(Vec::as_slice).collect();
         let matrix = ScoreMatrix::from_rows(run.labels.len(), &rows)?;
-        let curves = curves(run.task, &matrix, &truth);
-        let report = metrics::Evaluation {
-            task: run.task,
-            labels: &label_names,
-            truth: &truth,
-            scores: &matrix,
-            thresholds: &run.thresholds,
-            resampling: Some(Resampling::default()),
-        }
-        .report()?;
-        Ok(Evaluation {
+        let mut evaluation = Evaluation {
             run: run.id,
             run_name: run.name.clone(),
             kind,
@@ -81,10 +76,33 @@ impl Evaluation {
             ids,
             truth,
             matrix,
-            curves,
+            curves: Vec::new(),
             thresholds: run.thresholds.clone(),
-            report,
-        })
+            report: Report::empty(run.task),
+            facts: Vec::new(),
+            slices: Vec::new(),
+        };
+        evaluation.measure()?;
+        Ok(evaluation)
+    }
+
+    /// What the figures are made from.
+    pub fn measured(&self) -> metrics::Evaluation<'_> {
+        metrics::Evaluation {
+            task: self.task,
+            labels: &self.label_names,
+            truth: &self.truth,
+            scores: &self.matrix,
+            thresholds: &self.thresholds,
+            resampling: Some(Resampling::default()),
+        }
+    }
+
+    /// Works out curves and report anew.
+    pub(super) fn measure(&mut self) -> anyhow::Result<()> {
+        self.curves = curves(self.task, &self.matrix, &self.truth);
+        self.report = self.measured().report()?;
+        Ok(())
     }
 
     /// Probabilities of one row.
@@ -136,7 +154,7 @@ pub fn run(
     kind: ScoreKind,
     compute: Compute,
 ) -> anyhow::Result<Outcome> {
-    let evaluation = evaluation(job, store, state, run, kind, compute)?;
+    let evaluation = evaluation(job, store, state, run, kind, compute)?.with_slices(state);
     let metrics = metrics::headline(&evaluation.report);
     if run.scored_on == Some(kind) && run.metrics != metrics {
         // Refused where the thresholds have moved on meanwhile: the next evaluation brings the figures.

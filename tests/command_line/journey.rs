@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{handful, json, run, sample};
+use super::{handful, json, refusal, run, sample};
 
 #[test]
 fn news_from_file_to_predictions() {
@@ -135,6 +135,7 @@ fn tickets_get_thresholds_that_predictions_follow() {
     );
     let after = json(home, &["evaluate", "tickets.handful", "--split", "test"]);
     assert_ne!(before["labels"], after["labels"]);
+    slices_and_one_of_them(home, &after);
 
     json(home, &["export", "tickets.handful", "--out", "model"]);
     let mut child = handful(home)
@@ -220,4 +221,49 @@ fn embeddings_stand_in_the_order_of_rows() {
     assert!((3 * 384 * 4..3 * 384 * 4 + 256).contains(&bytes), "{bytes}");
     assert!(run(home, &["doctor"]).status.success());
     assert!(run(home, &["models", "list"]).status.success());
+}
+
+/// The report of the test texts is also there by length and for the short texts alone.
+fn slices_and_one_of_them(home: &std::path::Path, whole: &Value) {
+    let of_length = |report: &Value| -> Vec<Value> {
+        let slices = report["slices"].as_array().unwrap().iter();
+        slices.filter(|slice| slice["by"] == "length").cloned().collect()
+    };
+    let slices = of_length(whole);
+    let n_texts: u64 = slices.iter().filter_map(|slice| slice["n_texts"].as_u64()).sum();
+    assert_eq!((Some(n_texts), slices.len()), (whole["n_texts"].as_u64(), 3));
+    for id in [
+        "subset_accuracy",
+        "macro_f1",
+        "samples_jaccard",
+        "macro_average_precision",
+        "brier_score",
+    ] {
+        assert!(whole["intervals"]["figures"][id]["low"].is_number(), "{id}");
+    }
+    fn command<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["evaluate", "tickets.handful", "--split", "test"], more].concat()
+    }
+    let short = json(home, &command(&["--only", "length=short", "--beta", "1.5"]));
+    for figure in ["n_texts", "accuracy"] {
+        assert_eq!(short[figure], slices[0][figure], "{figure}");
+    }
+    assert_eq!(short["macro"]["f1"], slices[0]["macro_f1"]);
+    assert!(short["f_beta_asked"]["averages"]["macro"].is_number() && short["only"] == "length=short");
+
+    let text = String::from_utf8(run(home, &command(&["--by", "length", "--by", "source"])).stdout).unwrap();
+    for part in [
+        "Hamming loss",
+        "samples avg",
+        "% interval",
+        "By length",
+        "short (up to",
+        "By source",
+        "tickets.jsonl",
+    ] {
+        assert!(text.contains(part), "{part} is missing from\n{text}");
+    }
+    let refused = refusal(home, &command(&["--only", "length=tiny"]));
+    assert!(refused.contains("short, medium, long"), "{refused}");
+    assert_eq!(run(home, &command(&["--by", "colour"])).status.code(), Some(2));
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable;
 use handful::app::Command;
+use handful::core::metrics::METRICS;
 use handful::core::{Run, RunId, RunStatus, ScoreKind, TaskKind, TextId};
 use handful::ui::screens::{self, evaluate::Tab};
 
@@ -135,4 +136,72 @@ fn a_wrong_label_found_in_the_confusion_matrix_is_corrected_in_place() {
     desk.app().execute(Command::Undo).unwrap();
     desk.settle();
     assert_eq!(desk.labels_of("b3"), Some(vec!["cold".to_owned()]));
+}
+
+/// Short test texts are decided right, long ones wrong.
+const LENGTHS: &str = "a1,warm,validation\na2,cold,validation\nb1,warm,test\nb2,cold,test\n\
+                       b3 in many more words,warm,test\nb4 in many more words,cold,test\n";
+
+fn with_lengths(size: [f32; 2]) -> Desk {
+    let mut desk = project(TaskKind::SingleLabel, &["warm", "cold"], LENGTHS, size, Theme::Dark);
+    with_run(&mut desk, |at| {
+        if [0, 2, 5].contains(&at) {
+            vec![0.9, 0.1]
+        } else {
+            vec![0.2, 0.8]
+        }
+    });
+    desk
+}
+
+/// Draws frames until something whose name contains `part` is on screen.
+fn wait_for(desk: &mut Desk, part: &str) {
+    let started = std::time::Instant::now();
+    while desk.harness.query_by_label_contains(part).is_none() {
+        assert!(started.elapsed().as_secs() < 20, "{part} does not appear");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        desk.harness.step();
+    }
+}
+
+#[test]
+fn a_slice_narrows_overview_and_confusion_but_not_thresholds() {
+    let mut desk = with_lengths([1280.0, 800.0]);
+    show(&mut desk, Tab::Overview);
+    wait_for(&mut desk, "Measured on 4 texts");
+    // Two labels leave room for the slices below them.
+    desk.harness
+        .get_by_label_contains("medium (3 to 21 characters), 2 texts: accuracy .000");
+    desk.harness
+        .get_by_label_contains("short (up to 2 characters), 2 texts: accuracy 1.00")
+        .click();
+    wait_for(&mut desk, "Only texts with length: short. Measured on 2 texts");
+    desk.harness.get_by_label("Texts: length: short");
+
+    show(&mut desk, Tab::Confusion);
+    wait_for(&mut desk, "Accuracy: 1.00");
+    show(&mut desk, Tab::Thresholds);
+    assert!(desk.harness.query_by_label("Texts: length: short").is_none());
+    show(&mut desk, Tab::Overview);
+    wait_for(&mut desk, "Only texts with length: short");
+}
+
+#[test]
+fn every_figure_has_a_name_and_its_interval_on_screen() {
+    for (task, texts) in [(TaskKind::MultiLabel, MULTI), (TaskKind::SingleLabel, SINGLE)] {
+        let mut desk = project(task, &["warm", "cold"], texts, [1280.0, 1700.0], Theme::Light);
+        with_run(&mut desk, |at| vec![0.2 + 0.1 * at as f32, 0.8 - 0.1 * at as f32]);
+        show(&mut desk, Tab::Overview);
+        let project = desk.app().project().unwrap();
+        let evaluation = project.evaluations.values().next().unwrap().clone();
+        for metric in METRICS.iter().filter(|metric| metric.is_in(&evaluation.report)) {
+            let said = format!("{}: ", metric.title);
+            let found = desk.harness.query_all_by_label_contains(&said).count();
+            assert!(found > 0, "{} is not on screen", metric.title);
+        }
+        let intervals = evaluation.report.intervals.as_ref().unwrap();
+        assert!(intervals.figures["log_loss"].low < intervals.figures["log_loss"].high);
+        desk.harness.get_by_label_contains("Macro average: precision");
+        desk.harness.check_accessibility();
+    }
 }

@@ -1,29 +1,43 @@
-//! Precision, recall and F1 over all labels.
+//! Precision, recall, F1, Fβ and Jaccard over all labels.
 
 use serde::Serialize;
 
 use super::Counts;
 use crate::core::TaskKind;
 
-/// Precision, recall and F1, averaged in one of three ways.
+/// Precision, recall, F1 and Jaccard, averaged in one of four ways.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Averages {
     /// Share of decisions that are true.
     pub precision: Option<f64>,
     /// Share of true labels that were decided.
     pub recall: Option<f64>,
-    /// The mean of the labels' F1 (macro, weighted), or F1 of all decisions together (micro).
+    /// The mean of the labels' F1 (macro, weighted) or the texts' (samples), or F1 of all decisions together (micro).
     pub f1: Option<f64>,
+    /// Shared among all that are true or decided, averaged like F1.
+    pub jaccard: Option<f64>,
+}
+
+/// Fβ, averaged in all four ways: recall weighs β times as much as precision (van Rijsbergen, *Information Retrieval*, 1979).
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct FBeta {
+    /// Above 0; 2 finds more, 0.5 is more careful.
+    pub beta: f64,
+    /// All decisions together.
+    pub micro: Option<f64>,
+    /// Every label the same.
+    #[serde(rename = "macro")]
+    pub macro_: Option<f64>,
+    /// Every label by its support.
+    pub weighted: Option<f64>,
+    /// Every text the same; multi-label only.
+    pub samples: Option<f64>,
 }
 
 /// All decisions in one 2×2 table: frequent labels dominate.
 pub fn micro_average(counts: &[Counts]) -> Averages {
     let all: Counts = counts.iter().copied().sum();
-    Averages {
-        precision: all.precision(),
-        recall: all.recall(),
-        f1: all.f1(),
-    }
+    Averages::of(|figure| figure(all))
 }
 
 /// Every label counts the same.
@@ -31,41 +45,61 @@ pub fn micro_average(counts: &[Counts]) -> Averages {
 /// As in scikit-learn (`zero_division=0`), an undefined figure of a label counts as 0; for single-label tasks a label that
 /// is neither true nor decided anywhere is left out, for multi-label tasks it is not. `None` without labels.
 pub fn macro_average(task: TaskKind, counts: &[Counts]) -> Averages {
-    let weights: Vec<f64> = counts
-        .iter()
-        .map(|count| if in_macro(task, *count) { 1.0 } else { 0.0 })
-        .collect();
-    weighted(counts, &weights)
+    let weights = macro_weights(task, counts);
+    Averages::of(|figure| weighted_mean(counts, &weights, figure))
 }
 
 /// Every label counts by its support; `None` when nothing is true. Undefined figures count as 0.
 pub fn weighted_average(counts: &[Counts]) -> Averages {
-    let weights: Vec<f64> = counts.iter().map(|count| count.support() as f64).collect();
-    weighted(counts, &weights)
+    let weights = supports(counts);
+    Averages::of(|figure| weighted_mean(counts, &weights, figure))
 }
 
-/// Whether a label takes part in macro averages.
-pub(super) fn in_macro(task: TaskKind, count: Counts) -> bool {
-    match task {
-        TaskKind::SingleLabel => count.support() + count.n_decided() > 0,
-        TaskKind::MultiLabel => count.n() > 0,
+/// Fβ of all labels, micro, macro and weighted; `samples` is the caller's. `macro_weights`: see [`macro_weights`].
+pub(super) fn f_beta(counts: &[Counts], macro_weights: &[f64], beta: f64) -> FBeta {
+    let all: Counts = counts.iter().copied().sum();
+    let figure = |count: Counts| count.f_beta(beta);
+    FBeta {
+        beta,
+        micro: figure(all),
+        macro_: weighted_mean(counts, macro_weights, figure),
+        weighted: weighted_mean(counts, &supports(counts), figure),
+        samples: None,
     }
 }
 
-fn weighted(counts: &[Counts], weights: &[f64]) -> Averages {
-    let total: f64 = weights.iter().sum();
-    let mean = |figure: fn(Counts) -> Option<f64>| {
-        let sum: f64 = counts
-            .iter()
-            .zip(weights)
-            .map(|(count, weight)| weight * figure(*count).unwrap_or(0.0))
-            .sum();
-        (total > 0.0).then(|| sum / total)
+/// 1 for each label that takes part in macro averages, 0 for the others.
+pub(super) fn macro_weights(task: TaskKind, counts: &[Counts]) -> Vec<f64> {
+    let takes_part = |count: &Counts| match task {
+        TaskKind::SingleLabel => count.support() + count.n_decided() > 0,
+        TaskKind::MultiLabel => count.n() > 0,
     };
-    Averages {
-        precision: mean(Counts::precision),
-        recall: mean(Counts::recall),
-        f1: mean(Counts::f1),
+    counts.iter().map(|count| f64::from(takes_part(count))).collect()
+}
+
+fn supports(counts: &[Counts]) -> Vec<f64> {
+    counts.iter().map(|count| count.support() as f64).collect()
+}
+
+/// The mean of a figure, undefined ones as 0; `None` when all weights are 0.
+pub(super) fn weighted_mean(counts: &[Counts], weights: &[f64], figure: impl Fn(Counts) -> Option<f64>) -> Option<f64> {
+    let total: f64 = weights.iter().sum();
+    let figures = counts.iter().zip(weights);
+    let sum: f64 = figures
+        .map(|(count, weight)| weight * figure(*count).unwrap_or(0.0))
+        .sum();
+    (total > 0.0).then(|| sum / total)
+}
+
+impl Averages {
+    /// Each figure, averaged by `mean`.
+    pub(super) fn of(mean: impl Fn(fn(Counts) -> Option<f64>) -> Option<f64>) -> Self {
+        Averages {
+            precision: mean(Counts::precision),
+            recall: mean(Counts::recall),
+            f1: mean(Counts::f1),
+            jaccard: mean(Counts::jaccard),
+        }
     }
 }
 

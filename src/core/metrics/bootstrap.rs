@@ -1,4 +1,4 @@
-//! How far accuracy and macro-F1 would move had other texts of the same kind been drawn.
+//! How far the headline figures would move had other texts of the same kind been drawn.
 //!
 //! The percentile bootstrap (Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993, ch. 13): draw as many texts as there
 //! are, with replacement, and look at the spread of the figures. It covers the choice of evaluation texts, not of training texts.
@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use serde::Serialize;
 
-use super::averages::in_macro;
-use super::{Counts, count_per_label};
+use super::lanes::{LANES, Scored};
+use super::tally::Answers;
+use super::{Evaluation, METRICS, Metric, Report};
 use crate::core::TaskKind;
 use crate::core::rng::{Stream, stream};
+
+/// Fewer resamples than this say nothing about the ends of an interval.
+const FEWEST: usize = 2 * LANES;
+/// With more scores than this, figures that rest on scores get no interval: sorting them again would take too long.
+const MOST_SCORES: usize = 20_000_000;
 
 /// The middle part of the resampled figures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -25,12 +31,16 @@ pub struct Interval {
 /// How to resample.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Resampling {
-    /// Resamples; more make the ends of the interval steadier.
+    /// Resamples at most; more make the ends of the interval steadier.
     pub n_resamples: usize,
     /// Share of them inside the interval, in 0..=1.
     pub level: f64,
     /// The same seed gives the same interval.
     pub seed: u64,
+    /// Also of figures that rest on scores alone: average precision, ROC-AUC, log loss, Brier score, calibration.
+    pub of_scores: bool,
+    /// Texts × labels looked at, over all resamples: many texts are drawn less often, at least 128 times.
+    pub work: usize,
 }
 
 impl Default for Resampling {
@@ -39,137 +49,148 @@ impl Default for Resampling {
             n_resamples: 1000,
             level: 0.95,
             seed: 0,
+            of_scores: true,
+            work: 1_000_000_000,
         }
     }
 }
 
-/// The intervals of the two headline figures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Intervals {
-    /// Of accuracy (multi-label: subset accuracy).
-    pub accuracy: Interval,
-    /// Of macro-F1.
-    pub macro_f1: Interval,
+impl Resampling {
+    /// Only of figures that rest on decisions, with fewer resamples: for each of many slices.
+    pub fn of_decisions() -> Self {
+        Resampling {
+            n_resamples: 400,
+            of_scores: false,
+            work: 200_000_000,
+            ..Resampling::default()
+        }
+    }
+
+    /// Drawing a text costs about as much as looking at a few dozen scores.
+    fn n_resamples(&self, n_texts: usize, n_labels: usize) -> usize {
+        let of_one = n_texts.saturating_mul(24 + if self.of_scores { n_labels } else { 0 });
+        let affordable = self.work / of_one.max(1);
+        let whole_passes = affordable - affordable % LANES;
+        whole_passes.max(FEWEST).min(self.n_resamples)
+    }
 }
 
-/// Bootstrap intervals of accuracy and macro-F1; `None` for fewer than two texts, without labels or without resamples.
+/// The intervals of all headline figures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Intervals {
+    /// Resamples behind them.
+    pub n_resamples: usize,
+    /// Share of the resampled figures inside, in 0..=1.
+    pub level: f64,
+    /// By [`Metric::id`]. Undefined figures have none, nor has the constant guess.
+    pub figures: BTreeMap<&'static str, Interval>,
+}
+
+impl Intervals {
+    /// Of one headline figure.
+    pub fn of(&self, metric: &Metric) -> Option<Interval> {
+        self.figures.get(metric.id).copied()
+    }
+
+    /// Of accuracy; for multi-label tasks of subset accuracy.
+    pub fn accuracy(&self) -> Option<Interval> {
+        let known = ["accuracy", "subset_accuracy"].into_iter();
+        known.filter_map(|id| self.figures.get(id)).next().copied()
+    }
+
+    /// Of macro-F1.
+    pub fn macro_f1(&self) -> Option<Interval> {
+        self.figures.get("macro_f1").copied()
+    }
+}
+
+/// Bootstrap intervals of the headline figures of `report`; `None` for fewer than two texts, without labels or without resamples.
 ///
 /// Single-label texts are drawn within their true label, so every resample has the same supports; multi-label texts are drawn
-/// from all. The labels that take part in macro-F1 are those of the whole sample. O(resamples · texts).
-pub fn intervals(
-    task: TaskKind,
+/// from all. The labels that take part in macro averages are those of the whole sample.
+/// O(resamples · (texts + labels)), with scores O(resamples · texts · labels).
+///
+/// `scores`: what the figures of scores are made from; `None` leaves them out.
+pub(super) fn intervals(
     truth: &[Vec<usize>],
-    decided: &[Vec<usize>],
     n_labels: usize,
-    resampling: &Resampling,
+    scores: Option<&Evaluation>,
+    answers: &Answers,
+    report: &Report,
+    how: &Resampling,
 ) -> Option<Intervals> {
-    let whole = count_per_label(truth, decided, n_labels);
-    let n_texts = truth.len().min(decided.len());
-    if n_texts < 2 || n_labels == 0 || resampling.n_resamples == 0 {
+    let n_texts = truth.len();
+    let n_resamples = how.n_resamples(n_texts, n_labels);
+    if n_texts < 2 || n_labels == 0 || n_resamples == 0 {
         return None;
     }
-    let taking_part: Vec<bool> = whole.iter().map(|count| in_macro(task, *count)).collect();
-    let (answers, strata) = answers_and_strata(task, truth, decided, n_labels);
-    let mut rng = stream(resampling.seed, "intervals");
-    let mut figures: (Vec<f64>, Vec<f64>) = Default::default();
-    for _ in 0..resampling.n_resamples {
-        let mut tally = Tally {
-            counts: vec![Counts::default(); n_labels],
-            n_right: 0,
-        };
-        for (answer, times) in answers.iter().zip(resample(&strata, answers.len(), &mut rng)) {
-            tally.add(answer, times);
+    let scores = scores.filter(|_| how.of_scores && n_texts * n_labels <= MOST_SCORES);
+    let scored = scores.and_then(Scored::new);
+    let strata = strata(report.task, truth);
+    let mut rng = stream(how.seed, "intervals");
+    let mut figures: Vec<(&Metric, Vec<f64>)> = (METRICS.iter())
+        .filter(|metric| metric.of_model && metric.is_in(report) && (metric.value)(report).is_some())
+        .map(|metric| (metric, Vec::with_capacity(n_resamples)))
+        .collect();
+    let mut weights = vec![[0u8; LANES]; if scored.is_some() { n_texts } else { 0 }];
+    let mut n_done = 0;
+    while n_done < n_resamples {
+        let n_now = LANES.min(n_resamples - n_done);
+        let mut reports: Vec<Report> = (0..n_now)
+            .map(|lane| {
+                let times = resample(&strata, n_texts, &mut rng);
+                for (weights, times) in weights.iter_mut().zip(&times) {
+                    weights[lane] = (*times).min(255) as u8;
+                }
+                let mut resampled = Report::empty(report.task);
+                let tally = answers.tally(&answers.times(|text| times[text] as usize));
+                answers.fill(&tally, &mut resampled);
+                resampled
+            })
+            .collect();
+        if let Some(scored) = &scored {
+            let of_scores = scored.figures(&weights);
+            reports
+                .iter_mut()
+                .zip(of_scores)
+                .for_each(|(report, figures)| figures.fill(report));
         }
-        let counts = tally.counts.iter().zip(&taking_part).filter(|(_, takes)| **takes);
-        // Labels that take part stay in even when a resample has none of them: their F1 is then 0, as scikit-learn has it.
-        let f1s: Vec<f64> = counts.map(|(count, _)| count.f1().unwrap_or(0.0)).collect();
-        figures.0.push(tally.n_right as f64 / n_texts as f64);
-        figures.1.push(f1s.iter().sum::<f64>() / f1s.len().max(1) as f64);
+        for (metric, values) in &mut figures {
+            values.extend(reports.iter().filter_map(|report| (metric.value)(report)));
+        }
+        n_done += n_now;
     }
-    let middle = |mut figures: Vec<f64>| {
-        figures.sort_unstable_by(f64::total_cmp);
-        let tail = (1.0 - resampling.level.clamp(0.0, 1.0)) / 2.0;
-        Some(Interval {
-            low: quantile(&figures, tail)?,
-            high: quantile(&figures, 1.0 - tail)?,
-        })
+    let middle = |(metric, mut values): (&Metric, Vec<f64>)| {
+        // A figure that is mostly undefined has no middle.
+        let known = 2 * values.len() > n_resamples;
+        values.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - how.level.clamp(0.0, 1.0)) / 2.0;
+        let (low, high) = (quantile(&values, tail)?, quantile(&values, 1.0 - tail)?);
+        known.then_some((metric.id, Interval { low, high }))
     };
     Some(Intervals {
-        accuracy: middle(figures.0)?,
-        macro_f1: middle(figures.1)?,
+        n_resamples,
+        level: how.level,
+        figures: figures.into_iter().filter_map(middle).collect(),
     })
 }
 
-/// What a text adds to the tables of its labels; true negatives are not needed.
-struct Answer {
-    right: bool,
-    hits: Vec<usize>,
-    false_alarms: Vec<usize>,
-    misses: Vec<usize>,
-}
-
-impl Answer {
-    fn new(truth: &[usize], decided: &[usize], n_labels: usize) -> Self {
-        let known = |labels: &[usize], other: &[usize], shared: bool| {
-            let wanted = labels
-                .iter()
-                .filter(|label| **label < n_labels && other.contains(label) == shared);
-            wanted.copied().collect()
-        };
-        Answer {
-            right: truth == decided,
-            hits: known(truth, decided, true),
-            false_alarms: known(decided, truth, false),
-            misses: known(truth, decided, false),
-        }
-    }
-}
-
-struct Tally {
-    counts: Vec<Counts>,
-    n_right: usize,
-}
-
-impl Tally {
-    fn add(&mut self, answer: &Answer, times: usize) {
-        self.n_right += if answer.right { times } else { 0 };
-        answer.hits.iter().for_each(|&label| self.counts[label].tp += times);
-        answer
-            .false_alarms
-            .iter()
-            .for_each(|&label| self.counts[label].fp += times);
-        answer.misses.iter().for_each(|&label| self.counts[label].fn_ += times);
-    }
-}
-
-/// The distinct answers, and for each stratum the answer of each of its texts: texts with the same truth and decision are the
-/// same draw, so a resample only counts how often each answer comes up.
-fn answers_and_strata(
-    task: TaskKind,
-    truth: &[Vec<usize>],
-    decided: &[Vec<usize>],
-    n_labels: usize,
-) -> (Vec<Answer>, Vec<Vec<usize>>) {
-    let mut numbers: BTreeMap<(&[usize], &[usize]), usize> = BTreeMap::new();
-    let mut answers = Vec::new();
+/// The texts that are drawn from among each other.
+fn strata(task: TaskKind, truth: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut strata: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
-    for (truth, decided) in truth.iter().zip(decided) {
-        let number = *numbers.entry((truth, decided)).or_insert_with(|| {
-            answers.push(Answer::new(truth, decided, n_labels));
-            answers.len() - 1
-        });
+    for (text, truth) in truth.iter().enumerate() {
         let stratum: &[usize] = match task {
             TaskKind::SingleLabel => truth,
             TaskKind::MultiLabel => &[],
         };
-        strata.entry(stratum).or_default().push(number);
+        strata.entry(stratum).or_default().push(text);
     }
-    (answers, strata.into_values().collect())
+    strata.into_values().collect()
 }
 
-/// How often each answer comes up when every stratum is drawn again.
-fn resample(strata: &[Vec<usize>], n_answers: usize, rng: &mut Stream) -> Vec<usize> {
-    let mut times = vec![0; n_answers];
+/// How often each text comes up when every stratum is drawn again.
+fn resample(strata: &[Vec<usize>], n_texts: usize, rng: &mut Stream) -> Vec<u32> {
+    let mut times = vec![0; n_texts];
     for stratum in strata {
         for _ in 0..stratum.len() {
             times[stratum[draw(rng, stratum.len())]] += 1;
@@ -194,40 +215,76 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::metrics::{accuracy, macro_average};
+    use crate::core::metrics::ScoreMatrix;
 
-    /// `n_right` of `n` texts right, labels taking turns.
-    fn sample(n: usize, n_right: usize) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
-        let truth: Vec<_> = (0..n).map(|i| vec![i % 2]).collect();
-        let decided = (0..n)
-            .map(|i| vec![if i < n_right { i % 2 } else { 1 - i % 2 }])
-            .collect();
-        (truth, decided)
+    fn report(task: TaskKind, truth: &[Vec<usize>], right: impl Fn(usize) -> bool, how: Resampling) -> Report {
+        let rows = truth.iter().enumerate().map(|(at, labels)| {
+            let yes = if right(at) { 0.9 - at as f32 * 1e-4 } else { 0.2 };
+            if labels.contains(&0) {
+                [yes, 1.0 - yes]
+            } else {
+                [1.0 - yes, yes]
+            }
+        });
+        let scores = ScoreMatrix::from_rows(2, rows).unwrap();
+        Evaluation {
+            task,
+            labels: &["a", "b"].map(String::from),
+            truth,
+            scores: &scores,
+            thresholds: &[crate::core::metrics::default_threshold(task); 2],
+            resampling: Some(how),
+        }
+        .report()
+        .unwrap()
+    }
+
+    /// Labels taking turns.
+    fn turns(n: usize) -> Vec<Vec<usize>> {
+        (0..n).map(|at| vec![at % 2]).collect()
     }
 
     #[test]
     fn the_interval_of_accuracy_is_about_the_binomial_one() {
-        let (truth, decided) = sample(200, 160);
-        let found = intervals(TaskKind::SingleLabel, &truth, &decided, 2, &Resampling::default()).unwrap();
+        let found = report(TaskKind::SingleLabel, &turns(200), |at| at < 160, Resampling::default());
+        let intervals = found.intervals.clone().unwrap();
         // 0.8 ± 1.96 · sqrt(0.8 · 0.2 / 200) = 0.745..0.855
-        assert!((found.accuracy.low - 0.745).abs() < 0.015, "{found:?}");
-        assert!((found.accuracy.high - 0.855).abs() < 0.015, "{found:?}");
-        let macro_f1 = macro_average(TaskKind::SingleLabel, &count_per_label(&truth, &decided, 2))
-            .f1
-            .unwrap();
-        assert!(found.macro_f1.low < macro_f1 && macro_f1 < found.macro_f1.high);
+        let accuracy = intervals.accuracy().unwrap();
+        assert!((accuracy.low - 0.745).abs() < 0.015, "{accuracy:?}");
+        assert!((accuracy.high - 0.855).abs() < 0.015, "{accuracy:?}");
+        assert_eq!(intervals.n_resamples, 1000);
+    }
+
+    #[test]
+    fn every_headline_figure_has_an_interval_around_it() {
+        for task in [TaskKind::SingleLabel, TaskKind::MultiLabel] {
+            let found = report(task, &turns(200), |at| at % 5 > 0, Resampling::default());
+            let intervals = found.intervals.clone().unwrap();
+            for metric in METRICS.iter().filter(|metric| metric.of_model && metric.is_in(&found)) {
+                let value = (metric.value)(&found).unwrap_or_else(|| panic!("{} is undefined", metric.id));
+                let Interval { low, high } = intervals
+                    .of(metric)
+                    .unwrap_or_else(|| panic!("no interval of {}", metric.id));
+                // Of squares and of distances from 0, resampling finds a little more than the sample.
+                let slack = if metric.id == "calibration_error" { 0.02 } else { 1e-9 };
+                assert!(
+                    low - slack <= value && value <= high + slack,
+                    "{}: {low} {value} {high}",
+                    metric.id
+                );
+            }
+        }
     }
 
     #[test]
     fn the_seed_decides() {
-        let (truth, decided) = sample(60, 40);
         let with = |seed| {
-            let resampling = Resampling {
+            let how = Resampling {
                 seed,
                 n_resamples: 50,
                 ..Resampling::default()
             };
-            intervals(TaskKind::MultiLabel, &truth, &decided, 2, &resampling).unwrap()
+            report(TaskKind::MultiLabel, &turns(60), |at| at % 3 > 0, how).intervals
         };
         assert_eq!(with(3), with(3));
         assert_ne!(with(3), with(4));
@@ -235,24 +292,55 @@ mod tests {
 
     #[test]
     fn certain_or_too_small_samples() {
-        let (truth, decided) = sample(20, 20);
-        let all_right = intervals(TaskKind::SingleLabel, &truth, &decided, 2, &Resampling::default()).unwrap();
-        assert_eq!(accuracy(&truth, &decided), Some(1.0));
-        assert_eq!((all_right.accuracy.low, all_right.macro_f1.low), (1.0, 1.0));
-        assert_eq!(
-            intervals(
-                TaskKind::SingleLabel,
-                &truth[..1],
-                &decided[..1],
-                2,
-                &Resampling::default()
-            ),
-            None
-        );
-        assert_eq!(
-            intervals(TaskKind::SingleLabel, &truth, &decided, 0, &Resampling::default()),
-            None
-        );
+        let all_right = report(TaskKind::SingleLabel, &turns(20), |_| true, Resampling::default());
+        let intervals = all_right.intervals.unwrap();
+        assert_eq!(intervals.accuracy().unwrap().low, 1.0);
+        assert_eq!(intervals.macro_f1().unwrap().low, 1.0);
+        let one = report(TaskKind::SingleLabel, &turns(1), |_| true, Resampling::default());
+        assert_eq!(one.intervals, None);
+    }
+
+    #[test]
+    fn many_texts_are_drawn_less_often() {
+        let how = Resampling::default();
+        assert_eq!(how.n_resamples(5_000, 28), 1000);
+        assert_eq!(how.n_resamples(50_000, 50), 256);
+        assert_eq!(how.n_resamples(10_000_000, 50), FEWEST);
+        assert_eq!(Resampling { n_resamples: 7, ..how }.n_resamples(10, 2), 7);
+    }
+
+    /// `cargo test --release --lib core::metrics::bootstrap -- --ignored --nocapture`
+    #[test]
+    #[ignore = "measures"]
+    fn a_hundred_thousand_texts_and_fifty_labels() {
+        use rand::RngExt;
+        let mut rng = stream(1, "large");
+        let (n_texts, n_labels) = (100_000, 50);
+        let truth: Vec<Vec<usize>> = (0..n_texts)
+            .map(|_| (0..n_labels).filter(|_| rng.random::<f32>() < 0.04).collect())
+            .collect();
+        let rows = truth.iter().map(|labels| {
+            let score = |label| rng.random::<f32>() * 0.6 + if labels.contains(&label) { 0.4 } else { 0.0 };
+            (0..n_labels).map(score).collect::<Vec<f32>>()
+        });
+        let rows: Vec<Vec<f32>> = rows.collect();
+        let scores = ScoreMatrix::from_rows(n_labels, &rows).unwrap();
+        let labels: Vec<String> = (0..n_labels).map(|label| label.to_string()).collect();
+        for resampling in [None, Some(Resampling::of_decisions()), Some(Resampling::default())] {
+            let start = std::time::Instant::now();
+            let report = Evaluation {
+                task: TaskKind::MultiLabel,
+                labels: &labels,
+                truth: &truth,
+                scores: &scores,
+                thresholds: &vec![0.5; n_labels],
+                resampling,
+            }
+            .report()
+            .unwrap();
+            let n = report.intervals.map_or(0, |intervals| intervals.n_resamples);
+            println!("{n} resamples: {:.2} s", start.elapsed().as_secs_f64());
+        }
     }
 
     #[test]

@@ -60,6 +60,37 @@ impl Counts {
     }
 }
 
+/// Figures of the label as a question of its own, answered yes or no.
+impl Counts {
+    /// tp / (tp + fp + fn): shared among all that are true or decided; `None` when the label is neither anywhere.
+    pub fn jaccard(self) -> Option<f64> {
+        ratio(self.tp, self.tp + self.fp + self.fn_)
+    }
+
+    /// Matthews' correlation, −1..=1; `None` when truth or decisions are all the same, where scikit-learn says 0.
+    pub fn matthews(self) -> Option<f64> {
+        let [tp, fp, fn_, tn] = [self.tp, self.fp, self.fn_, self.tn].map(|n| n as f64);
+        let spread = (tp + fp) * (tp + fn_) * (tn + fp) * (tn + fn_);
+        (spread > 0.0).then(|| (tp * tn - fp * fn_) / spread.sqrt())
+    }
+
+    /// Cohen's κ of yes and no; `None` when chance already agrees fully.
+    pub fn kappa(self) -> Option<f64> {
+        let [tp, fp, fn_, tn] = [self.tp, self.fp, self.fn_, self.tn].map(|n| n as f64);
+        let n = tp + fp + fn_ + tn;
+        let chance = (tp + fp) * (tp + fn_) + (tn + fp) * (tn + fn_);
+        (n * n > chance).then(|| ((tp + tn) * n - chance) / (n * n - chance))
+    }
+
+    /// Mean of the recalls of yes and of no, of those that occur; `None` without texts.
+    pub fn balanced_accuracy(self) -> Option<f64> {
+        match (self.recall(), ratio(self.tn, self.tn + self.fp)) {
+            (Some(yes), Some(no)) => Some((yes + no) / 2.0),
+            (yes, no) => yes.or(no),
+        }
+    }
+}
+
 impl Add for Counts {
     type Output = Counts;
 

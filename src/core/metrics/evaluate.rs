@@ -2,11 +2,15 @@
 
 use serde::Serialize;
 
+use super::averages::{f_beta, macro_weights};
+use super::hierarchy::Tree;
 use super::matrix::truth_column;
+use super::samples::Met;
+use super::scored::ScoreFigures;
+use super::tally::Answers;
 use super::{
-    Averages, Confusion, Counts, Intervals, MetricsError, Resampling, ScoreMatrix, accuracy, average_precision,
-    balanced_accuracy, binary_log_loss, constant_guess_accuracy, count_per_label, decide_all, hamming_loss, intervals,
-    kappa, log_loss, macro_average, matthews, micro_average, roc_auc, weighted_average,
+    Averages, Confusion, ConstantGuess, Counts, FBeta, Hierarchy, Imbalance, Intervals, MetricsError, Resampling,
+    ScoreMatrix, average_precision, constant_guess, count_per_label, decide_all, imbalance, intervals, roc_auc,
 };
 use crate::core::TaskKind;
 
@@ -15,7 +19,7 @@ use crate::core::TaskKind;
 pub struct Evaluation<'a> {
     /// Decides how scores become decisions and which figures there are.
     pub task: TaskKind,
-    /// One name a column.
+    /// One name a column; paths (`Home > Kitchen`) where labels form a tree.
     pub labels: &'a [String],
     /// Ascending columns of each text.
     pub truth: &'a [Vec<usize>],
@@ -42,6 +46,16 @@ pub struct LabelReport {
     pub support: usize,
     /// The 2×2 table.
     pub counts: Counts,
+    /// Shared among all that are true or decided.
+    pub jaccard: Option<f64>,
+    /// Fβ for each of [`super::BETAS`].
+    pub f_beta: [Option<f64>; 2],
+    /// Matthews' correlation of yes and no.
+    pub mcc: Option<f64>,
+    /// Cohen's κ of yes and no.
+    pub kappa: Option<f64>,
+    /// Mean recall of yes and no.
+    pub balanced_accuracy: Option<f64>,
     /// Area under the precision–recall steps.
     pub average_precision: Option<f64>,
     /// Area under the ROC curve.
@@ -61,16 +75,26 @@ pub struct Report {
     pub accuracy: Option<f64>,
     /// The most frequent answer's share: what accuracy has to beat.
     pub constant_guess_accuracy: Option<f64>,
+    /// The most frequent answer, and what always giving it would score.
+    pub constant_guess: ConstantGuess,
+    /// Where labels are imbalanced: the most frequent and the rarest.
+    pub imbalance: Option<Imbalance>,
     /// Share of wrong text–label cells (single-label: 1 − accuracy).
     pub hamming_loss: Option<f64>,
-    /// Mean recall over true labels; single-label only.
+    /// Mean recall over true labels. Multi-label: the mean over labels of the mean recall of yes and no.
     pub balanced_accuracy: Option<f64>,
-    /// Matthews' correlation; single-label only.
+    /// Matthews' correlation. Multi-label: the mean over labels, undefined ones as 0.
     pub mcc: Option<f64>,
-    /// Cohen's κ; single-label only.
+    /// Cohen's κ. Multi-label: the mean over labels, `None` as soon as one label's is.
     pub kappa: Option<f64>,
     /// Mean −ln of the score of the truth (multi-label: per text and label).
     pub log_loss: Option<f64>,
+    /// Mean squared distance of scores and truth; see [`super::brier_score`].
+    pub brier: Option<f64>,
+    /// Expected calibration error; see [`super::calibration_error`].
+    pub calibration_error: Option<f64>,
+    /// How sure the scores are; see [`super::average_confidence`].
+    pub average_confidence: Option<f64>,
     /// All decisions together.
     pub micro: Averages,
     /// Every label the same.
@@ -78,16 +102,84 @@ pub struct Report {
     pub macro_: Averages,
     /// Every label by its support.
     pub weighted: Averages,
+    /// Every text the same; multi-label only.
+    pub samples: Averages,
+    /// Fβ for each of [`super::BETAS`].
+    pub f_beta: [FBeta; 2],
     /// Mean of the labels' average precision, 0 for a label without positives, as in scikit-learn.
     pub macro_average_precision: Option<f64>,
-    /// Mean of the labels' ROC-AUC; `None` as soon as one label's is.
+    /// Average precision of all texts and labels in one ranking; `None` when nothing is true.
+    pub micro_average_precision: Option<f64>,
+    /// Mean of the labels' average precision by support; `None` when nothing is true.
+    pub weighted_average_precision: Option<f64>,
+    /// Mean of the labels' ROC-AUC, one against the rest; `None` as soon as one label's is.
     pub macro_roc_auc: Option<f64>,
-    /// Bootstrap intervals of accuracy and macro-F1.
+    /// ROC-AUC of all texts and labels in one ranking.
+    pub micro_roc_auc: Option<f64>,
+    /// Mean of the labels' ROC-AUC by support; `None` as soon as one label's is.
+    pub weighted_roc_auc: Option<f64>,
+    /// Figures of a tree of labels; `None` where labels have no levels.
+    pub hierarchy: Option<Hierarchy>,
+    /// Bootstrap intervals of the headline figures.
     pub intervals: Option<Intervals>,
     /// In column order.
     pub labels: Vec<LabelReport>,
     /// True × decided; single-label only.
     pub confusion: Option<Confusion>,
+}
+
+impl Report {
+    /// Only the figures that follow from decisions, and their intervals; no labels, no levels, nothing of scores.
+    /// O(texts · log texts), plus resamples · texts.
+    pub fn of_decisions(
+        task: TaskKind,
+        labels: &[String],
+        truth: &[Vec<usize>],
+        decided: &[Vec<usize>],
+        resampling: &Resampling,
+    ) -> Report {
+        let tree = Tree::new(labels);
+        let answers = Answers::new(task, truth, decided, labels.len(), tree.as_ref());
+        let mut report = Report::empty(task);
+        answers.fill(&answers.tally(&answers.times(|_| 1)), &mut report);
+        report.intervals = intervals(truth, labels.len(), None, &answers, &report, resampling);
+        report
+    }
+
+    /// A report of nothing: every figure is undefined.
+    pub fn empty(task: TaskKind) -> Self {
+        Report {
+            task,
+            n_texts: 0,
+            accuracy: None,
+            constant_guess_accuracy: None,
+            constant_guess: ConstantGuess::default(),
+            imbalance: None,
+            hamming_loss: None,
+            balanced_accuracy: None,
+            mcc: None,
+            kappa: None,
+            log_loss: None,
+            brier: None,
+            calibration_error: None,
+            average_confidence: None,
+            micro: Averages::default(),
+            macro_: Averages::default(),
+            weighted: Averages::default(),
+            samples: Averages::default(),
+            f_beta: [FBeta::default(); 2],
+            macro_average_precision: None,
+            micro_average_precision: None,
+            weighted_average_precision: None,
+            macro_roc_auc: None,
+            micro_roc_auc: None,
+            weighted_roc_auc: None,
+            hierarchy: None,
+            intervals: None,
+            labels: Vec::new(),
+            confusion: None,
+        }
+    }
 }
 
 impl Evaluation<'_> {
@@ -96,51 +188,51 @@ impl Evaluation<'_> {
         decide_all(self.task, self.scores, self.thresholds)
     }
 
-    /// Computes everything. O(labels · texts · log texts), plus resamples · texts.
+    /// Computes everything. O(labels · texts · log texts), plus the work of [`intervals`].
     pub fn report(&self) -> Result<Report, MetricsError> {
         self.check()?;
         let (task, truth, n_labels) = (self.task, self.truth, self.labels.len());
         let decided = self.decisions();
-        let counts = count_per_label(truth, &decided, n_labels);
-        let labels: Vec<LabelReport> = counts
-            .iter()
-            .enumerate()
+        let tree = Tree::new(self.labels);
+        let answers = Answers::new(task, truth, &decided, n_labels, tree.as_ref());
+        let tally = answers.tally(&answers.times(|_| 1));
+        let mut report = Report::empty(task);
+        answers.fill(&tally, &mut report);
+        if let (Some(tree), Some(hierarchy)) = (&tree, &mut report.hierarchy) {
+            hierarchy.levels = tree.levels(task, truth, &decided);
+        }
+        report.labels = (tally.counts.iter().enumerate())
             .map(|(at, count)| self.label(at, *count))
             .collect();
-        let confusion = (task == TaskKind::SingleLabel).then(|| Confusion::new(truth, &decided, n_labels));
-        let accuracy = accuracy(truth, &decided);
-        let hamming_loss = match task {
-            TaskKind::SingleLabel => accuracy.map(|accuracy| 1.0 - accuracy),
-            TaskKind::MultiLabel => hamming_loss(truth, &decided, n_labels),
+        ScoreFigures::of(self, &report.labels).fill(&mut report);
+        report.confusion = (task == TaskKind::SingleLabel).then(|| Confusion::new(truth, &decided, n_labels));
+        report.constant_guess = constant_guess(task, truth, n_labels);
+        report.constant_guess_accuracy = report.constant_guess.accuracy;
+        report.imbalance = imbalance(self.labels, &tally.counts);
+        report.intervals = self
+            .resampling
+            .and_then(|how| intervals(truth, n_labels, Some(self), &answers, &report, &how));
+        Ok(report)
+    }
+
+    /// Fβ for any β, of every label and averaged: `(averages, by label)`. Refuses what [`Evaluation::report`] refuses.
+    pub fn f_beta(&self, beta: f64) -> Result<(FBeta, Vec<Option<f64>>), MetricsError> {
+        self.check()?;
+        let decided = self.decisions();
+        let counts = count_per_label(self.truth, &decided, self.labels.len());
+        let weights = macro_weights(self.task, &counts);
+        let of_texts = || {
+            let pairs = self.truth.iter().zip(&decided);
+            let sum: f64 = pairs
+                .map(|(truth, decided)| Met::new(truth, decided).figures([beta]).1[0])
+                .sum();
+            (!self.truth.is_empty()).then(|| sum / self.truth.len() as f64)
         };
-        let log_loss = match task {
-            TaskKind::SingleLabel => log_loss(self.scores, truth),
-            TaskKind::MultiLabel => binary_log_loss(self.scores, truth),
+        let averages = FBeta {
+            samples: (self.task == TaskKind::MultiLabel).then(of_texts).flatten(),
+            ..f_beta(&counts, &weights, beta)
         };
-        // Texts decide whether anything was measured; a label without positives counts as 0, as in scikit-learn.
-        let average_precision =
-            |label: &LabelReport| (!truth.is_empty()).then(|| label.average_precision.unwrap_or(0.0));
-        Ok(Report {
-            task,
-            n_texts: truth.len(),
-            accuracy,
-            constant_guess_accuracy: constant_guess_accuracy(truth),
-            hamming_loss,
-            balanced_accuracy: confusion.as_ref().and_then(balanced_accuracy),
-            mcc: confusion.as_ref().and_then(matthews),
-            kappa: confusion.as_ref().and_then(kappa),
-            log_loss,
-            micro: micro_average(&counts),
-            macro_: macro_average(task, &counts),
-            weighted: weighted_average(&counts),
-            macro_average_precision: mean_over(&labels, average_precision),
-            macro_roc_auc: mean_over(&labels, |label| label.roc_auc),
-            intervals: self
-                .resampling
-                .and_then(|how| intervals(task, truth, &decided, n_labels, &how)),
-            labels,
-            confusion,
-        })
+        Ok((averages, counts.iter().map(|count| count.f_beta(beta)).collect()))
     }
 
     fn label(&self, at: usize, counts: Counts) -> LabelReport {
@@ -157,6 +249,11 @@ impl Evaluation<'_> {
             f1: counts.f1(),
             support: counts.support(),
             counts,
+            jaccard: counts.jaccard(),
+            f_beta: super::BETAS.map(|beta| counts.f_beta(beta)),
+            mcc: counts.matthews(),
+            kappa: counts.kappa(),
+            balanced_accuracy: counts.balanced_accuracy(),
             average_precision: average_precision(&scores, &positives),
             roc_auc: roc_auc(&scores, &positives),
             threshold: (self.task == TaskKind::MultiLabel || threshold > 0.0).then_some(threshold),
@@ -179,11 +276,6 @@ impl Evaluation<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn mean_over(labels: &[LabelReport], figure: impl Fn(&LabelReport) -> Option<f64>) -> Option<f64> {
-    let figures: Vec<f64> = labels.iter().map(figure).collect::<Option<_>>()?;
-    (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
 }
 
 #[cfg(test)]

@@ -84,6 +84,20 @@ impl ScoreMatrix {
         ScoreMatrix { data, ..*self }
     }
 
+    /// These rows alone, in this order; unknown ones are left out.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let known: Vec<&[f32]> = rows
+            .iter()
+            .filter(|row| **row < self.n_rows)
+            .map(|row| self.row(*row))
+            .collect();
+        ScoreMatrix {
+            n_rows: known.len(),
+            n_labels: self.n_labels,
+            data: known.concat(),
+        }
+    }
+
     /// The scores of one label, in row order; empty when there is no such column.
     pub fn column(&self, label: usize) -> Vec<f32> {
         if label >= self.n_labels {
@@ -109,6 +123,7 @@ mod tests {
         assert_eq!(matrix.row(1), [0.8, 0.2]);
         assert_eq!(matrix.column(1), [0.9, 0.2, 0.5]);
         assert_eq!(matrix, ScoreMatrix::new(3, 2, matrix.data().to_vec()).unwrap());
+        assert_eq!(matrix.select(&[2, 0, 9]).data(), [0.5, 0.5, 0.1, 0.9]);
         assert!(matrix.row(3).is_empty() && matrix.column(2).is_empty());
     }
 

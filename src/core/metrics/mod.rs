@@ -9,27 +9,40 @@
 mod agreement;
 mod averages;
 pub(crate) mod bootstrap;
+mod calibration;
 mod confusion;
 mod counts;
 mod decide;
 mod evaluate;
+mod guess;
+mod hierarchy;
+mod lanes;
 mod matrix;
 #[cfg(test)]
 mod parity;
 mod ranking;
+mod samples;
+mod scored;
 mod table;
+mod tally;
 
-pub use agreement::{accuracy, balanced_accuracy, constant_guess_accuracy, hamming_loss, kappa, matthews};
-pub use averages::{Averages, macro_average, micro_average, weighted_average};
-pub use bootstrap::{Interval, Intervals, Resampling, intervals};
+pub use agreement::{accuracy, balanced_accuracy, kappa, matthews};
+pub use averages::{Averages, FBeta, macro_average, micro_average, weighted_average};
+use bootstrap::intervals;
+pub use bootstrap::{Interval, Intervals, Resampling};
+pub use calibration::{N_BINS, average_confidence, brier_score, calibration_error};
 pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_outcome};
 pub use counts::{Counts, count_per_label};
 pub use decide::{DEFAULT_THRESHOLD, candidates, decide, decide_all, default_threshold};
 pub use evaluate::{Evaluation, LabelReport, Report};
+pub use guess::{ConstantGuess, Imbalance, constant_guess, imbalance};
+pub use hierarchy::{Hierarchy, Level, hierarchy};
 pub use matrix::ScoreMatrix;
 pub(crate) use matrix::truth_column;
 pub use ranking::{average_precision, binary_log_loss, log_loss, roc_auc};
+pub use samples::{hamming_loss, samples_average};
 pub use table::{METRICS, Metric, headline};
+pub use tally::BETAS;
 
 /// Why figures could not be computed: the input contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

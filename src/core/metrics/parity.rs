@@ -1,168 +1,298 @@
-//! Every figure against scikit-learn's, on random and degenerate cases; `scripts/parity/metrics.py` wrote the expectations.
-
-use std::collections::BTreeMap;
+//! Every figure against scikit-learn's, on 1,000 made cases; `scripts/parity/metrics.py` wrote the expectations.
+//!
+//! Texts without truth, single texts, labels nobody uses, ties, all scores equal, certain mistakes and trees of labels are
+//! among them. Cases are made from their number by the same steps here and there.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Averages, Counts, Evaluation, LabelReport, Report, ScoreMatrix, truth_column};
+use super::{Evaluation, Hierarchy, Report, ScoreMatrix, truth_column};
 use crate::core::TaskKind;
+use crate::core::label::PATH_SEPARATOR;
 use crate::core::thresholds::ThresholdCurve;
 
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    task: TaskKind,
-    truth: Vec<Vec<usize>>,
-    scores: Vec<Vec<f32>>,
-    thresholds: Vec<f64>,
-    expected: Expected,
-}
+/// β of the Fβ that no report has.
+const OTHER_BETA: f64 = 1.5;
 
 #[derive(Deserialize)]
-struct Expected {
-    micro: Figures,
-    #[serde(rename = "macro")]
-    macro_: Figures,
-    weighted: Figures,
-    labels: Vec<ExpectedLabel>,
-    #[serde(default)]
-    confusion: Vec<Vec<usize>>,
-    #[serde(flatten)]
-    figures: BTreeMap<String, Option<f64>>,
+struct Fixture {
+    /// JSON pointers into a report.
+    figures: Vec<String>,
+    /// JSON pointers into the report of a label.
+    label_figures: Vec<String>,
+    cases: Vec<Expected>,
 }
 
+/// (figures, figures by label, confusion, figures of the tree, curves by label)
 #[derive(Deserialize)]
-struct Figures {
-    precision: Option<f64>,
-    recall: Option<f64>,
-    f1: Option<f64>,
-}
+struct Expected(
+    Vec<Option<f64>>,
+    Vec<Vec<Option<f64>>>,
+    Option<Vec<Vec<usize>>>,
+    Option<Vec<Option<f64>>>,
+    Option<Vec<Vec<(f64, f64, f64)>>>,
+);
 
-#[derive(Deserialize)]
-struct ExpectedLabel {
-    #[serde(flatten)]
-    figures: Figures,
-    f2: Option<f64>,
-    support: usize,
-    counts: ExpectedCounts,
-    average_precision: Option<f64>,
-    roc_auc: Option<f64>,
-    /// (threshold, precision, recall), lowest threshold first.
-    curve: Vec<(f64, f64, f64)>,
-}
-
-#[derive(Deserialize)]
-struct ExpectedCounts {
-    tp: usize,
-    fp: usize,
-    #[serde(rename = "fn")]
-    fn_: usize,
-    tn: usize,
-}
-
-fn cases() -> Vec<Case> {
+fn fixture() -> Fixture {
     serde_json::from_str(include_str!("../../../tests/data/metrics/parity.json")).unwrap()
 }
 
-fn report(case: &Case, scores: &ScoreMatrix) -> Report {
-    let labels: Vec<String> = (0..scores.n_labels()).map(|label| format!("label {label}")).collect();
-    let (truth, thresholds) = (&case.truth, &case.thresholds);
-    Evaluation {
-        task: case.task,
-        labels: &labels,
-        truth,
-        scores,
-        thresholds,
-        resampling: None,
+/// SplitMix64 (Steele, Lea & Flood, 2014).
+struct Stream(u64);
+
+impl Stream {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % n as u64) as usize
     }
-    .report()
-    .unwrap()
 }
 
-#[track_caller]
-fn check(case: &str, what: &str, found: Option<f64>, expected: Option<f64>) {
-    let same = match (found, expected) {
-        (Some(found), Some(expected)) => (found - expected).abs() <= 1e-9,
-        (found, expected) => found.is_none() && expected.is_none(),
+/// A made case.
+struct Made {
+    number: usize,
+    task: TaskKind,
+    labels: Vec<String>,
+    truth: Vec<Vec<usize>>,
+    scores: ScoreMatrix,
+    thresholds: Vec<f64>,
+}
+
+impl Made {
+    fn new(number: usize) -> Self {
+        let mut s = Stream(number as u64);
+        let multi = number % 2 == 1;
+        let n_labels = if multi { 1 + s.below(5) } else { 2 + s.below(5) };
+        let n_rows = match s.below(6) {
+            0 => 1,
+            1 => 2,
+            2 => 3 + s.below(6),
+            _ => 10 + s.below(40),
+        };
+        let truth: Vec<Vec<usize>> = if multi {
+            let tenths: Vec<usize> = (0..n_labels).map(|_| [0, 1, 3, 5, 10][s.below(5)]).collect();
+            let mut row = || (0..n_labels).filter(|label| s.below(10) < tenths[*label]).collect();
+            (0..n_rows).map(|_| row()).collect()
+        } else {
+            let n_used = 1 + s.below(n_labels);
+            (0..n_rows).map(|_| vec![s.below(n_used)]).collect()
+        };
+        let kind = s.below(5);
+        let rows: Vec<Vec<f32>> = (truth.iter())
+            .map(|truth| {
+                if multi {
+                    independent(&mut s, kind, truth, n_labels)
+                } else {
+                    shares(&mut s, kind, truth, n_labels)
+                }
+            })
+            .collect();
+        let tuned = s.below(3) == 0;
+        let untuned = if multi { 0.5 } else { 0.0 };
+        let mut threshold = || if tuned { s.below(11) as f64 / 10.0 } else { untuned };
+        let thresholds = (0..n_labels).map(|_| threshold()).collect();
+        let (nested, mut labels) = (s.below(3) == 0, Vec::<String>::new());
+        for label in 0..n_labels {
+            let parent = s.below(label + 1);
+            labels.push(match labels.get(parent).filter(|_| nested) {
+                Some(above) => format!("{above}{PATH_SEPARATOR}{label}"),
+                None => label.to_string(),
+            });
+        }
+        Made {
+            number,
+            task: if multi {
+                TaskKind::MultiLabel
+            } else {
+                TaskKind::SingleLabel
+            },
+            labels,
+            truth,
+            scores: ScoreMatrix::from_rows(n_labels, &rows).unwrap(),
+            thresholds,
+        }
+    }
+
+    fn evaluation(&self) -> Evaluation<'_> {
+        Evaluation {
+            task: self.task,
+            labels: &self.labels,
+            truth: &self.truth,
+            scores: &self.scores,
+            thresholds: &self.thresholds,
+            resampling: None,
+        }
+    }
+
+    fn report(&self) -> Report {
+        self.evaluation().report().unwrap()
+    }
+
+    /// The report with Fβ for one more β, as JSON.
+    fn json(&self) -> Value {
+        let mut json = serde_json::to_value(self.report()).unwrap();
+        let (averages, by_label) = self.evaluation().f_beta(OTHER_BETA).unwrap();
+        json["f_other"] = serde_json::json!([averages]);
+        for (label, f_beta) in json["labels"].as_array_mut().unwrap().iter_mut().zip(by_label) {
+            label["f_other"] = serde_json::json!(f_beta);
+        }
+        json
+    }
+}
+
+fn independent(s: &mut Stream, kind: usize, truth: &[usize], n_labels: usize) -> Vec<f32> {
+    let mut score = |label| match kind {
+        0 => s.below(5) as f64 / 4.0,
+        1 => 0.5,
+        2 => s.below(2) as f64,
+        _ => (s.below(1000) + if truth.contains(&label) { 600 } else { 0 }) as f64 / 1600.0,
     };
-    assert!(same, "{case}: {what} is {found:?}, scikit-learn says {expected:?}");
+    (0..n_labels).map(|label| score(label) as f32).collect()
 }
 
-fn check_averages(case: &str, kind: &str, found: Averages, expected: &Figures) {
-    check(case, &format!("{kind} precision"), found.precision, expected.precision);
-    check(case, &format!("{kind} recall"), found.recall, expected.recall);
-    check(case, &format!("{kind} F1"), found.f1, expected.f1);
-}
-
-fn check_label(case: &str, found: &LabelReport, expected: &ExpectedLabel) {
-    let averages = Averages {
-        precision: found.precision,
-        recall: found.recall,
-        f1: found.f1,
+fn shares(s: &mut Stream, kind: usize, truth: &[usize], n_labels: usize) -> Vec<f32> {
+    let sure = if kind == 2 { s.below(n_labels) } else { 0 };
+    let mut weight = |label| match kind {
+        0 => 1 + s.below(3),
+        1 => 1,
+        2 => usize::from(label == sure),
+        _ => 1 + s.below(1000) + if truth.contains(&label) { 600 } else { 0 },
     };
-    check_averages(case, &found.label, averages, &expected.figures);
-    check(case, "F2", found.counts.f_beta(2.0), expected.f2);
-    check(
-        case,
-        "average precision",
-        found.average_precision,
-        expected.average_precision,
-    );
-    check(case, "ROC-AUC", found.roc_auc, expected.roc_auc);
-    assert_eq!(found.support, expected.support, "{case}: {}", found.label);
-    let ExpectedCounts { tp, fp, fn_, tn } = expected.counts;
-    assert_eq!(found.counts, Counts { tp, fp, fn_, tn }, "{case}: {}", found.label);
+    let weights: Vec<usize> = (0..n_labels).map(&mut weight).collect();
+    let sum: usize = weights.iter().sum();
+    weights
+        .iter()
+        .map(|weight| (*weight as f64 / sum as f64) as f32)
+        .collect()
+}
+
+/// The largest difference so far, and how many figures were compared and how many were undefined.
+#[derive(Default)]
+struct Checked {
+    largest: f64,
+    n: usize,
+    n_undefined: usize,
+}
+
+impl Checked {
+    #[track_caller]
+    fn check(&mut self, case: usize, what: &str, found: Option<f64>, expected: Option<f64>) {
+        self.n += 1;
+        match (found, expected) {
+            (Some(found), Some(expected)) => {
+                let difference = (found - expected).abs();
+                assert!(
+                    difference <= 1e-9,
+                    "case {case}: {what} is {found}, scikit-learn says {expected}"
+                );
+                self.largest = self.largest.max(difference);
+            }
+            (None, None) => self.n_undefined += 1,
+            _ => panic!("case {case}: {what} is {found:?}, scikit-learn says {expected:?}"),
+        }
+    }
+}
+
+/// The order of `tree` in the script.
+fn of_tree(tree: &Hierarchy) -> Vec<Option<f64>> {
+    let levels = tree.levels.iter().flat_map(|level| {
+        let counts = [level.n_labels, level.n_texts].map(|n| Some(n as f64));
+        let averages = [level.macro_, level.micro].map(|of| [of.precision, of.recall, of.f1]);
+        counts.into_iter().chain([level.accuracy]).chain(averages.concat())
+    });
+    [tree.precision, tree.recall, tree.f1]
+        .into_iter()
+        .chain(levels)
+        .collect()
 }
 
 #[test]
 fn every_figure_equals_scikit_learns() {
-    let cases = cases();
-    assert!(cases.len() >= 20);
-    for case in &cases {
-        let n_labels = case.expected.labels.len();
-        let scores = ScoreMatrix::from_rows(n_labels, &case.scores).unwrap();
-        let report = report(case, &scores);
-        check_averages(&case.name, "micro", report.micro, &case.expected.micro);
-        check_averages(&case.name, "macro", report.macro_, &case.expected.macro_);
-        check_averages(&case.name, "weighted", report.weighted, &case.expected.weighted);
-        for (found, expected) in report.labels.iter().zip(&case.expected.labels) {
-            check_label(&case.name, found, expected);
+    let Fixture {
+        figures,
+        label_figures,
+        cases,
+    } = fixture();
+    assert_eq!(cases.len(), 1000);
+    let mut checked = Checked::default();
+    let mut n_trees = 0;
+    for (number, expected) in cases.iter().enumerate() {
+        let made = Made::new(number);
+        let (json, report) = (made.json(), made.report());
+        for (pointer, expected) in figures.iter().zip(&expected.0) {
+            let found = json
+                .pointer(pointer)
+                .unwrap_or_else(|| panic!("{pointer} is not in the report"));
+            checked.check(number, pointer, found.as_f64(), *expected);
         }
-        let json = serde_json::to_value(&report).unwrap();
-        for (id, expected) in &case.expected.figures {
-            let found = json.get(id).unwrap_or_else(|| panic!("{id} is not in the report"));
-            check(&case.name, id, found.as_f64(), *expected);
+        let labels = json["labels"].as_array().unwrap();
+        assert_eq!(labels.len(), expected.1.len(), "case {number}");
+        for (label, expected) in labels.iter().zip(&expected.1) {
+            for (pointer, expected) in label_figures.iter().zip(expected) {
+                let found = label
+                    .pointer(pointer)
+                    .unwrap_or_else(|| panic!("{pointer} is not in a label"));
+                checked.check(number, pointer, found.as_f64(), *expected);
+            }
         }
-        let confusion: Vec<&[usize]> = report.confusion.iter().flat_map(|confusion| confusion.rows()).collect();
-        assert_eq!(confusion, case.expected.confusion, "{}", case.name);
+        let confusion = report
+            .confusion
+            .as_ref()
+            .map(|confusion| confusion.rows().map(<[usize]>::to_vec).collect());
+        assert_eq!(confusion, expected.2, "case {number}");
+        let tree = report.hierarchy.as_ref().map(of_tree);
+        assert_eq!(
+            tree.as_ref().map(Vec::len),
+            expected.3.as_ref().map(Vec::len),
+            "case {number}"
+        );
+        n_trees += usize::from(tree.is_some());
+        for (found, expected) in tree.iter().flatten().zip(expected.3.iter().flatten()) {
+            checked.check(number, "a figure of the tree", *found, *expected);
+        }
     }
+    let Checked {
+        largest,
+        n,
+        n_undefined,
+    } = checked;
+    println!("{n} figures, {n_undefined} of them undefined, {n_trees} trees; largest difference {largest:.1e}");
+    assert!(n_undefined > 1000 && n_trees > 100);
 }
 
 #[test]
 fn curves_have_scikit_learns_points() {
-    for case in &cases() {
-        let scores = ScoreMatrix::from_rows(case.expected.labels.len(), &case.scores).unwrap();
-        for (label, expected) in case.expected.labels.iter().enumerate() {
-            let curve = ThresholdCurve::new(&scores.column(label), &truth_column(&case.truth, label));
+    let mut checked = Checked::default();
+    for (number, expected) in fixture().cases.iter().enumerate() {
+        let made = Made::new(number);
+        for (label, expected) in expected.4.iter().flatten().enumerate() {
+            let curve = ThresholdCurve::new(&made.scores.column(label), &truth_column(&made.truth, label));
             let found = curve.precision_recall();
-            assert_eq!(found.len(), expected.curve.len(), "{}: label {label}", case.name);
-            for (point, (threshold, precision, recall)) in found.iter().rev().zip(&expected.curve) {
+            assert_eq!(found.len(), expected.len(), "case {number}: label {label}");
+            for (point, (threshold, precision, recall)) in found.iter().rev().zip(expected) {
                 assert_eq!(point.threshold as f32, *threshold as f32);
-                check(&case.name, "precision", Some(point.precision), Some(*precision));
-                check(&case.name, "recall", Some(point.recall), Some(*recall));
+                checked.check(number, "precision", Some(point.precision), Some(*precision));
+                checked.check(number, "recall", Some(point.recall), Some(*recall));
             }
         }
     }
+    assert!(checked.n > 500);
 }
 
 #[test]
 fn the_report_is_plain_json_without_nan() {
-    for case in &cases() {
-        let scores = ScoreMatrix::from_rows(case.expected.labels.len(), &case.scores).unwrap();
-        let json: Value = serde_json::from_str(&serde_json::to_string(&report(case, &scores)).unwrap()).unwrap();
-        assert_eq!(json["task"], case.task.name());
-        assert_eq!(json["n_texts"], case.truth.len());
-        assert_eq!(json["labels"].as_array().unwrap().len(), case.expected.labels.len());
+    for number in 0..100 {
+        let made = Made::new(number);
+        let json: Value = serde_json::from_str(&serde_json::to_string(&made.report()).unwrap()).unwrap();
+        assert_eq!(json["task"], made.task.name());
+        assert_eq!(json["n_texts"], made.truth.len());
+        assert_eq!(
+            json["labels"].as_array().unwrap().len(),
+            made.labels.len(),
+            "{}",
+            made.number
+        );
     }
 }

@@ -59,7 +59,20 @@ pub fn binary_log_loss(scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Option<f64
     mean(cells)
 }
 
-fn clipped(score: f32) -> f64 {
+/// Every text and label as a question of its own: all scores, and whether each is of a true label. For micro averages; one label
+/// a text is read as one against the rest.
+pub(super) fn cells(scores: &ScoreMatrix, truth: &[Vec<usize>]) -> (Vec<f32>, Vec<bool>) {
+    let mut positives = vec![false; scores.data().len()];
+    for (row, labels) in positives.chunks_mut(scores.n_labels().max(1)).zip(truth) {
+        labels
+            .iter()
+            .filter_map(|label| row.get_mut(*label).map(|cell| *cell = true))
+            .for_each(drop);
+    }
+    (scores.data().to_vec(), positives)
+}
+
+pub(super) fn clipped(score: f32) -> f64 {
     f64::from(score).clamp(f64::EPSILON, 1.0 - f64::EPSILON)
 }
 

@@ -5,11 +5,15 @@
 
 mod cell_texts;
 mod confusion;
+mod figure_list;
 mod figures;
+mod filter;
+mod label_table;
 mod matrix;
 mod outcomes;
 mod overview;
 mod shown;
+mod slice_table;
 mod threshold_side;
 mod thresholds;
 
@@ -93,6 +97,8 @@ pub struct Memory {
     requests: shown::Requests,
     figures: Option<Rc<Figures>>,
     sorted: Option<SortArrow>,
+    filter: filter::Memory,
+    view: overview::View,
     cells: cell_texts::Memory,
     thresholds: thresholds::Memory,
 }
@@ -147,7 +153,11 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
     if desk.memory.evaluate.tab != Tab::Thresholds {
         thresholds::commit(desk, project);
     }
-    match shown::scores(desk, project, run, kind) {
+    let scores = shown::scores(desk, project, run, kind);
+    if desk.memory.evaluate.filter.is_busy() {
+        ui.ctx().request_repaint_after(std::time::Duration::from_millis(50));
+    }
+    match scores {
         Scores::Ready(figures) => match desk.memory.evaluate.tab {
             Tab::Overview => overview::overview_ui(ui, rest, desk, run, &figures),
             Tab::Confusion => confusion::confusion_ui(ui, rest, desk, project, &figures),
@@ -243,6 +253,11 @@ fn top_ui(
                 .and_then(|at| runs.get(at))
             {
                 desk.memory.evaluate.run = Some(run.id);
+            }
+            if let Some(evaluation) = project.evaluations.get(&(run.id, kind))
+                && desk.memory.evaluate.tab != Tab::Thresholds
+            {
+                filter::choice_ui(ui, desk, evaluation);
             }
         });
     });

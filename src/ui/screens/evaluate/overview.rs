@@ -1,19 +1,15 @@
-//! All figures of a run: the headline, where it misleads, and a table of labels.
+//! All figures of a run: the headline and where it misleads, then labels, slices, levels and every figure in tables.
 
-use std::cmp::Ordering;
+use egui::{Color32, Rect, Ui, vec2};
 
-use egui::{Color32, Rect, Ui, pos2, vec2};
-
-use super::{Tab, figures::Figures};
-use crate::core::metrics::{Averages, Interval, LabelReport, METRICS, Metric, Report};
+use super::{figure_list, figures::Figures, filter, label_table, slice_table};
+use crate::core::metrics::{Interval, METRICS, Metric, Report};
+use crate::core::slices::SliceName;
 use crate::core::{Run, ScoreKind, TaskKind, report::cautions};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size, space},
-    widgets::{
-        Card, Chip, Column, SortArrow, Table, TableRow, Width, figure3, in_rect, paint_bar, paint_right, prob,
-        split_top, stat, thousands, wrapped,
-    },
+    widgets::{Card, figure3, galley, in_rect, split_right, split_top, stat, tabs, thousands, wrapped},
 };
 
 /// The method that leaves the encoder as it is, so that its out-of-fold scores are honest.
@@ -24,8 +20,10 @@ const SINGLE: &[&str] = &[
     "macro_f1",
     "balanced_accuracy",
     "macro_average_precision",
-    "log_loss",
+    "hierarchical_f1",
+    "calibration_error",
     "constant_guess_accuracy",
+    "constant_guess_macro_f1",
 ];
 const MULTI: &[&str] = &[
     "subset_accuracy",
@@ -33,13 +31,51 @@ const MULTI: &[&str] = &[
     "micro_f1",
     "hamming_loss",
     "macro_average_precision",
+    "hierarchical_f1",
     "constant_guess_accuracy",
+    "constant_guess_macro_f1",
 ];
+
+/// From this width on, all figures stand beside the tables.
+const WIDE: f32 = 1000.0;
+/// Points for all figures where they stand beside the tables.
+const FIGURES: f32 = 400.0;
+/// Points between two headline figures.
+const GAP: f32 = 28.0;
+/// Points for a headline figure at least.
+const STAT: f32 = 92.0;
+
+/// Which table is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum View {
+    #[default]
+    Labels,
+    Slices,
+    Levels,
+    Figures,
+}
+
+impl View {
+    fn title(self) -> &'static str {
+        match self {
+            View::Labels => "Labels",
+            View::Slices => "Slices",
+            View::Levels => "Levels",
+            View::Figures => "All figures",
+        }
+    }
+}
 
 pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, figures: &Figures) {
     let report = &figures.evaluation.report;
+    let measured = measured(
+        run,
+        figures.evaluation.kind,
+        report.n_texts,
+        desk.memory.evaluate.filter.only(),
+    );
     let remarks = cautions(report);
-    let head = 84.0 + sentences_height(ui, rect.width() - 32.0, run, figures.evaluation.kind, report, &remarks);
+    let head = 84.0 + sentences_height(ui, rect.width() - 32.0, report, &measured, &remarks);
     let (top, rest) = split_top(rect, head.min(rect.height() * 0.6), space::L);
     Card::new().show_in(ui, top, |ui| {
         headline_ui(ui, report);
@@ -47,46 +83,109 @@ pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, f
         ui.spacing_mut().item_spacing.y = 4.0;
         let tokens = theme::of(ui);
         let small = font(size::SMALL, Weight::Regular);
-        wrapped(
-            ui,
-            measured(run, figures.evaluation.kind, report.n_texts),
-            small.clone(),
-            tokens.text2,
-        );
+        wrapped(ui, measured, small.clone(), tokens.text2);
         for remark in &remarks {
             wrapped(ui, sentence(remark), small.clone(), tokens.warning);
         }
     });
-    Card::new().flush().show_in(ui, rest, |ui| labels_ui(ui, desk, figures));
+    let mut views = vec![View::Labels];
+    if !figures.evaluation.slices.is_empty() {
+        views.push(View::Slices);
+    }
+    if report.hierarchy.is_some() {
+        views.push(View::Levels);
+    }
+    if rest.width() < WIDE {
+        views.push(View::Figures);
+        return tables_ui(ui, rest, desk, figures, &views);
+    }
+    let (left, right) = split_right(rest, FIGURES, space::L);
+    Card::new()
+        .flush()
+        .show_in(ui, right, |ui| figure_list::figures_ui(ui, report));
+    let labels = label_table::height(report);
+    if labels > left.height() * 0.5 || views.len() < 2 {
+        return tables_ui(ui, left, desk, figures, &views);
+    }
+    // Few labels leave room for the other tables below them.
+    let (above, below) = split_top(left, labels, space::L);
+    Card::new()
+        .flush()
+        .show_in(ui, above, |ui| label_table::labels_ui(ui, desk, figures));
+    tables_ui(ui, below, desk, figures, views.get(1..).unwrap_or_default());
 }
 
-/// The headline figures side by side, over as many lines as they need.
-pub(super) fn headline_ui(ui: &mut Ui, report: &Report) {
+/// One table of several.
+fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, views: &[View]) {
+    let report = &figures.evaluation.report;
+    let now = views
+        .iter()
+        .position(|view| *view == desk.memory.evaluate.view)
+        .unwrap_or(0);
+    let titles: Vec<&str> = views.iter().map(|view| view.title()).collect();
+    Card::new().flush().show_in(ui, rect, |ui| {
+        let (head, body) = split_top(ui.available_rect_before_wrap(), space::CONTROL + 10.0, 0.0);
+        in_rect(ui, "views", head.shrink2(vec2(8.0, 5.0)), |ui| {
+            ui.horizontal(|ui| {
+                if let Some(view) = tabs(ui, &titles, now).and_then(|at| views.get(at)) {
+                    desk.memory.evaluate.view = *view;
+                }
+            });
+        });
+        in_rect(ui, "table", body, |ui| match views.get(now) {
+            Some(View::Slices) => slice_table::slices_ui(ui, desk, figures),
+            Some(View::Levels) => slice_table::levels_ui(ui, report),
+            Some(View::Figures) => figure_list::figures_ui(ui, report),
+            _ => label_table::labels_ui(ui, desk, figures),
+        });
+    });
+}
+
+/// The headline figures, in order.
+fn headline(report: &Report) -> impl Iterator<Item = &'static Metric> {
     let wanted = match report.task {
         TaskKind::SingleLabel => SINGLE,
         TaskKind::MultiLabel => MULTI,
     };
+    let known = |id: &&str| METRICS.iter().find(|metric| metric.id == *id);
+    wanted.iter().filter_map(known).filter(|metric| metric.is_in(report))
+}
+
+/// They side by side, over as many lines as they need.
+fn headline_ui(ui: &mut Ui, report: &Report) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(28.0, 6.0);
-        for metric in wanted
-            .iter()
-            .filter_map(|id| METRICS.iter().find(|metric| metric.id == *id))
-        {
+        ui.spacing_mut().item_spacing = vec2(GAP, 6.0);
+        for metric in headline(report) {
             metric_ui(ui, report, metric);
         }
     });
 }
 
+/// How many lines they need in `width` points.
+fn headline_lines(ui: &Ui, width: f32, report: &Report) -> usize {
+    let (mut lines, mut x) = (1, 0.0);
+    for metric in headline(report) {
+        let title = galley(ui, metric.title, font(size::SMALL, Weight::Regular), Color32::WHITE);
+        let needed = title.size().x.max(STAT);
+        if x > 0.0 && x + needed > width {
+            (lines, x) = (lines + 1, 0.0);
+        }
+        x += needed + GAP;
+    }
+    lines
+}
+
 /// One named figure, with its interval where there is one.
 pub(super) fn metric_ui(ui: &mut Ui, report: &Report, metric: &Metric) {
-    let interval = report.intervals.and_then(|intervals| match metric.id {
-        "accuracy" | "subset_accuracy" => Some(intervals.accuracy),
-        "macro_f1" => Some(intervals.macro_f1),
-        _ => None,
-    });
+    let interval = report.intervals.as_ref().and_then(|intervals| intervals.of(metric));
     let figure = (metric.value)(report).map_or_else(|| "–".to_owned(), figure3);
     let remark = interval.map_or_else(String::new, |interval| format!("± {}", figure3(half(interval))));
-    let help = match interval {
+    stat(ui, metric.title, &figure, &remark).on_hover_text(help(metric, interval));
+}
+
+/// What a figure says, and how far to believe it.
+pub(super) fn help(metric: &Metric, interval: Option<Interval>) -> String {
+    match interval {
         Some(Interval { low, high }) => format!(
             "{} With other texts of the same kind it would fall between {} and {} in 95 of 100 cases.",
             metric.help,
@@ -94,35 +193,34 @@ pub(super) fn metric_ui(ui: &mut Ui, report: &Report, metric: &Metric) {
             figure3(high)
         ),
         None => metric.help.to_owned(),
-    };
-    stat(ui, metric.title, &figure, &remark).on_hover_text(help);
+    }
 }
 
 fn half(interval: Interval) -> f64 {
     (interval.high - interval.low) / 2.0
 }
 
-fn sentences_height(ui: &Ui, width: f32, run: &Run, kind: ScoreKind, report: &Report, remarks: &[String]) -> f32 {
+fn sentences_height(ui: &Ui, width: f32, report: &Report, measured: &str, remarks: &[String]) -> f32 {
     let small = font(size::SMALL, Weight::Regular);
-    let measured = measured(run, kind, report.n_texts);
-    let sentences = std::iter::once(measured.as_str()).chain(remarks.iter().map(String::as_str));
+    let sentences = std::iter::once(measured).chain(remarks.iter().map(String::as_str));
     let high = |text: &str| {
         let galley = ui
             .painter()
             .layout(text.to_owned(), small.clone(), Color32::WHITE, width);
         galley.size().y + 5.0
     };
-    let stats = if width < 700.0 { 52.0 } else { 0.0 };
-    sentences.map(high).sum::<f32>() + stats
+    let lines = headline_lines(ui, width, report);
+    sentences.map(high).sum::<f32>() + (lines - 1) as f32 * 52.0
 }
 
 /// What the figures were measured on, and how far to believe them.
-fn measured(run: &Run, kind: ScoreKind, n_texts: usize) -> String {
+fn measured(run: &Run, kind: ScoreKind, n_texts: usize, only: Option<&SliceName>) -> String {
     let texts = match n_texts {
         1 => "1 text".to_owned(),
         n => format!("{} texts", thousands(n)),
     };
-    match kind {
+    let narrowed = only.map_or_else(String::new, |name| format!("Only texts with {}. ", filter::title(name)));
+    let sentence = match kind {
         ScoreKind::Test => format!("Measured on {texts} of the test split, which nothing was chosen on."),
         ScoreKind::Validation => format!(
             "Measured on {texts} of the validation split. Thresholds are chosen on it, so figures at tuned thresholds flatter a little."
@@ -134,7 +232,8 @@ fn measured(run: &Run, kind: ScoreKind, n_texts: usize) -> String {
             "Measured on {texts} that train, each scored by a head that had not seen it. The encoder had seen all of them, so these \
              figures flatter: only a test split shows how the model does on new texts."
         ),
-    }
+    };
+    narrowed + &sentence
 }
 
 fn sentence(text: &str) -> String {
@@ -143,209 +242,4 @@ fn sentence(text: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().collect::<String>() + chars.as_str())
         .unwrap_or_default()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Field {
-    Label,
-    Texts,
-    Precision,
-    Recall,
-    F1,
-    AveragePrecision,
-    Threshold,
-}
-
-fn fields(width: f32) -> (Vec<Field>, Vec<Column<'static>>) {
-    let figure = if width < 820.0 { 76.0 } else { 148.0 };
-    let mut all = vec![
-        (Field::Label, Column::left("Label", Width::Rest(1.0, 90.0))),
-        (Field::Texts, Column::right("Texts", Width::Points(76.0))),
-        (Field::Precision, Column::right("Precision", Width::Points(figure))),
-        (Field::Recall, Column::right("Recall", Width::Points(figure))),
-        (Field::F1, Column::right("F1", Width::Points(figure))),
-    ];
-    if width >= 640.0 {
-        all.push((
-            Field::AveragePrecision,
-            Column::right("Average precision", Width::Points(140.0)),
-        ));
-        all.push((Field::Threshold, Column::right("Threshold", Width::Points(96.0))));
-    }
-    all.into_iter()
-        .map(|(field, column)| (field, column.sortable()))
-        .unzip()
-}
-
-fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
-    let report = &figures.evaluation.report;
-    let area = ui.available_rect_before_wrap();
-    let (fields, columns) = fields(area.width());
-    let order = order(report, desk.memory.evaluate.sorted, &fields);
-    let averages = [
-        ("Micro", report.micro),
-        ("Macro", report.macro_),
-        ("Weighted", report.weighted),
-    ];
-    let feet = averages.len() as f32 * space::ROW + 1.0;
-    let rows = space::ROW * (1.0 + order.len() as f32);
-    let height = rows.min((area.height() - feet).max(space::ROW * 2.0));
-    let (table_rect, rest) = split_top(area, height, 0.0);
-    in_rect(ui, "labels", table_rect, |ui| {
-        let mut table = Table::new("labels", &columns, order.len());
-        table.sorted = desk.memory.evaluate.sorted;
-        let clicked = table.show(ui, |ui, row| {
-            if let Some(&at) = order.get(row.index) {
-                label_ui(ui, row, desk, figures, at, &fields);
-            }
-        });
-        if let Some(column) = clicked {
-            sort_by(desk, column);
-        }
-    });
-    in_rect(ui, "averages", rest, |ui| {
-        let plain: Vec<Column> = columns.iter().map(|column| Column { title: "", ..*column }).collect();
-        let n_true: usize = report.labels.iter().map(|label| label.support).sum();
-        Table::new("averages", &plain, averages.len()).show(ui, |ui, row| {
-            if let Some((name, figures)) = averages.get(row.index) {
-                average_ui(ui, row, name, *figures, n_true, &fields);
-            }
-        });
-    });
-}
-
-fn sort_by(desk: &mut Desk, column: usize) {
-    let sorted = &mut desk.memory.evaluate.sorted;
-    *sorted = match *sorted {
-        Some(arrow) if arrow.column == column && arrow.ascending => Some(SortArrow {
-            column,
-            ascending: false,
-        }),
-        Some(arrow) if arrow.column == column => None,
-        _ => Some(SortArrow {
-            column,
-            ascending: true,
-        }),
-    };
-}
-
-fn order(report: &Report, sorted: Option<SortArrow>, fields: &[Field]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..report.labels.len()).collect();
-    let Some((arrow, field)) = sorted.and_then(|arrow| Some((arrow, *fields.get(arrow.column)?))) else {
-        return order;
-    };
-    let compare = |a: &usize, b: &usize| match (report.labels.get(*a), report.labels.get(*b)) {
-        (Some(a), Some(b)) if field == Field::Label => a.label.cmp(&b.label),
-        (Some(a), Some(b)) => value(a, field)
-            .unwrap_or(-1.0)
-            .total_cmp(&value(b, field).unwrap_or(-1.0)),
-        _ => Ordering::Equal,
-    };
-    order.sort_by(compare);
-    if !arrow.ascending {
-        order.reverse();
-    }
-    order
-}
-
-fn value(label: &LabelReport, field: Field) -> Option<f64> {
-    match field {
-        Field::Label => None,
-        Field::Texts => Some(label.support as f64),
-        Field::Precision => label.precision,
-        Field::Recall => label.recall,
-        Field::F1 => label.f1,
-        Field::AveragePrecision => label.average_precision,
-        Field::Threshold => label.threshold,
-    }
-}
-
-fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures, at: usize, fields: &[Field]) {
-    let Some(label) = figures.evaluation.report.labels.get(at) else {
-        return;
-    };
-    let look = figures.look(desk, at);
-    let (name, color) = look.owned();
-    let said = format!(
-        "{name}: precision {}, recall {}, F1 {}, {} texts",
-        prob(label.precision),
-        prob(label.recall),
-        prob(label.f1),
-        label.support
-    );
-    let path = look.path.to_owned();
-    let response = row.begin(ui, &said, false);
-    if response
-        .on_hover_text(format!("{path}. A click shows its threshold."))
-        .clicked()
-    {
-        desk.memory.evaluate.tab = Tab::Thresholds;
-        desk.memory.evaluate.thresholds.choose(at);
-    }
-    let regular = font(size::BASE, Weight::Regular);
-    for (column, field) in fields.iter().enumerate() {
-        let cell = row.cell(column);
-        match field {
-            Field::Label => {
-                Chip::new(&name, color)
-                    .small()
-                    .max_width(cell.width())
-                    .paint(ui, cell.left_center());
-            }
-            Field::Texts => row.text(
-                ui,
-                column,
-                &thousands(label.support),
-                regular.clone(),
-                theme::of(ui).text2,
-            ),
-            field => figure_ui(ui, cell, value(label, *field), has_bar(*field, cell), color),
-        }
-    }
-}
-
-fn average_ui(ui: &mut Ui, row: &mut TableRow, name: &str, figures: Averages, n_true: usize, fields: &[Field]) {
-    let tokens = theme::of(ui);
-    let said = format!(
-        "{name} average: precision {}, recall {}, F1 {}",
-        prob(figures.precision),
-        prob(figures.recall),
-        prob(figures.f1)
-    );
-    row.begin(ui, &said, false);
-    for (column, field) in fields.iter().enumerate() {
-        let cell = row.cell(column);
-        let regular = font(size::BASE, Weight::Regular);
-        let value = match field {
-            Field::Label => {
-                row.text(ui, column, &format!("{name} average"), regular, tokens.text2);
-                continue;
-            }
-            Field::Texts => {
-                row.text(ui, column, &thousands(n_true), regular, tokens.text3);
-                continue;
-            }
-            Field::Precision => figures.precision,
-            Field::Recall => figures.recall,
-            Field::F1 => figures.f1,
-            Field::AveragePrecision | Field::Threshold => continue,
-        };
-        figure_ui(ui, cell, value, has_bar(*field, cell), tokens.text3);
-    }
-}
-
-fn has_bar(field: Field, cell: Rect) -> bool {
-    matches!(field, Field::Precision | Field::Recall | Field::F1) && cell.width() > 90.0
-}
-
-fn figure_ui(ui: &Ui, cell: Rect, value: Option<f64>, bar: bool, color: Color32) {
-    let tokens = theme::of(ui);
-    let ink = if value.is_some() { tokens.text } else { tokens.text3 };
-    let text = crate::ui::widgets::galley(ui, prob(value), font(size::BASE, Weight::Regular), ink);
-    paint_right(ui.painter(), cell.right_center(), text);
-    if bar {
-        let y = cell.center().y;
-        let rect = Rect::from_min_max(pos2(cell.left() + 6.0, y - 2.5), pos2(cell.right() - 40.0, y + 2.5));
-        paint_bar(ui, rect, value.unwrap_or(0.0) as f32, color);
-    }
 }

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Memory, Tab, figures::Figures};
-use crate::app::{Command, Project};
+use crate::app::{Command, NoticeKind, Project};
 use crate::core::{ProjectState, Run, RunId, ScoreKind, Split, Text};
-use crate::jobs::JobKind;
+use crate::jobs::{Evaluation, JobKind};
 use crate::ui::desk::Desk;
 
 /// What was asked for, and what the project looked like then.
@@ -122,6 +122,9 @@ pub(super) fn scores(desk: &mut Desk, project: &Project, run: &Run, kind: ScoreK
     }
     match project.evaluations.get(&key) {
         Some(evaluation) => {
+            let Some(evaluation) = &narrowed(desk, evaluation) else {
+                return Scores::Waiting;
+            };
             let memory = &mut desk.memory.evaluate;
             let known = memory
                 .figures
@@ -145,6 +148,23 @@ pub(super) fn scores(desk: &mut Desk, project: &Project, run: &Run, kind: ScoreK
     }
 }
 
+/// Only the chosen slice, but for where thresholds are chosen; `None` while it is worked out.
+fn narrowed(desk: &mut Desk, evaluation: &Arc<Evaluation>) -> Option<Arc<Evaluation>> {
+    if desk.memory.evaluate.tab == Tab::Thresholds {
+        return Some(evaluation.clone());
+    }
+    let mut refused = None;
+    let narrowed = desk
+        .memory
+        .evaluate
+        .filter
+        .narrow(evaluation, |why| refused = Some(why));
+    if let Some(why) = refused {
+        desk.change(move |app| app.notify(NoticeKind::Warning, why));
+    }
+    narrowed
+}
+
 /// Changes when the labels of the texts, which texts there are, or the thresholds of the run change. O(texts).
 fn fingerprint(state: &ProjectState, run: &Run, kind: ScoreKind) -> u64 {
     let wanted = |text: &&Text| match kind {
@@ -158,7 +178,7 @@ fn fingerprint(state: &ProjectState, run: &Run, kind: ScoreKind) -> u64 {
         .for_each(|threshold| threshold.to_bits().hash(&mut hasher));
     for text in state.texts().filter(wanted) {
         if let Some(annotation) = &text.annotation {
-            (text.id, &annotation.labels).hash(&mut hasher);
+            (text.id, &annotation.labels, &annotation.who).hash(&mut hasher);
         }
     }
     hasher.finish()

@@ -1,0 +1,207 @@
+//! Figures of texts that have something in common, and of the levels of a tree of labels.
+
+use egui::{Rect, Ui, pos2};
+
+use super::{figure_list::whisker_ui, figures::Figures};
+use crate::core::TaskKind;
+use crate::core::metrics::{Interval, Report};
+use crate::core::slices::{SliceBy, SliceReport};
+use crate::ui::{
+    desk::Desk,
+    icons,
+    theme::{self, Weight, font, size},
+    widgets::{Column, Table, TableRow, Width, figure3, galley, icon_at, paint_left, paint_right, thousands},
+};
+
+/// A line of the table.
+enum Line<'a> {
+    Head(SliceBy),
+    Slice(&'a SliceReport),
+}
+
+/// All slices by what texts are told apart by; a click shows only the texts of one.
+pub(super) fn slices_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
+    let evaluation = &figures.evaluation;
+    let mut lines = Vec::new();
+    for by in SliceBy::ALL {
+        lines.push(Line::Head(by));
+        lines.extend(evaluation.slices.iter().filter(|slice| slice.by == by).map(Line::Slice));
+    }
+    let width = ui.available_width();
+    let figure = if width < 560.0 { 118.0 } else { 190.0 };
+    let accuracy = match evaluation.task {
+        TaskKind::SingleLabel => "Accuracy",
+        TaskKind::MultiLabel => "Subset accuracy",
+    };
+    let columns = [
+        Column::left("Slice", Width::Rest(1.0, 120.0)),
+        Column::right("Texts", Width::Points(70.0)),
+        Column::right(accuracy, Width::Points(figure)),
+        Column::right("Macro F1", Width::Points(figure)),
+    ];
+    let mut chosen = None;
+    Table::new("slices", &columns, lines.len()).show(ui, |ui, row| match lines.get(row.index) {
+        Some(Line::Head(by)) => head_ui(ui, row, *by),
+        Some(Line::Slice(slice)) if slice_ui(ui, row, slice, evaluation.task) => chosen = Some(slice.slice()),
+        Some(Line::Slice(_)) | None => {}
+    });
+    if chosen.is_some() {
+        desk.memory.evaluate.filter.choose(chosen);
+    }
+}
+
+fn head_ui(ui: &mut Ui, row: &mut TableRow, by: SliceBy) {
+    let tokens = theme::of(ui);
+    row.begin(ui, by.title(), false);
+    row.text(ui, 0, by.title(), font(size::SMALL, Weight::SemiBold), tokens.text3);
+}
+
+/// Returns whether it was clicked.
+fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, task: TaskKind) -> bool {
+    let tokens = theme::of(ui);
+    let accuracy = match task {
+        TaskKind::SingleLabel => "accuracy",
+        TaskKind::MultiLabel => "subset accuracy",
+    };
+    let below = |is_below: bool| if is_below { ", notably below the whole" } else { "" };
+    let said = format!(
+        "{}, {} texts: {accuracy} {}{}, macro F1 {}{}",
+        slice.title(),
+        slice.n_texts,
+        written(slice.accuracy, slice.accuracy_interval),
+        below(slice.accuracy_is_below),
+        written(slice.macro_f1, slice.macro_f1_interval),
+        below(slice.macro_f1_is_below)
+    );
+    let more = format!(
+        "If each label did as well here as in the whole, macro F1 would be {}. A click shows only these texts.",
+        slice.macro_f1_expected.map_or_else(|| "–".to_owned(), figure3)
+    );
+    let clicked = row
+        .begin(ui, &said, false)
+        .on_hover_text(format!("{}\n{more}", slice.title()))
+        .clicked();
+    let regular = font(size::BASE, Weight::Regular);
+    let cell = row.cell(0);
+    let name = galley(ui, &slice.name, regular.clone(), tokens.text);
+    let about_left = cell.left() + 10.0 + name.size().x + 8.0;
+    row_text(
+        ui,
+        Rect::from_min_max(pos2(cell.left() + 10.0, cell.top()), cell.max),
+        &slice.name,
+        tokens.text,
+    );
+    if about_left < cell.right() {
+        row_text(
+            ui,
+            Rect::from_min_max(pos2(about_left, cell.top()), cell.max),
+            &slice.about,
+            tokens.text3,
+        );
+    }
+    row.text(ui, 1, &thousands(slice.n_texts), regular, tokens.text2);
+    value_ui(
+        ui,
+        row.cell(2),
+        slice.accuracy,
+        slice.accuracy_interval,
+        slice.accuracy_is_below,
+    );
+    value_ui(
+        ui,
+        row.cell(3),
+        slice.macro_f1,
+        slice.macro_f1_interval,
+        slice.macro_f1_is_below,
+    );
+    clicked
+}
+
+fn row_text(ui: &Ui, cell: Rect, text: &str, color: egui::Color32) {
+    let regular = font(size::BASE, Weight::Regular);
+    let text = crate::ui::widgets::galley_cut(ui, text, regular, color, cell.width());
+    paint_left(ui.painter(), cell.left_center(), text);
+}
+
+fn written(value: Option<f64>, interval: Option<Interval>) -> String {
+    let figure = value.map_or_else(|| "–".to_owned(), figure3);
+    interval.map_or_else(
+        || figure.clone(),
+        |Interval { low, high }| format!("{figure} ({} to {})", figure3(low), figure3(high)),
+    )
+}
+
+/// A figure at the right, its interval left of it, and a mark where it is notably below the whole.
+fn value_ui(ui: &Ui, cell: Rect, value: Option<f64>, interval: Option<Interval>, is_below: bool) {
+    let tokens = theme::of(ui);
+    let ink = match (value, is_below) {
+        (None, _) => tokens.text3,
+        (_, true) => tokens.warning,
+        _ => tokens.text,
+    };
+    let figure = value.map_or_else(|| "–".to_owned(), figure3);
+    let weight = if is_below { Weight::SemiBold } else { Weight::Regular };
+    paint_right(
+        ui.painter(),
+        cell.right_center(),
+        galley(ui, figure, font(size::BASE, weight), ink),
+    );
+    let mark = pos2(cell.right() - 44.0, cell.center().y);
+    if is_below {
+        icon_at(ui.painter(), mark, icons::SORT_DOWN, 12.0, tokens.warning);
+    }
+    if let (Some(value), Some(interval)) = (value, interval) {
+        let bar = Rect::from_min_max(
+            pos2(cell.left() + 8.0, cell.top()),
+            pos2(cell.right() - 58.0, cell.bottom()),
+        );
+        whisker_ui(ui, bar, value, interval);
+    }
+}
+
+/// The levels of a tree of labels, from the top down.
+pub(super) fn levels_ui(ui: &mut Ui, report: &Report) {
+    let Some(hierarchy) = &report.hierarchy else { return };
+    let columns = [
+        Column::left("Level", Width::Rest(1.0, 80.0)),
+        Column::right("Labels", Width::Points(70.0)),
+        Column::right("Texts", Width::Points(70.0)),
+        Column::right("Accuracy", Width::Points(86.0)),
+        Column::right("Precision", Width::Points(86.0)),
+        Column::right("Recall", Width::Points(86.0)),
+        Column::right("Macro F1", Width::Points(86.0)),
+        Column::right("Micro F1", Width::Points(86.0)),
+    ];
+    Table::new("levels", &columns, hierarchy.levels.len()).show(ui, |ui, row| {
+        let Some(level) = hierarchy.levels.get(row.index) else { return };
+        let tokens = theme::of(ui);
+        let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure3);
+        let name = match level.level {
+            1 => "1, the top".to_owned(),
+            n => n.to_string(),
+        };
+        let figures = [
+            level.accuracy,
+            level.macro_.precision,
+            level.macro_.recall,
+            level.macro_.f1,
+            level.micro.f1,
+        ]
+        .map(figure);
+        let [accuracy, precision, recall, macro_f1, micro_f1] = &figures;
+        let said = format!(
+            "Level {name}: {} labels, {} texts, accuracy {accuracy}, macro precision {precision}, macro recall {recall}, macro F1 {macro_f1}, \
+             micro F1 {micro_f1}",
+            level.n_labels, level.n_texts
+        );
+        row.begin(ui, &said, false)
+            .on_hover_text("Labels are cut at this level. Precision, recall and macro F1 are means over its labels.");
+        let regular = font(size::BASE, Weight::Regular);
+        row.text(ui, 0, &name, regular.clone(), tokens.text);
+        row.text(ui, 1, &thousands(level.n_labels), regular.clone(), tokens.text2);
+        row.text(ui, 2, &thousands(level.n_texts), regular.clone(), tokens.text2);
+        for (at, figure) in figures.iter().enumerate() {
+            row.text(ui, at + 3, figure, regular.clone(), tokens.text);
+        }
+    });
+}
