@@ -17,6 +17,7 @@ mod run_list;
 mod runs;
 mod search;
 mod table;
+mod thresholds;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,7 +101,11 @@ enum Verb {
     /// Metrics of a run, and its score for every text
     Evaluate(runs::Evaluate),
     /// Choose the decision threshold of each label, never on the test split
-    Tune(runs::Tune),
+    ///
+    /// Chosen on the validation split, else on out-of-fold scores. One undoable edit.
+    Tune(thresholds::Tune),
+    /// Show and set the decision thresholds of a run, each change one undoable edit
+    Thresholds(thresholds::Thresholds),
     /// Score texts against label names, without any training
     ZeroShot(classify::ZeroShot),
     /// Write a run's model to a folder, open it again and compare
@@ -168,6 +173,7 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::Runs(verb) => verb.run(&mut app, output),
         Verb::Evaluate(verb) => verb.run(&mut app, output),
         Verb::Tune(verb) => verb.run(&mut app, output),
+        Verb::Thresholds(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),
         Verb::Export(verb) => verb.run(&mut app, output),
         Verb::Predict(verb) => verb.run(&app, output),

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::matrix::truth_column;
 use super::{
-    Averages, Confusion, Counts, Intervals, MetricsError, Resampling, ScoreMatrix, accuracy, average_precision,
-    balanced_accuracy, binary_log_loss, constant_guess_accuracy, count_per_label, decide_all, hamming_loss, intervals,
-    kappa, log_loss, macro_average, matthews, micro_average, roc_auc, weighted_average,
+    Averages, Confusion, Counts, DecisionRule, Intervals, MetricsError, Resampling, ScoreMatrix, accuracy,
+    average_precision, balanced_accuracy, binary_log_loss, constant_guess_accuracy, count_per_label, hamming_loss,
+    intervals, kappa, log_loss, macro_average, matthews, micro_average, roc_auc, weighted_average,
 };
 use crate::core::TaskKind;
 
@@ -21,8 +21,10 @@ pub struct Evaluation<'a> {
     pub truth: &'a [Vec<usize>],
     /// One row a text, one column a label.
     pub scores: &'a ScoreMatrix,
-    /// One a label, in 0..=1; see [`super::decide`].
+    /// One a label, in 0..=1; see [`DecisionRule`].
     pub thresholds: &'a [f64],
+    /// Whether a text without a label gets its best one; see [`DecisionRule`].
+    pub at_least_one: bool,
     /// `None`: no intervals (while a threshold is dragged, say).
     pub resampling: Option<Resampling>,
 }
@@ -93,7 +95,12 @@ pub struct Report {
 impl Evaluation<'_> {
     /// The decision for every text, as ascending columns.
     pub fn decisions(&self) -> Vec<Vec<usize>> {
-        decide_all(self.task, self.scores, self.thresholds)
+        let rule = DecisionRule {
+            task: self.task,
+            thresholds: self.thresholds,
+            at_least_one: self.at_least_one,
+        };
+        rule.decide_all(self.scores)
     }
 
     /// Computes everything. O(labels · texts · log texts), plus resamples · texts.
@@ -200,6 +207,7 @@ mod tests {
             truth,
             scores: &scores,
             thresholds,
+            at_least_one: false,
             resampling,
         }
         .report()

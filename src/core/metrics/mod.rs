@@ -24,7 +24,7 @@ pub use averages::{Averages, macro_average, micro_average, weighted_average};
 pub use bootstrap::{Interval, Intervals, Resampling, intervals};
 pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_outcome};
 pub use counts::{Counts, count_per_label};
-pub use decide::{DEFAULT_THRESHOLD, candidates, decide, decide_all, default_threshold};
+pub use decide::{DEFAULT_THRESHOLD, DecisionRule, candidates, default_threshold, highest};
 pub use evaluate::{Evaluation, LabelReport, Report};
 pub use matrix::ScoreMatrix;
 pub(crate) use matrix::truth_column;

@@ -74,6 +74,7 @@ fn report(case: &Case, scores: &ScoreMatrix) -> Report {
         truth,
         scores,
         thresholds,
+        at_least_one: false,
         resampling: None,
     }
     .report()

@@ -10,6 +10,9 @@ mod matrix;
 mod outcomes;
 mod overview;
 mod shown;
+mod threshold_head;
+mod threshold_notes;
+mod threshold_rows;
 mod threshold_side;
 mod thresholds;
 
