@@ -14,6 +14,7 @@ use super::tuner::{Pace, Tuner};
 use super::{
     Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule,
 };
+use crate::core::TaskKind;
 use crate::core::metrics::DecisionRule;
 use crate::core::rng;
 use crate::model::{Dropout, Embeddings, Encoder, Targets};

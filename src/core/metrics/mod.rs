@@ -27,7 +27,6 @@ pub use counts::{Counts, count_per_label};
 pub use decide::{DEFAULT_THRESHOLD, DecisionRule, candidates, default_threshold, highest};
 pub use evaluate::{Evaluation, LabelReport, Report};
 pub use matrix::ScoreMatrix;
-pub(crate) use matrix::truth_column;
 pub use ranking::{average_precision, binary_log_loss, log_loss, roc_auc};
 pub use table::{METRICS, Metric, headline};
 

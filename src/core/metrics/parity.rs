@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Averages, Counts, Evaluation, LabelReport, Report, ScoreMatrix, truth_column};
+use super::matrix::truth_column;
+use super::{Averages, Counts, Evaluation, LabelReport, Report, ScoreMatrix};
 use crate::core::TaskKind;
 use crate::core::thresholds::ThresholdCurve;
 

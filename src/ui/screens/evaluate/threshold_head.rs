@@ -145,7 +145,7 @@ fn objective_ui(ui: &mut Ui, width: f32, desk: &mut Desk, run: &Run) {
 
 /// The numbers of a goal, to type.
 fn goal_values_ui(ui: &mut Ui, goal: &mut Goal) {
-    let mut share = |ui: &mut Ui, name: &str, value: &mut f64| {
+    let share = |ui: &mut Ui, name: &str, value: &mut f64| {
         ui.add(
             NumberField::new(name, value, 0.0..=1.0)
                 .decimals(3)
