@@ -164,10 +164,22 @@ impl Live {
         let places = rows.iter().zip(crossing);
         let crossing = places.map(|(row, place)| (*row, curve.is_positive_at(place)));
         if rows.len() < self.texts.len() / MANY {
-            return cross(after > before, &mut self.texts, &mut self.without, &mut self.sums, crossing);
+            return cross(
+                after > before,
+                &mut self.texts,
+                &mut self.without,
+                &mut self.sums,
+                crossing,
+            );
         }
         let crossing = InRowOrder::new(crossing, self.texts.len());
-        cross(after > before, &mut self.texts, &mut self.without, &mut self.sums, crossing);
+        cross(
+            after > before,
+            &mut self.texts,
+            &mut self.without,
+            &mut self.sums,
+            crossing,
+        );
     }
 
     /// The 2×2 table of a label, texts that get it for want of another included. O(1).
@@ -238,7 +250,9 @@ fn cross(
     let step = |number: u16, up: bool| number.wrapping_add(if up { 1 } else { u16::MAX });
     let change = |was: bool, is: bool| i64::from(is) - i64::from(was);
     for (row, positive) in crossing {
-        let Some(text) = texts.get_mut(row as usize) else { continue };
+        let Some(text) = texts.get_mut(row as usize) else {
+            continue;
+        };
         let before = *text;
         let after = TextState {
             n_labels: step(before.n_labels, into),

@@ -91,20 +91,23 @@ fn of_tuning(desk: &Desk, project: &Project, run: &Run, figures: &Figures) -> Ve
             "The shaded band is where the best threshold falls in 90 % of resamples.",
         ));
     }
-    let rare: Vec<(usize, usize)> = (evaluation.curves.iter().map(|curve| curve.n_positives()).enumerate())
-        .filter(|(_, n)| each && *n < FEW_POSITIVES)
-        .collect();
-    for (label, n) in rare.iter().take(2) {
-        let name = figures.look(desk, *label).name;
-        let positives = if *n == 1 { "positive" } else { "positives" };
+    let few = |label: &usize| {
+        evaluation
+            .curves
+            .get(*label)
+            .is_some_and(|curve| curve.n_positives() < FEW_POSITIVES)
+    };
+    let rare = (0..figures.n_labels()).filter(|label| each && few(label));
+    let rare: Vec<&str> = rare.map(|label| figures.look(desk, label).name).collect();
+    if let Some(names) = named(&rare) {
+        let (have, them) = if rare.len() == 1 {
+            ("has", "its threshold")
+        } else {
+            ("have", "their thresholds")
+        };
         notes.push(warning(format!(
-            "{name} has {n} {positives}: tuning pulls its threshold towards the common one."
+            "{names} {have} fewer than {FEW_POSITIVES} positives: tuning pulls {them} towards the common one."
         )));
-    }
-    match rare.len() {
-        0..=2 => {}
-        3 => notes.push(warning("So it is with 1 more label.")),
-        n => notes.push(warning(format!("So it is with {} more labels.", n - 2))),
     }
     let tuning = project.tuning.as_ref();
     let Some(tuning) = tuning.filter(|t| t.run == run.id && t.thresholds == run.thresholds) else {
@@ -116,20 +119,21 @@ fn of_tuning(desk: &Desk, project: &Project, run: &Run, figures: &Figures) -> Ve
         ));
     }
     let missed = (tuning.labels.iter()).filter(|row| row.remarks.iter().any(|remark| remark.contains("condition")));
-    let names: Vec<&str> = missed.map(|row| row.label.as_str()).collect();
-    match names.len() {
-        0 => {}
-        1..=4 => notes.push(warning(format!(
-            "No threshold reaches the condition for {}.",
-            names.join(", ")
-        ))),
-        n => notes.push(warning(format!(
-            "No threshold reaches the condition for {} and {} more labels.",
-            names[..3].join(", "),
-            n - 3
-        ))),
+    let missed: Vec<&str> = missed.map(|row| row.label.as_str()).collect();
+    if let Some(names) = named(&missed) {
+        notes.push(warning(format!("No threshold reaches the condition for {names}.")));
     }
     notes
+}
+
+/// `a`, `a and b`, `a, b, c and 2 more`; `None` without names.
+fn named(names: &[&str]) -> Option<String> {
+    let (last, before) = names.split_last()?;
+    match before.len() {
+        0 => Some((*last).to_owned()),
+        1..=3 => Some(format!("{} and {last}", before.join(", "))),
+        n => Some(format!("{} and {} more", before.get(..3)?.join(", "), n - 2)),
+    }
 }
 
 /// Points the notes take in this width.

@@ -199,7 +199,10 @@ impl Rows<'_, '_> {
         let mut threshold = before;
         let mut focused = self.histogram_ui(ui, bars, label, name, &mut threshold);
         if !self.read_only {
-            in_rect(ui, "field", field, |ui| {
+            // A little wider and higher than the field, whose frame would be cut off otherwise.
+            in_rect(ui, "field", field.expand2(vec2(2.0, 4.0)), |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.add_space(4.0);
                 let said = format!("{name} threshold, typed");
                 let response = ui.add(
                     NumberField::new(&said, &mut threshold, 0.0..=1.0)
