@@ -30,6 +30,9 @@ pub enum Goal {
     AccuracyAtLeast(f64),
 }
 
+/// A goal that is met from a share on.
+type WithShare = fn(f64) -> Goal;
+
 /// Figures of a goal, the greater the better: of one label, or the mean over labels. The second decides between equals.
 pub(super) type GoalFigures = [f64; 2];
 
@@ -103,7 +106,7 @@ impl Goal {
     /// Reads a goal in small letters, without spaces.
     pub(super) fn parse(plain: &str) -> Option<Goal> {
         let share = |digits: &str| digits.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-        let conditions: [(&str, fn(f64) -> Goal); 3] = [
+        let conditions: [(&str, WithShare); 3] = [
             ("precision>=", Goal::PrecisionAtLeast),
             ("recall>=", Goal::RecallAtLeast),
             ("accuracy>=", Goal::AccuracyAtLeast),
