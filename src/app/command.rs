@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 
 use super::{App, CompareSpec, Project, SearchSpec, now_millis, sample};
-use crate::core::thresholds::Objective;
 use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits};
 use crate::io::import::{self, ReadOptions};
 use crate::jobs::snapshot::Snapshot;
-use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest};
+use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest, TuneRequest};
 use crate::store::Store;
 use crate::train::{self, Method};
 
@@ -62,7 +61,7 @@ pub enum Command {
     /// Gathers scores and metrics of a run.
     Evaluate { run: RunId, kind: ScoreKind },
     /// Chooses the thresholds of a run.
-    Tune { run: RunId, objective: Objective },
+    Tune { run: RunId, request: TuneRequest },
     /// Writes a run's model to a new folder and checks it.
     ExportModel { run: RunId, out: PathBuf },
     /// Writes texts and annotations.
@@ -128,7 +127,7 @@ impl App {
             }
             Command::ResumeRun(run) => self.resume_run(run)?,
             Command::Evaluate { run, kind } => self.evaluate(run, kind)?,
-            Command::Tune { run, objective } => self.tune(run, objective)?,
+            Command::Tune { run, request } => self.tune(run, request)?,
             Command::ExportModel { run, out } => self.export_model(run, out)?,
             Command::ExportAnnotations { format, out } => self.export_annotations(format, out)?,
             Command::GetModel(name) => {
@@ -333,20 +332,22 @@ impl App {
         let run = self.run(run)?;
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
+        let known = project.evaluations.get(&(run.id, kind)).cloned();
         let compute = self.compute();
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::run(job, &store, &state, &run, kind, compute)
+            jobs::evaluate::run(job, &store, &state, &run, kind, compute, known.as_deref())
         }))
     }
 
-    fn tune(&mut self, run: RunId, objective: Objective) -> anyhow::Result<JobId> {
+    fn tune(&mut self, run: RunId, request: TuneRequest) -> anyhow::Result<JobId> {
         let run = self.run(run)?;
         let kind = Project::tuning_kind(&run);
         let project = self.project()?;
         let (store, state) = (project.store.clone(), project.state.clone());
+        let known = project.evaluations.get(&(run.id, kind)).cloned();
         let compute = self.compute();
         Ok(self.jobs.start(JobKind::Evaluate, move |job| {
-            jobs::evaluate::tune(job, &store, &state, &run, kind, objective, compute)
+            jobs::tune::tune(job, &store, &state, &run, kind, request, compute, known.as_deref())
         }))
     }
 

@@ -1,6 +1,7 @@
 //! What the app does when a job has finished.
 
 use super::{App, Notice, NoticeKind, Project};
+use crate::core::run::Deciding;
 use crate::core::{EditError, ProjectState, text_edits};
 use crate::jobs::{ImportReport, Outcome, SearchReport};
 
@@ -44,7 +45,11 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
         }
         Outcome::Tuned(tuning) => {
             if let Some(project) = &mut app.project {
-                match text_edits::set_thresholds(&project.state, tuning.run, &tuning.thresholds) {
+                let deciding = Deciding {
+                    at_least_one: tuning.at_least_one,
+                    tuned_for: Some(tuning.objective).filter(|_| tuning.only.is_none()),
+                };
+                match text_edits::set_rule(&project.state, tuning.run, &tuning.thresholds, deciding) {
                     Ok(edit) => project.apply(edit),
                     Err(EditError::NothingToDo) => {}
                     Err(reason) => app.notices.push(Notice::new(NoticeKind::Error, reason.to_string())),

@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, evaluate, progress, runs};
+use super::{Output, evaluate, progress, runs, thresholds};
 use crate::app::{App, Command, sample};
 use crate::core::ScoreKind;
-use crate::core::thresholds::Objective;
+use crate::jobs::TuneRequest;
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -77,7 +77,7 @@ fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) 
         run.name, run.n_train, run.train_secs
     ));
 
-    let tuned = runs::tune(app, output, run.id, Objective::F1)?;
+    let tuned = thresholds::tune(app, output, run.id, TuneRequest::default())?;
     output.remark(&format!("\n{}", tuned.text));
     let evaluation = evaluate::evaluate(app, output, run.id, ScoreKind::Test)?;
     output.remark(&format!("\n{}", evaluation.text()));

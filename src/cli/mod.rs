@@ -19,6 +19,7 @@ mod run_list;
 mod runs;
 mod search;
 mod table;
+mod thresholds;
 mod zero_shot;
 
 use std::path::PathBuf;
@@ -105,7 +106,11 @@ enum Verb {
     /// Metrics of a run, and its score for every text
     Evaluate(evaluate::Evaluate),
     /// Choose the decision threshold of each label, never on the test split
-    Tune(runs::Tune),
+    ///
+    /// Chosen on the validation split, else on out-of-fold scores. One undoable edit.
+    Tune(thresholds::Tune),
+    /// Show and set the decision thresholds of a run, each change one undoable edit
+    Thresholds(thresholds::Thresholds),
     /// Score texts against label names, without any training
     ///
     /// By similarity with any encoder, or by entailment with a classifier trained on natural language inference. Nothing is stored.
@@ -176,6 +181,7 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::Runs(verb) => verb.run(&mut app, output),
         Verb::Evaluate(verb) => verb.run(&mut app, output),
         Verb::Tune(verb) => verb.run(&mut app, output),
+        Verb::Thresholds(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),
         Verb::Export(verb) => verb.run(&mut app, output),
         Verb::Predict(verb) => verb.run(&app, output),

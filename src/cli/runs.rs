@@ -1,4 +1,4 @@
-//! Verbs about runs: train, tune, export.
+//! Verbs about runs: train, export.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,11 +7,9 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
-use super::{Output, evaluate::evaluate, interrupt, models::megabytes, progress, project};
+use super::{Output, interrupt, models::megabytes, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
-use crate::core::report::figure;
-use crate::core::thresholds::Objective;
 use crate::core::{Run, RunId, ScoreKind};
 use crate::train;
 
@@ -171,75 +169,6 @@ pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
 /// Reads a kind of scores.
 pub fn kind(name: &str) -> Result<ScoreKind, String> {
     ScoreKind::from_name(name).ok_or_else(|| "one of: test, validation, out-of-fold".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub struct Tune {
-    /// The project
-    project: PathBuf,
-    /// Number of the run; the newest otherwise
-    #[arg(long)]
-    run: Option<i64>,
-    /// f1, f2, f0.5, precision>=0.9 (most recall with it) or recall>=0.9 (most precision with it)
-    #[arg(long, default_value = "f1")]
-    objective: Objective,
-}
-
-impl Tune {
-    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
-        project::open(app, output, &self.project)?;
-        let run = chosen(app, self.run)?;
-        let tuned = tune(app, output, run.id, self.objective)?;
-        if let Some(kind) = run.scored_on {
-            evaluate(app, output, run.id, kind)?;
-        }
-        output.result(&tuned.json, &tuned.text)
-    }
-}
-
-/// What tuning did, for people and machines.
-pub struct Tuned {
-    pub json: serde_json::Value,
-    pub text: String,
-}
-
-/// Chooses and stores the thresholds of a run.
-pub fn tune(app: &mut App, output: &Output, run: RunId, objective: Objective) -> anyhow::Result<Tuned> {
-    progress::execute(app, output, Command::Tune { run, objective })?;
-    let project = app.project()?;
-    let tuning = project
-        .tuning
-        .as_ref()
-        .context("the tuning has ended without a result")?;
-    let mut text = format!(
-        "Thresholds for {} chosen on the {} scores, by {}.\n",
-        tuning.run_name,
-        tuning.kind.name(),
-        tuning.objective
-    );
-    for row in &tuning.labels {
-        let remarks = row
-            .remarks
-            .iter()
-            .map(|remark| format!("   {remark}"))
-            .collect::<String>();
-        text += &format!(
-            "  {:<28} {:.3}   F1 {} -> {}{remarks}\n",
-            row.label,
-            row.threshold,
-            figure(row.f1_before),
-            figure(row.f1_after)
-        );
-    }
-    text += &format!(
-        "macro-F1 on these scores {} -> {}",
-        figure(tuning.macro_f1_before),
-        figure(tuning.macro_f1_after)
-    );
-    Ok(Tuned {
-        json: serde_json::to_value(&**tuning)?,
-        text,
-    })
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::run::Deciding;
 use super::{Annotation, ImportId, Label, LabelId, RunId, Split, TextId};
 
 /// One thing a person did, undone and redone as a whole.
@@ -60,6 +61,12 @@ pub enum Change {
         #[serde(with = "exact")]
         after: Vec<f64>,
     },
+    /// What decides beside the thresholds.
+    Deciding {
+        run: RunId,
+        before: Deciding,
+        after: Deciding,
+    },
     /// Whether the texts of an import are present. Undoing an import hides them, redoing shows them.
     Import {
         import: ImportId,
@@ -96,6 +103,7 @@ impl Change {
             | Change::Import { before, after, .. } => std::mem::swap(before, after),
             Change::Label { before, after, .. } => std::mem::swap(before, after),
             Change::Thresholds { before, after, .. } => std::mem::swap(before, after),
+            Change::Deciding { before, after, .. } => std::mem::swap(before, after),
         }
         inverse
     }

@@ -64,6 +64,11 @@ pub enum EditError {
         /// Thresholds given.
         found: usize,
     },
+    /// Only where a text can have no label is there something to fill.
+    #[error(
+        "nothing was changed: where labels exclude each other a text has at least one already; lower the thresholds to abstain from fewer"
+    )]
+    OneLabelAlready,
     /// Not within 0..=1.
     #[error("a threshold lies between 0 and 1, {0} does not")]
     ThresholdRange(f64),

@@ -284,6 +284,7 @@ mod tests {
             truth,
             scores: &scores,
             thresholds,
+            at_least_one: false,
             resampling: None,
         }
         .report()

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::DecisionRule;
+use super::thresholds::Objective;
 use super::{LabelId, RunId, TaskKind};
 
 /// Where a run stands.
@@ -85,6 +87,17 @@ pub struct WatchedPoint {
     pub best: bool,
 }
 
+/// What decides beside the thresholds of a run, and where those come from.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Deciding {
+    /// Multi-label: a text with no label at its threshold gets its best one.
+    #[serde(default)]
+    pub at_least_one: bool,
+    /// What the thresholds were tuned for; `None` where nobody has tuned them, or a person has moved one since.
+    #[serde(default)]
+    pub tuned_for: Option<Objective>,
+}
+
 /// A run: what was asked, on what, and what came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -126,6 +139,9 @@ pub struct Run {
     pub scored_on: Option<ScoreKind>,
     /// One decision threshold per label, in 0..=1. Single-label runs decide by the highest score.
     pub thresholds: Vec<f64>,
+    /// What else decides, and what the thresholds were chosen for.
+    #[serde(default)]
+    pub deciding: Deciding,
     /// The loss curve.
     pub history: Vec<LossPoint>,
     /// What was measured on held-out texts on the way, in order of steps.
@@ -141,6 +157,15 @@ pub struct Run {
 }
 
 impl Run {
+    /// How its scores become decisions.
+    pub fn rule(&self) -> DecisionRule<'_> {
+        DecisionRule {
+            task: self.task,
+            thresholds: &self.thresholds,
+            at_least_one: self.deciding.at_least_one,
+        }
+    }
+
     /// Whether its model is kept: trials of searches and comparisons leave scores and figures only, as does a run without a model at all.
     pub fn has_model(&self) -> bool {
         self.status.is_finished() && !self.is_trial()

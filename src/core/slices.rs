@@ -433,6 +433,7 @@ mod tests {
             truth: &truth,
             scores: &scores,
             thresholds: &[0.0; 3],
+            at_least_one: false,
             resampling: None,
         };
         let whole = evaluation.report().unwrap();

@@ -107,6 +107,11 @@ impl ProjectState {
                     run.thresholds.clone_from(after);
                 }
             }
+            Change::Deciding { run, after, .. } => {
+                if let Some(run) = self.runs.iter_mut().find(|known| known.id == *run) {
+                    run.deciding = *after;
+                }
+            }
             Change::Import { import, after, .. } => self.show_import(*import, *after),
         }
     }

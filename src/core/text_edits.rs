@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::edit_error::EditError;
 use super::label_edits::clipped;
+use super::run::Deciding;
 use super::{Annotation, Change, Edit, How, LabelId, ProjectState, RunId, Split, TaskKind, Text, TextId};
 
 /// Sets the labels of texts. `None` takes the annotation away; no labels at all is a decision, "none of them", which only
@@ -143,8 +144,24 @@ pub fn delete_texts(state: &ProjectState, texts: &[TextId]) -> Result<Edit, Edit
     })
 }
 
-/// Sets the decision thresholds of a run, one per label in the run's order, each in 0..=1.
+/// Sets the decision thresholds of a run by hand, one per label in the run's order, each in 0..=1.
 pub fn set_thresholds(state: &ProjectState, run: RunId, thresholds: &[f64]) -> Result<Edit, EditError> {
+    let known = state.run(run).ok_or(EditError::UnknownRun(run))?;
+    let deciding = Deciding {
+        tuned_for: None,
+        ..known.deciding
+    };
+    set_rule(state, run, thresholds, deciding)
+}
+
+/// Sets all that decides for a run: thresholds as in [`set_thresholds`], and what comes beside them. Where the thresholds stay as they
+/// are, what they were tuned for does too unless `deciding` names an objective.
+pub fn set_rule(
+    state: &ProjectState,
+    run: RunId,
+    thresholds: &[f64],
+    mut deciding: Deciding,
+) -> Result<Edit, EditError> {
     let known = state.run(run).ok_or(EditError::UnknownRun(run))?;
     if thresholds.len() != known.labels.len() {
         return Err(EditError::ThresholdCount {
@@ -155,18 +172,37 @@ pub fn set_thresholds(state: &ProjectState, run: RunId, thresholds: &[f64]) -> R
     if let Some(&outside) = thresholds.iter().find(|value| !(0.0..=1.0).contains(*value)) {
         return Err(EditError::ThresholdRange(outside));
     }
-    if known.thresholds == thresholds {
-        return Err(EditError::NothingToDo);
+    if deciding.at_least_one && known.task == TaskKind::SingleLabel {
+        return Err(EditError::OneLabelAlready);
     }
-    let change = Change::Thresholds {
+    let moved = known.thresholds != thresholds;
+    if !moved {
+        deciding.tuned_for = deciding.tuned_for.or(known.deciding.tuned_for);
+    }
+    let thresholds_change = moved.then(|| Change::Thresholds {
         run,
         before: known.thresholds.clone(),
         after: thresholds.to_vec(),
+    });
+    let deciding_change = (known.deciding != deciding).then_some(Change::Deciding {
+        run,
+        before: known.deciding,
+        after: deciding,
+    });
+    let title = match (moved, deciding.tuned_for) {
+        (true, Some(objective)) => format!("Tune the thresholds of {} for {objective}", known.name),
+        (true, None) => format!("Set the thresholds of {}", known.name),
+        (false, _) if known.deciding.at_least_one == deciding.at_least_one => {
+            format!("Tune the thresholds of {}", known.name)
+        }
+        (false, _) if deciding.at_least_one => format!("Give every text a label in {}", known.name),
+        (false, _) => format!("Leave texts without a label in {}", known.name),
     };
-    Ok(Edit {
-        title: format!("Set the thresholds of {}", known.name),
-        changes: vec![change],
-    })
+    let changes: Vec<Change> = thresholds_change.into_iter().chain(deciding_change).collect();
+    match changes.is_empty() {
+        true => Err(EditError::NothingToDo),
+        false => Ok(Edit { title, changes }),
+    }
 }
 
 pub(super) fn annotation_change(text: &Text, after: Option<Annotation>) -> Change {

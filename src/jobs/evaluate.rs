@@ -1,24 +1,24 @@
-//! Scores of a run with the truth beside them, and thresholds chosen on them.
+//! Scores of a run with the truth beside them, and what every threshold would make of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use serde::Serialize;
+use rayon::prelude::*;
 
 use super::snapshot::LabelledTexts;
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::metrics::{self, Counts, Report, Resampling, ScoreMatrix, candidates, macro_average};
+use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix, candidates};
 use crate::core::slices::{Facts, SliceReport};
-use crate::core::thresholds::{Objective, ThresholdCurve, TuneOptions, TunedLabel, tune as choose};
+use crate::core::thresholds::{Headline, Live, ThresholdCurve, answers, curve};
 use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
 use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
 /// A run, its scores for one kind of texts, what is true, and every figure of them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Evaluation {
     /// Which run.
     pub run: RunId,
@@ -39,9 +39,21 @@ pub struct Evaluation {
     /// Probabilities, one row a text.
     pub matrix: ScoreMatrix,
     /// What each threshold would give, by label. Single-label: of texts that have the label as their best.
-    pub curves: Vec<ThresholdCurve>,
+    pub curves: Arc<Vec<ThresholdCurve>>,
+    /// Single-label: what each threshold on the highest score would give.
+    pub answers: Option<Arc<ThresholdCurve>>,
+    /// Figures over all labels at untuned thresholds.
+    pub untuned: Headline,
+    /// The 2×2 tables at untuned thresholds.
+    pub untuned_counts: Vec<Counts>,
+    /// Figures at the thresholds of the report, to be moved from there.
+    pub live: Live,
     /// Thresholds of the report.
     pub thresholds: Vec<f64>,
+    /// Whether in the report a text without a label gets its best one.
+    pub at_least_one: bool,
+    /// Decided columns of each row, in the report.
+    pub decided: Arc<Vec<Vec<usize>>>,
     /// Every figure at these thresholds.
     pub report: Report,
     /// What slices rest on, by row; empty until [`Evaluation::with_slices`].
@@ -50,40 +62,127 @@ pub struct Evaluation {
     pub slices: Vec<SliceReport>,
 }
 
-impl Evaluation {
+/// What of a run an evaluation rests on, beside its scores.
+pub(super) struct Judged {
+    pub run: RunId,
+    pub run_name: String,
+    pub kind: ScoreKind,
+    pub task: TaskKind,
+    pub labels: Vec<LabelId>,
+    pub thresholds: Vec<f64>,
+    pub at_least_one: bool,
+}
+
+impl Judged {
+    fn new(run: &Run, kind: ScoreKind) -> Self {
+        Judged {
+            run: run.id,
+            run_name: run.name.clone(),
+            kind,
+            task: run.task,
+            labels: run.labels.clone(),
+            thresholds: run.thresholds.clone(),
+            at_least_one: run.deciding.at_least_one,
+        }
+    }
+}
+
+/// Scores of a run beside what is true.
+pub(super) struct Scored {
+    pub label_names: Vec<String>,
+    pub ids: Vec<TextId>,
+    pub truth: Vec<Vec<usize>>,
+    pub matrix: ScoreMatrix,
+}
+
+impl Scored {
     fn new(
         run: &Run,
         kind: ScoreKind,
         texts: LabelledTexts,
         scores: &HashMap<TextId, Vec<f32>>,
     ) -> anyhow::Result<Self> {
-        let label_names: Vec<String> = run.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect();
         let known: Vec<usize> = (0..texts.len())
             .filter(|row| scores.contains_key(&texts.ids[*row]))
             .collect();
         ensure!(!known.is_empty(), "no text has {} scores of {}", kind.name(), run.name);
         let ids: Vec<TextId> = known.iter().map(|row| texts.ids[*row]).collect();
-        let truth: Vec<Vec<usize>> = known.iter().map(|row| texts.labels[*row].clone()).collect();
         let rows: Vec<&[f32]> = ids.iter().filter_map(|id| scores.get(id)).map(Vec::as_slice).collect();
-        let matrix = ScoreMatrix::from_rows(run.labels.len(), &rows)?;
-        let mut evaluation = Evaluation {
-            run: run.id,
-            run_name: run.name.clone(),
-            kind,
-            task: run.task,
-            labels: run.labels.clone(),
-            label_names,
+        Ok(Scored {
+            label_names: run.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect(),
+            truth: known.iter().map(|row| texts.labels[*row].clone()).collect(),
+            matrix: ScoreMatrix::from_rows(run.labels.len(), &rows)?,
             ids,
-            truth,
-            matrix,
-            curves: Vec::new(),
-            thresholds: run.thresholds.clone(),
-            report: Report::empty(run.task),
+        })
+    }
+
+    fn measured<'a>(&'a self, task: TaskKind, thresholds: &'a [f64], at_least_one: bool) -> metrics::Evaluation<'a> {
+        metrics::Evaluation {
+            task,
+            labels: &self.label_names,
+            truth: &self.truth,
+            scores: &self.matrix,
+            thresholds,
+            at_least_one,
+            resampling: Some(Resampling::default()),
+        }
+    }
+}
+
+impl Evaluation {
+    /// `known`: an earlier evaluation, whose sorted scores are kept where it rests on the same ones. `on_progress` hears how many of how
+    /// many labels are sorted.
+    pub(super) fn new(
+        of: Judged,
+        scored: Scored,
+        known: Option<&Evaluation>,
+        on_progress: &mut dyn FnMut(usize, usize),
+    ) -> anyhow::Result<Self> {
+        let measured = scored.measured(of.task, &of.thresholds, of.at_least_one);
+        let report = measured.report()?;
+        let decided = Arc::new(measured.decisions());
+        let same = known.filter(|known| {
+            known.task == of.task
+                && known.ids == scored.ids
+                && known.truth == scored.truth
+                && known.matrix == scored.matrix
+        });
+        let (curves, answers) = match same {
+            Some(known) => (known.curves.clone(), known.answers.clone()),
+            None => {
+                let curves = Arc::new(sorted(of.task, &scored, on_progress));
+                let answers = || Arc::new(answers(&scored.matrix, &scored.truth));
+                (curves, (of.task == TaskKind::SingleLabel).then(answers))
+            }
+        };
+        let untuned = vec![metrics::default_threshold(of.task); of.labels.len()];
+        let rule = DecisionRule::new(of.task, &untuned);
+        let mut live = Live::new(curves.clone(), &scored.matrix, &scored.truth, rule);
+        let (untuned, untuned_counts) = (live.headline(), live.all_counts());
+        live.set_all(&of.thresholds);
+        live.set_at_least_one(of.at_least_one);
+        Ok(Evaluation {
+            run: of.run,
+            run_name: of.run_name,
+            kind: of.kind,
+            task: of.task,
+            labels: of.labels,
+            label_names: scored.label_names,
+            ids: scored.ids,
+            truth: scored.truth,
+            matrix: scored.matrix,
+            curves,
+            answers,
+            untuned,
+            untuned_counts,
+            live,
+            thresholds: of.thresholds,
+            at_least_one: of.at_least_one,
+            decided,
+            report,
             facts: Vec::new(),
             slices: Vec::new(),
-        };
-        evaluation.measure()?;
-        Ok(evaluation)
+        })
     }
 
     /// What the figures are made from.
@@ -94,15 +193,9 @@ impl Evaluation {
             truth: &self.truth,
             scores: &self.matrix,
             thresholds: &self.thresholds,
+            at_least_one: self.at_least_one,
             resampling: Some(Resampling::default()),
         }
-    }
-
-    /// Works out curves and report anew.
-    pub(super) fn measure(&mut self) -> anyhow::Result<()> {
-        self.curves = curves(self.task, &self.matrix, &self.truth);
-        self.report = self.measured().report()?;
-        Ok(())
     }
 
     /// Probabilities of one row.
@@ -131,21 +224,21 @@ impl Evaluation {
     }
 }
 
-fn curves(task: TaskKind, matrix: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
-    let candidates = candidates(task, matrix);
-    let positives = |label| {
-        truth
-            .iter()
-            .map(|labels: &Vec<usize>| labels.contains(&label))
-            .collect::<Vec<bool>>()
-    };
-    (0..matrix.n_labels())
-        .map(|label| ThresholdCurve::new(&candidates.column(label), &positives(label)))
-        .collect()
+/// The scores of every label, sorted, on all cores.
+fn sorted(task: TaskKind, scored: &Scored, on_progress: &mut dyn FnMut(usize, usize)) -> Vec<ThresholdCurve> {
+    let candidates = candidates(task, &scored.matrix);
+    let n_labels = scored.matrix.n_labels();
+    let labels: Vec<usize> = (0..n_labels).collect();
+    let mut curves = Vec::with_capacity(n_labels);
+    for some in labels.chunks(rayon::current_num_threads().max(4)) {
+        on_progress(curves.len(), n_labels);
+        curves.par_extend(some.par_iter().map(|label| curve(&candidates, &scored.truth, *label)));
+    }
+    curves
 }
 
 /// Gathers stored scores; texts that were labelled since the run are scored with its model. The run's headline metrics follow its
-/// thresholds and the labels as they are now.
+/// thresholds and the labels as they are now. `known`: an earlier evaluation of the same run and texts, to keep what still holds.
 pub fn run(
     job: &mut JobContext,
     store: &Store,
@@ -153,8 +246,9 @@ pub fn run(
     run: &Run,
     kind: ScoreKind,
     compute: Compute,
+    known: Option<&Evaluation>,
 ) -> anyhow::Result<Outcome> {
-    let evaluation = evaluation(job, store, state, run, kind, compute)?.with_slices(state);
+    let evaluation = evaluation(job, store, state, run, kind, compute, known)?.with_slices(state);
     let metrics = metrics::headline(&evaluation.report);
     if run.scored_on == Some(kind) && run.metrics != metrics {
         // Refused where the thresholds have moved on meanwhile: the next evaluation brings the figures.
@@ -163,13 +257,14 @@ pub fn run(
     Ok(Outcome::Evaluated(Arc::new(evaluation)))
 }
 
-fn evaluation(
+pub(super) fn evaluation(
     job: &mut JobContext,
     store: &Store,
     state: &ProjectState,
     run: &Run,
     kind: ScoreKind,
     compute: Compute,
+    known: Option<&Evaluation>,
 ) -> anyhow::Result<Evaluation> {
     let texts = LabelledTexts::of_kind(state, &run.labels, kind);
     ensure!(!texts.is_empty(), "no labelled text is in the {} split", kind.name());
@@ -182,7 +277,9 @@ fn evaluation(
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
-    Evaluation::new(run, kind, texts, &scores)
+    let scored = Scored::new(run, kind, texts, &scores)?;
+    let mut on_progress = |done: usize, total: usize| job.progress(done as u64, total as u64, "sorting scores");
+    Evaluation::new(Judged::new(run, kind), scored, known, &mut on_progress)
 }
 
 fn score_missing(
@@ -217,7 +314,9 @@ pub(super) fn report(
     scores: &[(TextId, Vec<f32>)],
 ) -> anyhow::Result<Report> {
     let scores = scores.iter().cloned().collect();
-    Ok(Evaluation::new(run, kind, texts.clone(), &scores)?.report)
+    let scored = Scored::new(run, kind, texts.clone(), &scores)?;
+    let measured = scored.measured(run.task, &run.thresholds, run.deciding.at_least_one);
+    Ok(measured.report()?)
 }
 
 /// Headline metrics of freshly made scores; empty when there is nothing to measure.
@@ -230,101 +329,4 @@ pub(super) fn headline_metrics(
     report(run, kind, texts, scores)
         .map(|report| metrics::headline(&report))
         .unwrap_or_default()
-}
-
-/// One label after tuning.
-#[derive(Debug, Clone, Serialize)]
-pub struct TunedRow {
-    /// Its path as one string.
-    pub label: String,
-    /// The chosen threshold, in 0..=1.
-    pub threshold: f64,
-    /// Texts that carry the label among those it was chosen on.
-    pub n_positives: usize,
-    /// F1 at the threshold before.
-    pub f1_before: Option<f64>,
-    /// F1 at the chosen one, on the texts it was chosen on: an optimistic figure.
-    pub f1_after: Option<f64>,
-    /// What to know about it.
-    pub remarks: Vec<String>,
-}
-
-/// Thresholds chosen for a run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Tuning {
-    /// Which run.
-    pub run: RunId,
-    /// Its name.
-    pub run_name: String,
-    /// The scores they were chosen on: never the test split's.
-    pub kind: ScoreKind,
-    /// What they were chosen for.
-    pub objective: String,
-    /// One per label of the run.
-    pub thresholds: Vec<f64>,
-    /// One per label of the run.
-    pub labels: Vec<TunedRow>,
-    /// Mean F1 over labels at the thresholds before.
-    pub macro_f1_before: Option<f64>,
-    /// Mean F1 over labels at the chosen ones.
-    pub macro_f1_after: Option<f64>,
-}
-
-/// Chooses thresholds on the scores of `kind`. Nothing is stored: the caller makes an undoable edit of it.
-pub fn tune(
-    job: &mut JobContext,
-    store: &Store,
-    state: &ProjectState,
-    run: &Run,
-    kind: ScoreKind,
-    objective: Objective,
-    compute: Compute,
-) -> anyhow::Result<Outcome> {
-    ensure!(kind != ScoreKind::Test, "thresholds are never chosen on the test split");
-    let evaluation = evaluation(job, store, state, run, kind, compute)?;
-    let options = TuneOptions {
-        untuned: metrics::default_threshold(run.task),
-        ..TuneOptions::default()
-    };
-    let tuned = choose(
-        &candidates(run.task, &evaluation.matrix),
-        &evaluation.truth,
-        objective,
-        &options,
-    )?;
-    let before: Vec<Counts> = evaluation
-        .curves
-        .iter()
-        .zip(&run.thresholds)
-        .map(|(curve, t)| curve.at(*t))
-        .collect();
-    let after: Vec<Counts> = tuned.labels.iter().map(|label| label.after).collect();
-    let labels = evaluation
-        .label_names
-        .iter()
-        .zip(&tuned.labels)
-        .zip(&before)
-        .map(|((name, label), before)| row(name, label, *before))
-        .collect();
-    Ok(Outcome::Tuned(Box::new(Tuning {
-        run: run.id,
-        run_name: run.name.clone(),
-        kind,
-        objective: objective.to_string(),
-        thresholds: tuned.thresholds(),
-        labels,
-        macro_f1_before: macro_average(run.task, &before).f1,
-        macro_f1_after: macro_average(run.task, &after).f1,
-    })))
-}
-
-fn row(name: &str, label: &TunedLabel, before: Counts) -> TunedRow {
-    TunedRow {
-        label: name.to_owned(),
-        threshold: label.threshold,
-        n_positives: label.n_positives,
-        f1_before: before.f1(),
-        f1_after: label.after.f1(),
-        remarks: label.remarks.iter().map(ToString::to_string).collect(),
-    }
 }

@@ -59,6 +59,7 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
     let mut classifier = Classifier::load(&run_dir(store, run.id), Compute::EXACT)
         .with_context(|| format!("the model of {} cannot be opened; train it again", run.name))?;
     classifier.thresholds = run.thresholds.clone();
+    classifier.at_least_one = run.deciding.at_least_one;
     classifier.label_paths = run.label_paths.clone();
 
     let parent = out

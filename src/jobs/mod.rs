@@ -18,10 +18,11 @@ pub mod suggest;
 pub mod teacher;
 pub mod training;
 mod trial;
+pub mod tune;
 pub mod worker;
 
 pub use compare::{CompareRequest, Comparison};
-pub use evaluate::{Evaluation, Tuning};
+pub use evaluate::Evaluation;
 pub use export::ExportReport;
 pub use import::ImportReport;
 pub use search::{SearchReport, SearchRequest};
@@ -29,4 +30,5 @@ pub use slices::Narrowing;
 pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
 pub use training::TrainRequest;
 pub use trial::{DEFAULT_FOLDS, Ended};
+pub use tune::{TuneRequest, Tuning};
 pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

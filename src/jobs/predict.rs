@@ -4,15 +4,14 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use crate::core::TaskKind;
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::metrics::decide;
+use crate::core::metrics::DecisionRule;
 use crate::model::{Classifier, Input};
 
 /// What the model says about one text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The labels above their threshold (multi-label), or the best one.
+    /// What the model's decision rule says: the labels at their threshold (multi-label), or the best one if it reaches its.
     pub labels: Vec<String>,
     /// Probability per label, in the model's label order.
     pub scores: Vec<f32>,
@@ -37,12 +36,13 @@ pub fn predict<'a, T: Into<Input<'a>> + Copy + Sync>(
     let scores = classifier.predict_proba(texts, on_progress)?;
     Ok(scores
         .into_iter()
-        .map(|row| prediction(classifier.task, &names, &classifier.thresholds, row))
+        .map(|row| prediction(classifier.rule(), &names, row))
         .collect())
 }
 
-fn prediction(task: TaskKind, names: &[String], thresholds: &[f64], scores: Vec<f32>) -> Prediction {
-    let labels = decide(task, &scores, thresholds)
+fn prediction(rule: DecisionRule<'_>, names: &[String], scores: Vec<f32>) -> Prediction {
+    let labels = rule
+        .decide(&scores)
         .into_iter()
         .filter_map(|at| names.get(at).cloned())
         .collect();

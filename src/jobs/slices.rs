@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, ensure};
 
 use super::Evaluation;
+use super::evaluate::{Judged, Scored};
 use crate::core::ProjectState;
 use crate::core::slices::{self, Facts, Slice, SliceBy, SliceName};
 
@@ -30,8 +31,7 @@ impl Evaluation {
             .into_iter()
             .flat_map(|by| slices::slices(by, &self.facts))
             .collect();
-        let decided = self.measured().decisions();
-        slices::report(&self.report, &self.label_names, &self.truth, &decided, &all)
+        slices::report(&self.report, &self.label_names, &self.truth, &self.decided, &all)
     }
 
     /// The same run and labels on some of the texts: every figure, curve and slice is of these rows alone.
@@ -45,14 +45,23 @@ impl Evaluation {
             "none of the {} texts is among those asked for; all were kept",
             self.ids.len()
         );
-        let mut out = Evaluation {
+        let judged = Judged {
+            run: self.run,
+            run_name: self.run_name.clone(),
+            kind: self.kind,
+            task: self.task,
+            labels: self.labels.clone(),
+            thresholds: self.thresholds.clone(),
+            at_least_one: self.at_least_one,
+        };
+        let scored = Scored {
+            label_names: self.label_names.clone(),
             ids: rows.iter().map(|row| self.ids[*row]).collect(),
             truth: rows.iter().map(|row| self.truth[*row].clone()).collect(),
-            facts: rows.iter().filter_map(|row| self.facts.get(*row).cloned()).collect(),
             matrix: self.matrix.select(&rows),
-            ..self.clone()
         };
-        out.measure()?;
+        let mut out = Evaluation::new(judged, scored, None, &mut |_, _| ())?;
+        out.facts = rows.iter().filter_map(|row| self.facts.get(*row).cloned()).collect();
         out.slices = out.slice_reports();
         Ok(out)
     }

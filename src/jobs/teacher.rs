@@ -54,6 +54,7 @@ pub fn ask(
         embeddings,
         probs: probs.into_iter().map(of_known).collect(),
         thresholds: columns.iter().map(threshold).collect(),
+        at_least_one: run.deciding.at_least_one,
     }));
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::snapshot::{LabelledTexts, Snapshot};
 use super::teacher;
 use super::worker::{JobContext, JobEvent, Outcome};
 use crate::core::metrics::default_threshold;
-use crate::core::run::{LossPoint, WatchedPoint};
+use crate::core::run::{Deciding, LossPoint, WatchedPoint};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 use crate::model::catalog::Catalog;
 use crate::model::{Classifier, Compute, Encoder, ModelError};
@@ -177,6 +177,7 @@ pub(super) fn new_run(snapshot: &Snapshot, request: &TrainRequest, now_millis: i
         metrics: BTreeMap::new(),
         scored_on: None,
         thresholds: vec![default_threshold(snapshot.task); snapshot.labels.len()],
+        deciding: Deciding::default(),
         history: Vec::new(),
         watched: Vec::new(),
         findings: Findings::new(),
@@ -424,6 +425,7 @@ fn finish(
         task: snapshot.task,
         label_paths: snapshot.label_paths.clone(),
         thresholds: run.thresholds.clone(),
+        at_least_one: run.deciding.at_least_one,
         encoder_name: run.encoder.clone(),
     };
     let dir = run_dir(store, run.id);

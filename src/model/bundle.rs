@@ -1,6 +1,6 @@
 //! A whole classifier as a folder: what a run keeps and what is exported.
 //!
-//! The encoder's files lie as sentence-transformers expects them, with `handful.json` (task, labels, thresholds) and `head.json` (the
+//! The encoder's files lie as sentence-transformers expects them, with `handful.json` (task, labels, decision rule) and `head.json` (the
 //! fitted head) beside them. Everything is read as data from strangers: sizes are bounded and parts must fit together.
 
 use std::fs;
@@ -14,6 +14,7 @@ use super::error::{ModelError, Result};
 use super::{Compute, Encoder, Input, LogisticHead};
 use crate::core::TaskKind;
 use crate::core::label::MAX_DEPTH;
+use crate::core::metrics::DecisionRule;
 
 /// Version of the folder's layout; other versions are refused.
 const FORMAT: u32 = 1;
@@ -36,8 +37,10 @@ pub struct Classifier {
     pub task: TaskKind,
     /// Names from the root, in the order of probabilities.
     pub label_paths: Vec<Vec<String>>,
-    /// One per label, in 0..=1; see [`crate::core::metrics::decide`].
+    /// One per label, in 0..=1.
     pub thresholds: Vec<f64>,
+    /// Multi-label: a text with no label at its threshold gets its best one.
+    pub at_least_one: bool,
     /// The encoder it was made from.
     pub encoder_name: String,
 }
@@ -51,10 +54,21 @@ struct Settings {
     task: TaskKind,
     label_paths: Vec<Vec<String>>,
     thresholds: Vec<f64>,
+    #[serde(default)]
+    at_least_one: bool,
     encoder_name: String,
 }
 
 impl Classifier {
+    /// How its probabilities become decisions.
+    pub fn rule(&self) -> DecisionRule<'_> {
+        DecisionRule {
+            task: self.task,
+            thresholds: &self.thresholds,
+            at_least_one: self.at_least_one,
+        }
+    }
+
     /// Writes the folder, which is created if it is missing. For all or nothing write into a temporary folder and rename it.
     ///
     /// # Errors
@@ -68,6 +82,7 @@ impl Classifier {
             task: self.task,
             label_paths: self.label_paths.clone(),
             thresholds: self.thresholds.clone(),
+            at_least_one: self.at_least_one,
             encoder_name: self.encoder_name.clone(),
         };
         write(&dir.join(SETTINGS), &settings)?;
@@ -99,6 +114,7 @@ impl Classifier {
             task: settings.task,
             label_paths: settings.label_paths,
             thresholds: settings.thresholds,
+            at_least_one: settings.at_least_one,
             encoder_name: settings.encoder_name,
         })
     }

@@ -92,6 +92,14 @@ fn apply_change(
             )?;
             runs::edit_thresholds(connection, *run, after)
         }
+        Change::Deciding { run, before, after } => {
+            expect(
+                || format!("what decides for run {run}"),
+                &runs::deciding(connection, *run)?,
+                before,
+            )?;
+            runs::edit_deciding(connection, *run, *after)
+        }
         Change::Import { import, before, after } => show_import(connection, *import, *before, *after, touched),
     }
 }

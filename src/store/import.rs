@@ -176,7 +176,11 @@ pub(super) fn check_clear_of(connection: &Connection, import: ImportId, changes:
             }
             Change::Deleted { text, .. } => texts::get::<i64>(connection, *text, "import")? == import.0,
             Change::Import { import: changed, .. } => *changed == import,
-            Change::Split { .. } | Change::Note { .. } | Change::Flag { .. } | Change::Thresholds { .. } => false,
+            Change::Split { .. }
+            | Change::Note { .. }
+            | Change::Flag { .. }
+            | Change::Thresholds { .. }
+            | Change::Deciding { .. } => false,
         };
         if gets_in_the_way {
             return Err(StoreError::ImportUnderWay(import));

@@ -9,7 +9,11 @@ use super::StoreError;
 use super::lock::beside;
 
 /// Every version of the schema in order; version N is what the first N scripts make. Scripts that were released never change.
-pub(super) const SCRIPTS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+pub(super) const SCRIPTS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+];
 
 /// Brings the file up to the last of `scripts`. A file that already holds something is copied to `<file>.backup-v<N>` before.
 pub(super) fn to_latest(connection: &mut Connection, path: &Path, scripts: &[&str]) -> Result<(), StoreError> {
@@ -148,5 +152,38 @@ mod tests {
             })
         ));
         assert_eq!(n_files(folder.path()), 1);
+    }
+
+    /// A file of the second version, with an edit of thresholds in its journal.
+    #[test]
+    fn a_file_of_version_two_opens_with_its_thresholds_and_can_undo_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.handful");
+        super::super::file::create(&path, crate::core::TaskKind::MultiLabel, 0).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let edit = r#"{"title":"Set the thresholds of old","changes":[{"kind":"thresholds","run":1,"before":["0.5"],"after":["0.25"]}]}"#;
+        connection
+            .execute_batch(&format!(
+                "ALTER TABLE runs DROP COLUMN tuned_for;
+                 ALTER TABLE runs DROP COLUMN at_least_one;
+                 PRAGMA user_version = 2;
+                 INSERT INTO labels (name, position, description) VALUES ('a', 0, '');
+                 INSERT INTO runs (name, method, encoder, seed, task, options, labels, label_paths, n_train, n_validation, n_test,
+                     started_at_millis, train_secs, status, message, history, thresholds_edited)
+                 VALUES ('old', 'probe', 'e', 1, 'multi-label', '{{}}', '[1]', '[[\"a\"]]', 1, 1, 1, 0, 0.5, 'done', '', x'', 1);
+                 INSERT INTO thresholds VALUES (1, 0, 0.25);
+                 INSERT INTO journal (title, edit, at_millis, state) VALUES ('Set the thresholds of old', '{edit}', 0, 'applied');"
+            ))
+            .unwrap();
+        connection.close().unwrap();
+        let store = crate::store::Store::open(&path).unwrap();
+        let run = store.load().unwrap().runs[0].clone();
+        assert_eq!(
+            (run.thresholds, run.deciding),
+            (vec![0.25], crate::core::run::Deciding::default())
+        );
+        assert!(beside(&path, ".backup-v2").exists());
+        store.undo().unwrap().unwrap();
+        assert_eq!(store.load().unwrap().runs[0].thresholds, [0.5]);
     }
 }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 use super::load::task_named;
-use crate::core::run::LossPoint;
+use crate::core::run::{Deciding, LossPoint};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 
 const INTERRUPTED: &str =
@@ -34,7 +34,9 @@ pub(super) fn save(connection: &Connection, run: &Run) -> Result<(), StoreError>
         .optional()?;
     match edited {
         None => return Err(unknown_run(run.id)),
-        Some(true) if thresholds(connection, run.id)? != run.thresholds => {
+        Some(true)
+            if thresholds(connection, run.id)? != run.thresholds || deciding(connection, run.id)? != run.deciding =>
+        {
             return Err(StoreError::Conflict(format!(
                 "the thresholds of run {} were set by hand",
                 run.id
@@ -62,6 +64,31 @@ pub(super) fn thresholds(connection: &Connection, run: RunId) -> Result<Vec<f64>
         .query_map([run.0], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(values)
+}
+
+/// What decides beside the thresholds of a run that exists.
+pub(super) fn deciding(connection: &Connection, run: RunId) -> Result<Deciding, StoreError> {
+    connection
+        .prepare_cached("SELECT at_least_one, tuned_for FROM runs WHERE id = ?1")?
+        .query_row([run.0], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+        .optional()?
+        .map(|(at_least_one, tuned_for)| Deciding {
+            at_least_one,
+            // What a later version tunes for is no reason to refuse the file.
+            tuned_for: tuned_for.parse().ok(),
+        })
+        .ok_or_else(|| unknown_run(run))
+}
+
+/// Sets what decides beside the thresholds as an edit does: from now on only edits may.
+pub(super) fn edit_deciding(connection: &Connection, run: RunId, deciding: Deciding) -> Result<(), StoreError> {
+    let tuned_for = deciding
+        .tuned_for
+        .map_or(String::new(), |objective| objective.to_string());
+    connection
+        .prepare_cached("UPDATE runs SET thresholds_edited = 1, at_least_one = ?2, tuned_for = ?3 WHERE id = ?1")?
+        .execute((run.0, deciding.at_least_one, tuned_for))?;
+    Ok(())
 }
 
 /// Sets the thresholds of a run as an edit does: from now on only edits may.
@@ -162,17 +189,17 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Run>, StoreError> {
 
 const INSERT: &str = "INSERT INTO runs (id, name, method, encoder, seed, task, options, labels, label_paths, n_train, \
     n_validation, n_test, started_at_millis, train_secs, status, message, scored_on, history, \
-    watched, findings, device, precision, series, interrupted) \
+    watched, findings, device, precision, series, interrupted, at_least_one, tuned_for) \
     VALUES (:id, :name, :method, :encoder, :seed, :task, :options, :labels, :label_paths, :n_train, \
     :n_validation, :n_test, :started_at_millis, :train_secs, :status, :message, :scored_on, :history, :watched, \
-    :findings, :device, :precision, :series, :interrupted)";
+    :findings, :device, :precision, :series, :interrupted, :at_least_one, :tuned_for)";
 
 const UPDATE: &str = "UPDATE runs SET name = :name, method = :method, encoder = :encoder, seed = :seed, task = :task, \
     options = :options, labels = :labels, label_paths = :label_paths, n_train = :n_train, n_validation = :n_validation, \
     n_test = :n_test, started_at_millis = :started_at_millis, train_secs = :train_secs, status = :status, \
     message = :message, scored_on = :scored_on, history = :history, watched = :watched, \
     findings = :findings, device = :device, precision = :precision, series = :series, \
-    interrupted = :interrupted WHERE id = :id";
+    interrupted = :interrupted, at_least_one = :at_least_one, tuned_for = :tuned_for WHERE id = :id";
 
 fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError> {
     if !run.train_secs.is_finite() {
@@ -196,6 +223,8 @@ fn write(connection: &Connection, run: &Run, sql: &str) -> Result<(), StoreError
         ":watched": json(&run.watched)?, ":findings": json(&run.findings)?, ":device": run.device,
         ":precision": run.precision, ":series": run.series,
         ":interrupted": run.status == RunStatus::Interrupted,
+        ":at_least_one": run.deciding.at_least_one,
+        ":tuned_for": run.deciding.tuned_for.map_or(String::new(), |objective| objective.to_string()),
     })?;
     set_metrics(connection, run)?;
     set_thresholds(connection, run.id, run.labels.len(), &run.thresholds)
@@ -245,6 +274,7 @@ fn from_row(connection: &Connection, row: &Row<'_>) -> Result<Run, StoreError> {
             .collect::<Result<_, _>>()?,
         scored_on: scored_on.as_deref().and_then(ScoreKind::from_name),
         thresholds: thresholds(connection, id)?,
+        deciding: deciding(connection, id)?,
         watched: from_json(row, "watched")?,
         findings: from_json(row, "findings")?,
         device: row.get("device")?,

@@ -14,7 +14,8 @@ use super::tuner::{Pace, Tuner};
 use super::{
     Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule,
 };
-use crate::core::metrics::decide;
+use crate::core::TaskKind;
+use crate::core::metrics::DecisionRule;
 use crate::core::rng;
 use crate::model::{Dropout, Embeddings, Encoder, Targets};
 
@@ -29,6 +30,8 @@ pub struct Teacher {
     pub probs: Vec<Vec<f32>>,
     /// From which probability it sets a label of a multi-label task; one per label.
     pub thresholds: Vec<f64>,
+    /// Multi-label: whether a text that reaches none gets its best label.
+    pub at_least_one: bool,
 }
 
 impl Teacher {
@@ -41,6 +44,7 @@ impl Teacher {
             embeddings: self.embeddings.rows(&rows),
             probs: rows.iter().map(|row| self.probs[*row].clone()).collect(),
             thresholds: self.thresholds.clone(),
+            at_least_one: self.at_least_one,
         }
     }
 }
@@ -130,7 +134,16 @@ fn teacher(set: &TrainingSet) -> Result<&Arc<Teacher>, TrainError> {
 /// The labelled texts, and those of the pile with what the teacher says of them.
 fn taught(set: &TrainingSet, teacher: &Teacher) -> TrainingSet {
     let said = teacher.probs[set.texts.len()..].iter();
-    let said = said.map(|probs| decide(set.task, probs, &teacher.thresholds));
+    let rule = DecisionRule {
+        task: set.task,
+        thresholds: match set.task {
+            // A class for every text, the doubtful ones too.
+            TaskKind::SingleLabel => &[],
+            TaskKind::MultiLabel => &teacher.thresholds,
+        },
+        at_least_one: teacher.at_least_one,
+    };
+    let said = said.map(|probs| rule.decide(probs));
     let mut taught = set.clone();
     taught.texts.extend(set.pile.iter().cloned());
     match &mut taught.targets {

@@ -50,6 +50,7 @@ fn taught_set() -> TrainingSet {
         probs: trained.head.predict_proba(&embeddings).unwrap(),
         embeddings,
         thresholds: vec![0.5; 2],
+        at_least_one: false,
     }));
     set
 }

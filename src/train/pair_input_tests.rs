@@ -40,6 +40,7 @@ fn classifier(trained: Trained) -> Classifier {
         task: TaskKind::SingleLabel,
         label_paths: vec![vec!["different".into()], vec!["same".into()]],
         thresholds: vec![0.5; 2],
+        at_least_one: false,
         encoder_name: "tiny".into(),
     }
 }

@@ -168,6 +168,126 @@ fn tickets_get_thresholds_that_predictions_follow() {
     }
 }
 
+/// What `handful predict` says of these texts with a model: labels and scores.
+fn predicted(home: &std::path::Path, model: &str, texts: &str) -> Vec<Value> {
+    let mut child = handful(home)
+        .args(["predict", model, "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(texts.as_bytes()).unwrap();
+    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn thresholds_and_fallback_go_from_the_command_line_into_the_exported_model() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let labels = "billing,shipping";
+    json(home, &["new", "t.handful", "--task", "multi-label", "--labels", labels]);
+    json(home, &["import", "t.handful", &sample("tickets.jsonl")]);
+    json(home, &["train", "t.handful", "--method", "probe"]);
+    let tuned = json(
+        home,
+        &[
+            "tune",
+            "t.handful",
+            "--objective",
+            "common-micro:cost:1:3",
+            "--at-least-one",
+        ],
+    );
+    assert_eq!(
+        (&tuned["objective"], &tuned["at_least_one"]),
+        (&"common-micro:cost:1:3".into(), &true.into())
+    );
+    let set = json(home, &["thresholds", "t.handful"]);
+    assert_eq!(set["tuned_for"], "common-micro:cost:1:3");
+    assert_eq!(set["thresholds"], tuned["thresholds"]);
+    assert_eq!(set["figures"], tuned["after"]);
+    // Unreachable thresholds: without the fallback no text has a label, with it every text has its best one.
+    let mut changes = vec!["thresholds", "t.handful", "--all", "1", "--set", "billing=0.999"];
+    let set = json(home, &changes);
+    assert_eq!((&set["tuned_for"], &set["at_least_one"]), (&Value::Null, &true.into()));
+    assert_eq!(
+        set["labels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|l| l["threshold"] == 0.999)
+            .count(),
+        1
+    );
+    json(home, &["export", "t.handful", "--out", "filled"]);
+    changes.extend(["--at-least-one", "off"]);
+    let set = json(home, &changes);
+    assert_eq!(
+        set["figures"]["n_without"],
+        json(home, &["evaluate", "t.handful", "--split", "validation"])["n_texts"]
+    );
+    json(home, &["export", "t.handful", "--out", "bare"]);
+    let texts = "Where is my parcel?\nI was charged twice.\n";
+    for row in predicted(home, "filled", texts) {
+        let scores = row["scores"].as_object().unwrap();
+        let best = scores
+            .iter()
+            .max_by(|a, b| a.1.as_f64().partial_cmp(&b.1.as_f64()).unwrap())
+            .unwrap();
+        assert_eq!(row["labels"], serde_json::json!([best.0]), "{row}");
+    }
+    for row in predicted(home, "bare", texts) {
+        assert_eq!(row["labels"], serde_json::json!([]), "{row}");
+    }
+    let card = fs::read_to_string(home.join("filled/README.md")).unwrap();
+    assert!(
+        card.contains("where there is none, the one with the highest score"),
+        "{card}"
+    );
+    // A model from before the fallback existed has none.
+    let settings = home.join("filled/handful.json");
+    let mut old: Value = serde_json::from_str(&fs::read_to_string(&settings).unwrap()).unwrap();
+    old.as_object_mut().unwrap().remove("at_least_one").unwrap();
+    fs::write(&settings, old.to_string()).unwrap();
+    for row in predicted(home, "filled", texts) {
+        assert_eq!(row["labels"], serde_json::json!([]), "{row}");
+    }
+    let refused = |arguments: &[&str], expected: &str| {
+        let said = refusal(home, arguments);
+        assert!(said.contains(expected), "{said}");
+    };
+    refused(&["tune", "t.handful", "--objective", "accuracy>=0.9"], "several labels");
+    refused(
+        &["tune", "t.handful", "--objective", "common:f1", "--label", "billing"],
+        "for all labels",
+    );
+    refused(&["tune", "t.handful", "--label", "bill"], "billing");
+    refused(&["thresholds", "t.handful", "--set", "bill=0.4"], "billing");
+    assert_eq!(
+        run(home, &["thresholds", "t.handful", "--set", "billing=1.4"])
+            .status
+            .code(),
+        Some(2)
+    );
+    assert_eq!(
+        run(home, &["tune", "t.handful", "--objective", "best"]).status.code(),
+        Some(2)
+    );
+    let one = json(home, &["tune", "t.handful", "--label", "billing", "--objective", "f1"]);
+    assert_eq!(one["labels"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        one["thresholds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|t| **t == 1.0)
+            .count(),
+        one["thresholds"].as_array().unwrap().len() - 1
+    );
+    let reset = json(home, &["thresholds", "t.handful", "--reset"]);
+    assert_eq!(reset["labels"][0]["threshold"], 0.5);
+}
+
 #[test]
 fn products_keep_their_tree() {
     let home = tempfile::tempdir().unwrap();

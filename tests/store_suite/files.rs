@@ -29,7 +29,7 @@ fn a_closed_project_is_one_file() {
     let connection = Connection::open(&project.path).unwrap();
     let pragma = |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
     assert_eq!(pragma("application_id"), i64::from(APPLICATION_ID));
-    assert_eq!(pragma("user_version"), 2);
+    assert_eq!(pragma("user_version"), 3);
     let loose: i64 = connection
         .query_row(
             "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'",
@@ -111,7 +111,7 @@ fn a_project_of_a_newer_version_is_left_alone() {
             error,
             StoreError::Newer {
                 found: 9,
-                supported: 2,
+                supported: 3,
                 ..
             }
         ),

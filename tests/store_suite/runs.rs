@@ -1,6 +1,6 @@
 //! Runs, scores and thresholds.
 
-use handful::core::run::{LossPoint, WatchedPoint};
+use handful::core::run::{Deciding, LossPoint, WatchedPoint};
 use handful::core::{RunId, RunStatus, ScoreKind, TaskKind, TextId, text_edits};
 use handful::store::StoreError;
 
@@ -36,6 +36,10 @@ fn a_run_comes_back_as_it_was_saved() {
     }];
     run.findings.insert("c".to_owned(), 0.3.into());
     run.series = "search-1".to_owned();
+    run.deciding = Deciding {
+        at_least_one: true,
+        tuned_for: Some("common-macro:cost:1:2.5".parse().unwrap()),
+    };
     project.store().save_run(&run).unwrap();
     project.reopen();
     assert_eq!(project.state().runs, [run]);
@@ -135,4 +139,64 @@ fn thresholds_set_by_hand_are_not_overwritten() {
     store.undo().unwrap().unwrap();
     assert_eq!(project.state().runs[0].thresholds, [0.5; 3]);
     assert_eq!(project.state().runs[0].status, RunStatus::Done);
+}
+
+/// Tuning is one edit: undo brings back the thresholds, the fallback and what they had been tuned for, also after a restart.
+#[test]
+fn a_decision_rule_is_set_undone_and_redone_as_a_whole() {
+    let mut project = Project::with_texts(TaskKind::MultiLabel, 1);
+    let run = project.store().create_run(a_run(&project.state())).unwrap();
+    let tuned = Deciding {
+        at_least_one: true,
+        tuned_for: Some("f2".parse().unwrap()),
+    };
+    let edit = text_edits::set_rule(&project.state(), run.id, &[0.1, 0.2, 0.3], tuned).unwrap();
+    project.store().apply(&edit).unwrap();
+    // A training that ends late does not overwrite it.
+    let mut late = run.clone();
+    late.thresholds = vec![0.1, 0.2, 0.3];
+    assert!(matches!(project.store().save_run(&late), Err(StoreError::Conflict(_))));
+    // Only the fallback: what the thresholds were tuned for still holds.
+    let off = Deciding {
+        at_least_one: false,
+        tuned_for: None,
+    };
+    let edit = text_edits::set_rule(&project.state(), run.id, &[0.1, 0.2, 0.3], off).unwrap();
+    assert_eq!(edit.changes.len(), 1);
+    project.store().apply(&edit).unwrap();
+    assert_eq!(project.state().runs[0].deciding.tuned_for, tuned.tuned_for);
+    project.store().undo().unwrap();
+    project.reopen();
+    assert_eq!(
+        (
+            &project.state().runs[0].thresholds[..],
+            project.state().runs[0].deciding
+        ),
+        (&[0.1, 0.2, 0.3][..], tuned)
+    );
+    project.store().undo().unwrap();
+    let before = project.state().runs[0].clone();
+    assert_eq!(
+        (before.thresholds, before.deciding),
+        (vec![0.5; 3], Deciding::default())
+    );
+    project.store().redo().unwrap();
+    assert_eq!(project.state().runs[0].deciding, tuned);
+    // By hand: nothing was tuned any more.
+    let edit = text_edits::set_thresholds(&project.state(), run.id, &[0.1, 0.2, 0.4]).unwrap();
+    project.store().apply(&edit).unwrap();
+    assert_eq!(project.state().runs[0].deciding.tuned_for, None);
+    assert!(project.state().runs[0].deciding.at_least_one);
+}
+
+#[test]
+fn labels_that_exclude_each_other_need_no_fallback() {
+    let project = Project::with_texts(TaskKind::SingleLabel, 1);
+    let run = project.store().create_run(a_run(&project.state())).unwrap();
+    let deciding = Deciding {
+        at_least_one: true,
+        tuned_for: None,
+    };
+    let refused = text_edits::set_rule(&project.state(), run.id, &run.thresholds, deciding).unwrap_err();
+    assert!(refused.to_string().contains("exclude each other"), "{refused}");
 }

@@ -123,6 +123,7 @@ pub fn a_run(state: &ProjectState) -> Run {
         .into(),
         label_paths: labels.iter().map(|&id| state.labels.path(id)).collect(),
         thresholds: vec![0.5; labels.len()],
+        deciding: Default::default(),
         labels,
         n_train: 24,
         n_validation: 0,

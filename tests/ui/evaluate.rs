@@ -35,6 +35,7 @@ fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
             options: BTreeMap::new(),
             label_paths: labels.iter().map(|id| project.state.labels.path(*id)).collect(),
             thresholds: vec![threshold; labels.len()],
+            deciding: Default::default(),
             labels,
             n_train: 2,
             n_validation: 4,
@@ -115,6 +116,64 @@ fn a_line_moves_by_key_and_undo_takes_it_back() {
     desk.app().execute(Command::Undo).unwrap();
     desk.settle();
     assert_eq!(thresholds(&mut desk), [0.49, 0.5]);
+}
+
+#[test]
+fn a_text_without_a_label_gets_its_best_one_at_a_switch() {
+    let mut desk = project(
+        TaskKind::MultiLabel,
+        &["warm", "cold"],
+        MULTI,
+        [1280.0, 800.0],
+        Theme::Light,
+    );
+    // Nothing reaches one half.
+    with_run(&mut desk, |at| vec![0.4, 0.1 + 0.05 * at as f32]);
+    show(&mut desk, Tab::Thresholds);
+    let run = |desk: &mut Desk| desk.app().project().unwrap().state.runs[0].clone();
+    desk.harness
+        .get_by_label_contains("reach no threshold and get no label");
+    desk.harness.get_by_label("At least one label").click();
+    desk.harness.run_steps(2);
+    desk.settle();
+    assert!(run(&mut desk).deciding.at_least_one);
+    assert_eq!(run(&mut desk).thresholds, [0.5; 2]);
+    desk.harness.get_by_label_contains("get their best label");
+    desk.app().execute(Command::Undo).unwrap();
+    desk.settle();
+    assert!(!run(&mut desk).deciding.at_least_one);
+}
+
+#[test]
+fn all_thresholds_are_tuned_and_undone_at_once() {
+    let mut desk = project(
+        TaskKind::SingleLabel,
+        &["warm", "cold"],
+        SINGLE,
+        [1280.0, 800.0],
+        Theme::Dark,
+    );
+    with_run(
+        &mut desk,
+        |at| if at % 4 == 2 { vec![0.45, 0.55] } else { vec![0.9, 0.1] },
+    );
+    show(&mut desk, Tab::Thresholds);
+    let run = |desk: &mut Desk| desk.app().project().unwrap().state.runs[0].clone();
+    // The first line is that of all labels.
+    desk.key(Key::ArrowRight, "");
+    desk.settle();
+    assert_eq!(run(&mut desk).thresholds, [0.01; 2]);
+    desk.key(Key::T, "t");
+    desk.settle();
+    let tuned = run(&mut desk);
+    assert_eq!(
+        tuned.deciding.tuned_for.map(|objective| objective.to_string()),
+        Some("f1".to_owned())
+    );
+    desk.app().execute(Command::Undo).unwrap();
+    desk.settle();
+    let undone = run(&mut desk);
+    assert_eq!((undone.thresholds, undone.deciding.tuned_for), (vec![0.01; 2], None));
 }
 
 #[test]

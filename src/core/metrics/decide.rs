@@ -1,5 +1,7 @@
 //! From scores to decisions.
 
+use std::borrow::Cow;
+
 use super::ScoreMatrix;
 use crate::core::TaskKind;
 
@@ -14,42 +16,75 @@ pub fn default_threshold(task: TaskKind) -> f64 {
     }
 }
 
-/// The labels a row of scores stands for, as ascending columns.
-///
-/// Single-label: the highest score, ties to the first column, if it is at least its label's threshold; no label otherwise.
-/// Multi-label: every label whose score is at least its threshold. Labels beyond the end of `thresholds` use
-/// [`default_threshold`]. A NaN score never decides for a label.
-pub fn decide(task: TaskKind, scores: &[f32], thresholds: &[f64]) -> Vec<usize> {
-    match task {
-        TaskKind::SingleLabel => {
-            let threshold = |label: usize| thresholds.get(label).copied().unwrap_or(default_threshold(task));
-            let best = highest(scores).filter(|(label, score)| f64::from(*score) >= threshold(*label));
-            best.map(|(label, _)| label).into_iter().collect()
-        }
-        TaskKind::MultiLabel => {
-            let thresholds = thresholds.iter().copied().chain(std::iter::repeat(DEFAULT_THRESHOLD));
-            let decided =
-                |(label, (score, threshold)): (usize, (&f32, f64))| (f64::from(*score) >= threshold).then_some(label);
-            scores.iter().zip(thresholds).enumerate().filter_map(decided).collect()
-        }
-    }
+/// How scores become decisions: the one rule that evaluation, tuning, predicting and exported models share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecisionRule<'a> {
+    /// Whether labels exclude each other.
+    pub task: TaskKind,
+    /// One a label, in 0..=1; labels beyond its end use [`default_threshold`].
+    pub thresholds: &'a [f64],
+    /// Multi-label: a text with no label at its threshold gets its best one. No meaning where labels exclude each other.
+    pub at_least_one: bool,
 }
 
-/// [`decide`] for every row.
-pub fn decide_all(task: TaskKind, scores: &ScoreMatrix, thresholds: &[f64]) -> Vec<Vec<usize>> {
-    scores.rows().map(|row| decide(task, row, thresholds)).collect()
+impl<'a> DecisionRule<'a> {
+    /// Thresholds and nothing else.
+    pub fn new(task: TaskKind, thresholds: &'a [f64]) -> Self {
+        DecisionRule {
+            task,
+            thresholds,
+            at_least_one: false,
+        }
+    }
+
+    /// The labels a row of scores stands for, as ascending columns.
+    ///
+    /// Single-label: the highest score, ties to the first column, if it is at least its label's threshold; no label otherwise.
+    /// Multi-label: every label whose score is at least its threshold; where there is none and `at_least_one` holds, the highest
+    /// score. A NaN score never decides for a label.
+    pub fn decide(&self, scores: &[f32]) -> Vec<usize> {
+        let best = || highest(scores).map(|(label, _)| label);
+        match self.task {
+            TaskKind::SingleLabel => best()
+                .filter(|label| self.reaches(*label, scores))
+                .into_iter()
+                .collect(),
+            TaskKind::MultiLabel => {
+                let decided: Vec<usize> = (0..scores.len()).filter(|label| self.reaches(*label, scores)).collect();
+                match decided.is_empty() && self.at_least_one {
+                    true => best().into_iter().collect(),
+                    false => decided,
+                }
+            }
+        }
+    }
+
+    /// [`DecisionRule::decide`] for every row.
+    pub fn decide_all(&self, scores: &ScoreMatrix) -> Vec<Vec<usize>> {
+        scores.rows().map(|row| self.decide(row)).collect()
+    }
+
+    fn reaches(&self, label: usize, scores: &[f32]) -> bool {
+        let threshold = self
+            .thresholds
+            .get(label)
+            .copied()
+            .unwrap_or(default_threshold(self.task));
+        scores.get(label).is_some_and(|score| f64::from(*score) >= threshold)
+    }
 }
 
 /// Scores that can decide for their label. Multi-label: all. Single-label: the highest of each row; the others become −1, below
 /// every threshold, so that what holds for one label's column holds for the decisions.
-pub fn candidates(task: TaskKind, scores: &ScoreMatrix) -> ScoreMatrix {
+pub fn candidates(task: TaskKind, scores: &ScoreMatrix) -> Cow<'_, ScoreMatrix> {
     match task {
-        TaskKind::SingleLabel => scores.keep(|row| highest(row).map(|(label, _)| label)),
-        TaskKind::MultiLabel => scores.clone(),
+        TaskKind::SingleLabel => Cow::Owned(scores.keep(|row| highest(row).map(|(label, _)| label))),
+        TaskKind::MultiLabel => Cow::Borrowed(scores),
     }
 }
 
-fn highest(scores: &[f32]) -> Option<(usize, f32)> {
+/// The first column with the highest score, and that score; `None` for a row without numbers.
+pub fn highest(scores: &[f32]) -> Option<(usize, f32)> {
     let mut best: Option<(usize, f32)> = None;
     for (label, &score) in scores.iter().enumerate() {
         if !score.is_nan() && best.is_none_or(|(_, highest)| score > highest) {
@@ -62,6 +97,10 @@ fn highest(scores: &[f32]) -> Option<(usize, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decide(task: TaskKind, scores: &[f32], thresholds: &[f64]) -> Vec<usize> {
+        DecisionRule::new(task, thresholds).decide(scores)
+    }
 
     #[test]
     fn one_label_wins_and_ties_go_to_the_first() {
@@ -78,7 +117,7 @@ mod tests {
             candidates(TaskKind::SingleLabel, &scores).data(),
             [0.75, -1.0, 0.5, -1.0]
         );
-        assert_eq!(candidates(TaskKind::MultiLabel, &scores), scores);
+        assert_eq!(*candidates(TaskKind::MultiLabel, &scores), scores);
     }
 
     #[test]
@@ -88,5 +127,24 @@ mod tests {
             [0, 1]
         );
         assert_eq!(decide(TaskKind::MultiLabel, &[0.5, 0.49, f32::NAN], &[]), [0]);
+    }
+
+    #[test]
+    fn a_text_without_a_label_gets_its_best_one_where_that_is_asked_for() {
+        let rule = |at_least_one| DecisionRule {
+            task: TaskKind::MultiLabel,
+            thresholds: &[0.5, 0.9],
+            at_least_one,
+        };
+        assert!(rule(false).decide(&[0.4, 0.7]).is_empty());
+        assert_eq!(rule(true).decide(&[0.4, 0.7]), [1]);
+        assert_eq!(rule(true).decide(&[0.4, 0.4]), [0], "ties go to the first");
+        assert_eq!(rule(true).decide(&[0.6, 0.7]), [0], "one label is enough");
+        assert!(rule(true).decide(&[f32::NAN, f32::NAN]).is_empty());
+        let single = DecisionRule {
+            task: TaskKind::SingleLabel,
+            ..rule(true)
+        };
+        assert!(single.decide(&[0.4, 0.7]).is_empty(), "an abstention stays one");
     }
 }

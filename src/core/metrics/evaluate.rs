@@ -9,8 +9,8 @@ use super::samples::Met;
 use super::scored::ScoreFigures;
 use super::tally::Answers;
 use super::{
-    Averages, Confusion, ConstantGuess, Counts, FBeta, Hierarchy, Imbalance, Intervals, MetricsError, Resampling,
-    ScoreMatrix, average_precision, constant_guess, count_per_label, decide_all, imbalance, intervals, roc_auc,
+    Averages, Confusion, ConstantGuess, Counts, DecisionRule, FBeta, Hierarchy, Imbalance, Intervals, MetricsError,
+    Resampling, ScoreMatrix, average_precision, constant_guess, count_per_label, imbalance, intervals, roc_auc,
 };
 use crate::core::TaskKind;
 
@@ -25,8 +25,10 @@ pub struct Evaluation<'a> {
     pub truth: &'a [Vec<usize>],
     /// One row a text, one column a label.
     pub scores: &'a ScoreMatrix,
-    /// One a label, in 0..=1; see [`super::decide`].
+    /// One a label, in 0..=1; see [`DecisionRule`].
     pub thresholds: &'a [f64],
+    /// Whether a text without a label gets its best one; see [`DecisionRule`].
+    pub at_least_one: bool,
     /// `None`: no intervals (while a threshold is dragged, say).
     pub resampling: Option<Resampling>,
 }
@@ -185,7 +187,12 @@ impl Report {
 impl Evaluation<'_> {
     /// The decision for every text, as ascending columns.
     pub fn decisions(&self) -> Vec<Vec<usize>> {
-        decide_all(self.task, self.scores, self.thresholds)
+        let rule = DecisionRule {
+            task: self.task,
+            thresholds: self.thresholds,
+            at_least_one: self.at_least_one,
+        };
+        rule.decide_all(self.scores)
     }
 
     /// Computes everything. O(labels · texts · log texts), plus the work of [`intervals`].
@@ -292,6 +299,7 @@ mod tests {
             truth,
             scores: &scores,
             thresholds,
+            at_least_one: false,
             resampling,
         }
         .report()

@@ -1,10 +1,11 @@
 //! Figures that rest on scores, for many resamples at once: scores are sorted once, and one pass over them serves
 //! [`LANES`] resamples side by side.
 
+use super::Evaluation;
 use super::calibration::{Bin, Calibration, N_BINS, error_of};
+use super::matrix::truth_column;
 use super::ranking::{cells, clipped};
 use super::scored::ScoreFigures;
-use super::{Evaluation, truth_column};
 use crate::core::TaskKind;
 
 /// Resamples of one pass.
@@ -338,6 +339,7 @@ mod tests {
             truth,
             scores,
             thresholds: &[],
+            at_least_one: false,
             resampling: None,
         }
     }

@@ -108,7 +108,7 @@ impl ScoreMatrix {
 }
 
 /// For one label: whether each text truly carries it, in row order.
-pub(crate) fn truth_column(truth: &[Vec<usize>], label: usize) -> Vec<bool> {
+pub(super) fn truth_column(truth: &[Vec<usize>], label: usize) -> Vec<bool> {
     truth.iter().map(|labels| labels.contains(&label)).collect()
 }
 

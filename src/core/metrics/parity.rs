@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Evaluation, Hierarchy, Report, ScoreMatrix, truth_column};
+use super::matrix::truth_column;
+use super::{Evaluation, Hierarchy, Report, ScoreMatrix};
 use crate::core::TaskKind;
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::thresholds::ThresholdCurve;
@@ -122,6 +123,7 @@ impl Made {
             truth: &self.truth,
             scores: &self.scores,
             thresholds: &self.thresholds,
+            at_least_one: false,
             resampling: None,
         }
     }

@@ -1,16 +1,38 @@
 //! What every threshold would give, looked up instead of counted: a slider can ask at each frame.
 
-use crate::core::metrics::Counts;
+use super::bits::RankedBits;
+use crate::core::TaskKind;
+use crate::core::metrics::{Counts, ScoreMatrix, candidates, highest};
 
-/// The scores of one label, sorted once. Memory 9 bytes a text.
+/// The scores of one label, sorted once. Memory about 8.2 bytes a text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ThresholdCurve {
     /// Highest first.
     scores: Vec<f32>,
     /// Row of each score.
-    rows: Vec<usize>,
-    /// Positives among the first `i` scores, for `i` in 0..=n.
-    positives_before: Vec<usize>,
+    rows: Vec<u32>,
+    /// Whether each carries the label.
+    positives: RankedBits,
+}
+
+/// Texts that share a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Group {
+    /// The score.
+    pub score: f32,
+    /// Texts with the label.
+    pub positives: usize,
+    /// Texts without it.
+    pub negatives: usize,
+}
+
+/// One point of a ROC curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RocPoint {
+    /// Share of the negatives that are decided for.
+    pub false_positive_rate: f64,
+    /// Share of the positives that are decided for.
+    pub recall: f64,
 }
 
 /// One point of a precision–recall curve.
@@ -35,26 +57,33 @@ pub struct Histogram {
 
 impl ThresholdCurve {
     /// From the scores of one label and whether each text carries it, in the same row order. O(n log n). Rows beyond the shorter
-    /// of the two, and rows whose score is NaN, are left out.
+    /// of the two, beyond 2³², and rows whose score is NaN, are left out.
     pub fn new(scores: &[f32], positives: &[bool]) -> Self {
-        let mut sorted: Vec<(f32, usize, bool)> = (scores.iter().zip(positives).enumerate())
-            .filter(|(_, (score, _))| !score.is_nan())
-            .map(|(row, (score, positive))| (*score, row, *positive))
-            .collect();
-        sorted.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut n_positives = 0;
-        let mut positives_before = Vec::with_capacity(sorted.len() + 1);
-        positives_before.push(0);
-        for (_, _, positive) in &sorted {
-            n_positives += usize::from(*positive);
-            positives_before.push(n_positives);
-        }
-        let scores = sorted.iter().map(|(score, _, _)| *score).collect();
-        let rows = sorted.iter().map(|(_, row, _)| *row).collect();
-        ThresholdCurve {
+        Self::from_fn(
             scores,
+            |row| positives.get(row).copied().unwrap_or(false),
+            positives.len(),
+        )
+    }
+
+    /// [`ThresholdCurve::new`] with the first `n` rows, which carry the label where `is_positive` says so.
+    pub(super) fn from_fn(scores: &[f32], is_positive: impl Fn(usize) -> bool, n: usize) -> Self {
+        // Score and row in one number: sorting it sorts by score, highest first, and by row within a score.
+        let mut sorted: Vec<u64> = (scores.iter().take(n).zip(0_u32..))
+            .filter(|(score, _)| !score.is_nan())
+            .map(|(score, row)| u64::from(!ascending(*score)) << 32 | u64::from(row))
+            .collect();
+        sorted.sort_unstable();
+        let rows: Vec<u32> = sorted.iter().map(|key| *key as u32).collect();
+        let positives = RankedBits::new(rows.iter().map(|row| is_positive(*row as usize)));
+        ThresholdCurve {
+            scores: rows
+                .iter()
+                .filter_map(|row| scores.get(*row as usize))
+                .copied()
+                .collect(),
             rows,
-            positives_before,
+            positives,
         }
     }
 
@@ -65,7 +94,7 @@ impl ThresholdCurve {
 
     /// How many carry the label.
     pub fn n_positives(&self) -> usize {
-        self.positives_before.last().copied().unwrap_or(0)
+        self.positives.rank(self.n())
     }
 
     /// The 2×2 table when scores of at least `threshold` are decided for. O(log n).
@@ -74,13 +103,13 @@ impl ThresholdCurve {
     }
 
     /// Rows decided differently at the two thresholds, in either order: highest score first. O(log n).
-    pub fn changed(&self, one: f64, other: f64) -> &[usize] {
+    pub fn changed(&self, one: f64, other: f64) -> &[u32] {
         let (a, b) = (self.n_decided(one), self.n_decided(other));
         self.rows.get(a.min(b)..a.max(b)).unwrap_or_default()
     }
 
     /// Rows by score, highest first.
-    pub fn rows(&self) -> &[usize] {
+    pub fn rows(&self) -> &[u32] {
         &self.rows
     }
 
@@ -125,46 +154,101 @@ impl ThresholdCurve {
             return histogram;
         };
         let decidable = self.scores.iter().take_while(|score| **score >= 0.0);
-        for (score, around) in decidable.zip(self.positives_before.windows(2)) {
+        for (at, score) in decidable.enumerate() {
             let bin = ((f64::from(*score) * n_bins as f64) as usize).min(last);
-            let bins = if around.first() == around.last() {
-                &mut histogram.negatives
-            } else {
-                &mut histogram.positives
-            };
-            bins[bin] += 1;
+            match self.positives.get(at) {
+                true => histogram.positives[bin] += 1,
+                false => histogram.negatives[bin] += 1,
+            }
         }
         histogram
     }
 
-    /// Distinct scores, highest first, each with its positives and negatives.
-    pub(super) fn groups(&self) -> Vec<(f32, usize, usize)> {
-        let mut before = 0;
-        let mut groups = Vec::new();
-        for (after, score) in self.distinct() {
-            let n_positives = self.positives_before[after] - self.positives_before[before];
-            groups.push((score, n_positives, after - before - n_positives));
-            before = after;
+    /// The ROC curve at no more than about `n_points` of its distinct scores, evenly spread, both ends kept; empty where there are
+    /// no positives or no negatives. Scores below 0 are no candidates for a decision and have no point.
+    pub fn roc_thinned(&self, n_points: usize) -> Vec<RocPoint> {
+        let n_negatives = self.n() - self.n_positives();
+        if self.n_positives() == 0 || n_negatives == 0 {
+            return Vec::new();
         }
-        groups
+        let point = |n_decided: usize| {
+            let counts = self.after(n_decided);
+            RocPoint {
+                false_positive_rate: counts.fp as f64 / n_negatives as f64,
+                recall: counts.recall().unwrap_or(0.0),
+            }
+        };
+        let ends: Vec<usize> = self
+            .distinct()
+            .take_while(|(_, score)| *score >= 0.0)
+            .map(|(n, _)| n)
+            .collect();
+        let step = ends.len().div_ceil(n_points.max(2)).max(1);
+        let kept = ends
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at % step == 0 || at + 1 == ends.len());
+        std::iter::once(0).chain(kept.map(|(_, n)| *n)).map(point).collect()
+    }
+
+    /// Distinct scores, highest first, each with its positives and negatives; texts count as often as `weight` of their row says.
+    pub(super) fn groups_by<'a>(&'a self, weight: impl Fn(u32) -> usize + 'a) -> impl Iterator<Item = Group> + 'a {
+        let mut before = 0;
+        self.distinct().map(move |(after, score)| {
+            let (mut positives, mut negatives) = (0, 0);
+            for at in before..after {
+                let times = self.rows.get(at).map_or(0, |row| weight(*row));
+                match self.positives.get(at) {
+                    true => positives += times,
+                    false => negatives += times,
+                }
+            }
+            before = after;
+            Group {
+                score,
+                positives,
+                negatives,
+            }
+        })
+    }
+
+    /// Distinct scores, highest first, each with its positives and negatives.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Group> + Clone + '_ {
+        let mut before = 0;
+        self.distinct().map(move |(after, score)| {
+            let positives = self.positives.rank(after) - self.positives.rank(before);
+            let negatives = after - before - positives;
+            before = after;
+            Group {
+                score,
+                positives,
+                negatives,
+            }
+        })
+    }
+
+    /// Whether the text at a place of [`ThresholdCurve::rows`] carries the label.
+    pub(super) fn is_positive_at(&self, place: usize) -> bool {
+        self.positives.get(place)
     }
 
     /// Distinct scores, highest first, each with how many texts score at least that.
-    fn distinct(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+    pub(super) fn distinct(&self) -> impl Iterator<Item = (usize, f32)> + Clone + '_ {
         self.scores.chunk_by(|a, b| a == b).scan(0, |n_decided, tied| {
             *n_decided += tied.len();
             tied.first().map(|score| (*n_decided, *score))
         })
     }
 
-    fn n_decided(&self, threshold: f64) -> usize {
+    /// How many texts score at least `threshold`. O(log n).
+    pub(super) fn n_decided(&self, threshold: f64) -> usize {
         self.scores.partition_point(|score| f64::from(*score) >= threshold)
     }
 
     /// The 2×2 table when the first `n_decided` texts are decided for.
-    fn after(&self, n_decided: usize) -> Counts {
+    pub(super) fn after(&self, n_decided: usize) -> Counts {
         let n_decided = n_decided.min(self.n());
-        let tp = self.positives_before.get(n_decided).copied().unwrap_or(0);
+        let tp = self.positives.rank(n_decided);
         let (fp, fn_) = (n_decided - tp, self.n_positives() - tp);
         Counts {
             tp,
@@ -175,13 +259,46 @@ impl ThresholdCurve {
     }
 }
 
+/// The curve of every label, in column order; `truth` holds the ascending columns of each row. Single-label: the scores of a
+/// label are those of the texts that have it as their best ([`candidates`]). O(labels · texts · log texts).
+pub fn curves(task: TaskKind, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
+    let candidates = candidates(task, scores);
+    (0..scores.n_labels())
+        .map(|label| curve(&candidates, truth, label))
+        .collect()
+}
+
+/// The curve of one label, from the scores that are candidates for a decision: one of [`curves`], to make them side by side.
+pub fn curve(candidates: &ScoreMatrix, truth: &[Vec<usize>], label: usize) -> ThresholdCurve {
+    let is_positive = |row: usize| truth.get(row).is_some_and(|labels| labels.contains(&label));
+    ThresholdCurve::from_fn(&candidates.column(label), is_positive, truth.len())
+}
+
+/// Single-label: the highest score of each text, positive where its label is the true one. A threshold on it abstains from the rest.
+pub fn answers(scores: &ScoreMatrix, truth: &[Vec<usize>]) -> ThresholdCurve {
+    let best = |(row, truth): (&[f32], &Vec<usize>)| match highest(row) {
+        Some((label, score)) => (score, truth.contains(&label)),
+        None => (f32::NAN, false),
+    };
+    let (scores, right): (Vec<f32>, Vec<bool>) = scores.rows().zip(truth).map(best).unzip();
+    ThresholdCurve::new(&scores, &right)
+}
+
+/// A number that orders as scores do.
+fn ascending(score: f32) -> u32 {
+    let bits = score.to_bits();
+    match bits >> 31 {
+        0 => bits | 1 << 31,
+        _ => !bits,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::TaskKind;
-    use crate::core::metrics::{average_precision, decide};
+    use crate::core::metrics::{DecisionRule, average_precision};
 
     #[test]
     fn a_slider_moves_texts_across() {
@@ -274,13 +391,13 @@ mod tests {
         fn looked_up_counts_equal_counted_ones(texts in scored(), threshold in -0.1f64..1.1, other in -0.1f64..1.1) {
             let (scores, positives): (Vec<f32>, Vec<bool>) = texts.iter().copied().unzip();
             let curve = ThresholdCurve::new(&scores, &positives);
-            let decided: Vec<bool> = scores.iter().map(|s| !decide(TaskKind::MultiLabel, &[*s], &[threshold]).is_empty()).collect();
+            let decided: Vec<bool> = scores.iter().map(|s| !DecisionRule::new(TaskKind::MultiLabel, &[threshold]).decide(&[*s]).is_empty()).collect();
             let count = |is: bool, was: bool| decided.iter().zip(&positives).filter(|(d, p)| **d == is && **p == was).count();
             let expected = Counts { tp: count(true, true), fp: count(true, false), fn_: count(false, true), tn: count(false, false) };
             prop_assert_eq!(curve.at(threshold), expected);
             let mut changed = curve.changed(threshold, other).to_vec();
             changed.sort_unstable();
-            let moved: Vec<usize> = (0..scores.len()).filter(|&i| (f64::from(scores[i]) >= threshold) != (f64::from(scores[i]) >= other)).collect();
+            let moved: Vec<u32> = (0..scores.len()).filter(|&i| (f64::from(scores[i]) >= threshold) != (f64::from(scores[i]) >= other)).map(|i| i as u32).collect();
             prop_assert_eq!(changed, moved);
         }
 

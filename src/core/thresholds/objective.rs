@@ -1,109 +1,106 @@
-//! What a threshold is chosen for.
+//! What thresholds are chosen for: a goal, for each label alone or with one threshold for all.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::core::metrics::Counts;
+use super::Goal;
 
-/// What a threshold is chosen for.
+/// Over what a common threshold reaches its goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Average {
+    /// The mean of the labels' figures: every label counts the same.
+    Macro,
+    /// The figures of all decisions together: frequent labels dominate.
+    Micro,
+}
+
+/// How many thresholds are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// A threshold for each label, on its own.
+    #[default]
+    EachLabel,
+    /// One threshold that all labels share.
+    Common(Average),
+}
+
+/// What thresholds are chosen for. The app, the command line and the record of a run write and read it the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub enum Objective {
-    /// The highest F1.
-    #[default]
-    F1,
-    /// The highest Fβ: recall weighs β times as much as precision.
-    FBeta(f64),
-    /// The highest recall among thresholds with at least this precision, in 0..=1.
-    PrecisionAtLeast(f64),
-    /// The highest precision among thresholds with at least this recall, in 0..=1.
-    RecallAtLeast(f64),
+pub struct Objective {
+    goal: Goal,
+    scope: Scope,
 }
 
 /// Text that names no objective.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an objective; no threshold was changed; write f1, f2, f0.5, precision>=0.9 or recall>=0.8")]
+#[error(
+    "`{0}` is not an objective; no threshold was changed; write f1, f2, f0.5, precision>=0.9, recall>=0.8, cost:1:5 (of a false positive \
+     and of a false negative), prior (as many as carry the label) or accuracy>=0.95 (abstaining from the rest), and common-macro: or \
+     common-micro: before it for one threshold that all labels share"
+)]
 pub struct UnknownObjective(String);
 
 impl Objective {
-    /// Whether these counts satisfy the objective's condition; objectives without one are always met.
-    pub fn is_met(self, counts: Counts) -> bool {
-        match self {
-            Objective::F1 | Objective::FBeta(_) => true,
-            Objective::PrecisionAtLeast(least) => counts.precision().is_some_and(|precision| precision >= least),
-            Objective::RecallAtLeast(least) => counts.recall().is_some_and(|recall| recall >= least),
-        }
+    /// A goal and its scope. Abstaining ([`Goal::AccuracyAtLeast`]) always is one threshold over all texts.
+    pub fn new(goal: Goal, scope: Scope) -> Self {
+        let scope = match goal {
+            Goal::AccuracyAtLeast(_) => Scope::Common(Average::Micro),
+            _ => scope,
+        };
+        Objective { goal, scope }
     }
 
-    /// Which counts are better: the greater ones. Undefined figures are worst; counts that miss the condition rank below those
-    /// that meet it, by how far they get.
-    pub fn compare(self, a: Counts, b: Counts) -> Ordering {
-        self.rank(a)
-            .into_iter()
-            .zip(self.rank(b))
-            .map(|(a, b)| a.total_cmp(&b))
-            .find(|o| o.is_ne())
-            .unwrap_or(Ordering::Equal)
+    /// What is to be reached.
+    pub fn goal(self) -> Goal {
+        self.goal
     }
 
-    /// Compared from left to right.
-    fn rank(self, counts: Counts) -> [f64; 3] {
-        let or_worst = |figure: Option<f64>| figure.unwrap_or(-1.0);
-        let (precision, recall) = (or_worst(counts.precision()), or_worst(counts.recall()));
-        match (self, self.is_met(counts)) {
-            (Objective::F1, _) => [or_worst(counts.f1()), 0.0, 0.0],
-            (Objective::FBeta(beta), _) => [or_worst(counts.f_beta(beta)), 0.0, 0.0],
-            (Objective::PrecisionAtLeast(_), true) => [1.0, recall, precision],
-            (Objective::PrecisionAtLeast(_), false) => [0.0, precision, recall],
-            (Objective::RecallAtLeast(_), true) => [1.0, precision, recall],
-            (Objective::RecallAtLeast(_), false) => [0.0, recall, precision],
-        }
+    /// By how many thresholds.
+    pub fn scope(self) -> Scope {
+        self.scope
     }
 }
+
+impl From<Goal> for Objective {
+    /// For each label.
+    fn from(goal: Goal) -> Self {
+        Objective::new(goal, Scope::EachLabel)
+    }
+}
+
+const SCOPES: [(&str, Scope); 3] = [
+    ("common-macro:", Scope::Common(Average::Macro)),
+    ("common-micro:", Scope::Common(Average::Micro)),
+    ("common:", Scope::Common(Average::Macro)),
+];
 
 impl FromStr for Objective {
     type Err = UnknownObjective;
 
-    /// `f1`, `f2`, `f0.5`, `precision>=0.9`, `recall>=0.8`; case and spaces do not matter.
+    /// `f1`, `f2`, `precision>=0.9`, `recall>=0.8`, `cost:1:5`, `prior`, `accuracy>=0.95`, `common-macro:f1`; case and spaces do not
+    /// matter. `common:` is `common-macro:`.
     fn from_str(written: &str) -> Result<Self, UnknownObjective> {
         let plain: String = written.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
-        parse(&plain).ok_or_else(|| UnknownObjective(written.trim().to_string()))
-    }
-}
-
-fn parse(plain: &str) -> Option<Objective> {
-    let share = |digits: &str| digits.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    if let Some(digits) = plain.strip_prefix("precision>=") {
-        return share(digits).map(Objective::PrecisionAtLeast);
-    }
-    if let Some(digits) = plain.strip_prefix("recall>=") {
-        return share(digits).map(Objective::RecallAtLeast);
-    }
-    let digits = plain
-        .strip_prefix('f')
-        .filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit() || c == '.'))?;
-    match digits
-        .parse::<f64>()
-        .ok()
-        .filter(|beta| *beta > 0.0 && beta.is_finite())?
-    {
-        1.0 => Some(Objective::F1),
-        beta => Some(Objective::FBeta(beta)),
+        let found = SCOPES
+            .iter()
+            .find_map(|(prefix, scope)| Some((plain.strip_prefix(prefix)?, *scope)));
+        let (goal, scope) = found.unwrap_or((&plain, Scope::EachLabel));
+        let goal = Goal::parse(goal).ok_or_else(|| UnknownObjective(written.trim().to_string()))?;
+        Ok(Objective::new(goal, scope))
     }
 }
 
 impl fmt::Display for Objective {
     /// As [`FromStr`] reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Objective::F1 => f.write_str("f1"),
-            Objective::FBeta(beta) => write!(f, "f{beta}"),
-            Objective::PrecisionAtLeast(least) => write!(f, "precision>={least}"),
-            Objective::RecallAtLeast(least) => write!(f, "recall>={least}"),
-        }
+        let prefix = match (self.goal, self.scope) {
+            (Goal::AccuracyAtLeast(_), _) => None,
+            _ => SCOPES.iter().find(|(_, scope)| *scope == self.scope),
+        };
+        write!(f, "{}{}", prefix.map_or("", |(prefix, _)| prefix), self.goal)
     }
 }
 
@@ -127,17 +124,37 @@ mod tests {
 
     #[test]
     fn written_and_read_again() {
-        for (written, objective) in [
-            ("f1", Objective::F1),
-            ("f2", Objective::FBeta(2.0)),
-            ("f0.5", Objective::FBeta(0.5)),
-            ("precision>=0.9", Objective::PrecisionAtLeast(0.9)),
-            ("recall>=1", Objective::RecallAtLeast(1.0)),
+        for (written, goal) in [
+            ("f1", Goal::F1),
+            ("f2", Goal::FBeta(2.0)),
+            ("f0.5", Goal::FBeta(0.5)),
+            ("precision>=0.9", Goal::PrecisionAtLeast(0.9)),
+            ("recall>=1", Goal::RecallAtLeast(1.0)),
+            (
+                "cost:1:2.5",
+                Goal::Cost {
+                    false_positive: 1.0,
+                    false_negative: 2.5,
+                },
+            ),
+            ("prior", Goal::Prior),
         ] {
-            assert_eq!(written.parse(), Ok(objective));
-            assert_eq!(objective.to_string(), written);
+            assert_eq!(written.parse(), Ok(Objective::from(goal)));
+            for (prefix, scope) in &SCOPES[..2] {
+                let common = format!("{prefix}{written}");
+                assert_eq!(common.parse(), Ok(Objective::new(goal, *scope)));
+                assert_eq!(Objective::new(goal, *scope).to_string(), common);
+            }
+            assert_eq!(Objective::from(goal).to_string(), written);
         }
-        assert_eq!(" Precision >= .5 ".parse(), Ok(Objective::PrecisionAtLeast(0.5)));
+        assert_eq!(
+            " Precision >= .5 ".parse(),
+            Ok(Objective::from(Goal::PrecisionAtLeast(0.5)))
+        );
+        assert_eq!("common:f1".parse(), "common-macro:f1".parse::<Objective>());
+        let abstain: Objective = "accuracy>=0.95".parse().unwrap();
+        assert_eq!(abstain.scope(), Scope::Common(Average::Micro));
+        assert_eq!(abstain.to_string(), "accuracy>=0.95");
     }
 
     #[test]
@@ -153,31 +170,17 @@ mod tests {
             "precision>=nan",
             "recall",
             "accuracy",
+            "common:",
+            "common-max:f1",
+            "cost",
+            "cost:1",
+            "cost:-1:1",
+            "cost:0:0",
+            "cost:1:inf",
+            "cost:1:2:3",
+            "priors",
         ] {
             assert!(written.parse::<Objective>().is_err(), "{written}");
         }
-    }
-
-    #[test]
-    fn a_met_condition_beats_any_other_figure() {
-        let careful = Counts {
-            tp: 1,
-            fp: 0,
-            fn_: 9,
-            tn: 10,
-        };
-        let eager = Counts {
-            tp: 10,
-            fp: 5,
-            fn_: 0,
-            tn: 5,
-        };
-        assert_eq!(
-            Objective::PrecisionAtLeast(0.9).compare(careful, eager),
-            Ordering::Greater
-        );
-        assert_eq!(Objective::PrecisionAtLeast(0.6).compare(careful, eager), Ordering::Less);
-        assert_eq!(Objective::RecallAtLeast(0.5).compare(careful, eager), Ordering::Less);
-        assert_eq!(Objective::F1.compare(careful, eager), Ordering::Less);
     }
 }

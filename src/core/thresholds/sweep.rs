@@ -1,6 +1,6 @@
 //! One pass over sorted scores that tries every threshold which decides differently.
 
-use super::Objective;
+use super::{Goal, curve::Group, goal::GoalFigures};
 use crate::core::metrics::Counts;
 
 /// A threshold and what it gives.
@@ -10,63 +10,113 @@ pub(super) struct Candidate {
     pub counts: Counts,
 }
 
-/// The best threshold for scores grouped by value: (score, positives, negatives), highest first, empty groups skipped. O(groups).
+/// The best threshold for scores grouped by value, highest first; empty groups are skipped. O(groups), nothing is stored.
 ///
-/// Candidates lie midway between neighbouring scores, midway between the ends and 0 and 1, and so decide for none, some or all.
+/// Candidates lie midway between neighbouring scores, and between the ends and 0 and 1, and so decide for none, some or all; the last
+/// one is no higher than `untuned`.
 /// Between equally good ones the nearest to `untuned` wins: nothing moves far without a gain. Scores below 0 are never decided
 /// for. `None` without texts.
-pub(super) fn best(groups: &[(f32, usize, usize)], objective: Objective, untuned: f64) -> Option<Candidate> {
-    let distance = |candidate: Candidate| (candidate.threshold - untuned).abs();
-    candidates(groups).into_iter().reduce(|best, candidate| {
-        let by_objective = objective.compare(candidate.counts, best.counts);
-        let nearer = distance(candidate) < distance(best);
-        if by_objective.is_gt() || (by_objective.is_eq() && nearer) {
-            candidate
-        } else {
-            best
-        }
-    })
-}
-
-/// Every candidate, highest threshold first.
-pub(super) fn candidates(groups: &[(f32, usize, usize)]) -> Vec<Candidate> {
-    let occupied = || {
-        groups
-            .iter()
-            .filter(|(_, positives, negatives)| positives + negatives > 0)
-    };
-    let (n_positives, n_negatives) = occupied().fold((0, 0), |sum, group| (sum.0 + group.1, sum.1 + group.2));
+pub(super) fn best(groups: impl Iterator<Item = Group> + Clone, goal: Goal, untuned: f64) -> Option<Candidate> {
+    let (mut n_positives, mut n_negatives) = (0, 0);
+    for group in groups.clone() {
+        n_positives += group.positives;
+        n_negatives += group.negatives;
+    }
+    if n_positives + n_negatives == 0 {
+        return None;
+    }
     let (mut tp, mut fp) = (0, 0);
-    let mut above = 1.0;
-    let mut candidates = Vec::with_capacity(groups.len() + 1);
-    let mut between = |above: f64, below: f64, tp: usize, fp: usize| {
+    let mut nearest = Best::new(goal, untuned);
+    let mut candidate = |threshold: f64, tp: usize, fp: usize| {
         let counts = Counts {
             tp,
             fp,
             fn_: n_positives - tp,
             tn: n_negatives - fp,
         };
-        candidates.push(Candidate {
-            threshold: (above + below) / 2.0,
-            counts,
-        });
+        nearest.offer(threshold, goal.figures(counts), counts);
     };
-    for &(score, positives, negatives) in occupied().filter(|group| group.0 >= 0.0) {
-        let score = f64::from(score);
-        // A score of 1 at the top leaves no threshold in 0..=1 that decides for none.
-        if tp + fp > 0 || score < 1.0 {
-            between(above, score, tp, fp);
+    let mut between = Between::default();
+    for group in groups {
+        if let Some(threshold) = between.before(group) {
+            candidate(threshold, tp, fp);
         }
-        (tp, fp, above) = (tp + positives, fp + negatives, score);
+        if group.score >= 0.0 {
+            (tp, fp) = (tp + group.positives, fp + group.negatives);
+        }
     }
-    if n_positives + n_negatives > 0 {
-        between(above, 0.0, tp, fp);
+    candidate(between.last(untuned), tp, fp);
+    nearest
+        .found()
+        .map(|(threshold, counts)| Candidate { threshold, counts })
+}
+
+/// Where thresholds lie that decide differently, as groups of scores come by, highest first.
+pub(super) struct Between {
+    above: f64,
+    any: bool,
+}
+
+impl Default for Between {
+    fn default() -> Self {
+        Between { above: 1.0, any: false }
     }
-    candidates
+}
+
+impl Between {
+    /// The threshold between the groups so far and the next one, unless that one is empty, no candidate, or a score of 1 at the top,
+    /// which leaves no threshold in 0..=1 that decides for none.
+    pub(super) fn before(&mut self, next: Group) -> Option<f64> {
+        let score = f64::from(next.score);
+        if next.positives + next.negatives == 0 || next.score < 0.0 {
+            return None;
+        }
+        let threshold = (self.any || score < 1.0).then_some((self.above + score) / 2.0);
+        (self.above, self.any) = (score, true);
+        threshold
+    }
+
+    /// The threshold below all groups: the untuned one where that is as low, so that deciding for all leaves a label as it was.
+    pub(super) fn last(&self, untuned: f64) -> f64 {
+        (self.above / 2.0).min(untuned)
+    }
+}
+
+/// The best of the candidates offered, between equals the nearest to the untuned threshold, between these the highest.
+pub(super) struct Best<T> {
+    goal: Goal,
+    untuned: f64,
+    found: Option<(f64, GoalFigures, T)>,
+}
+
+impl<T> Best<T> {
+    pub(super) fn new(goal: Goal, untuned: f64) -> Self {
+        Best {
+            goal,
+            untuned,
+            found: None,
+        }
+    }
+
+    /// Takes the candidate where it is better; thresholds come highest first.
+    pub(super) fn offer(&mut self, threshold: f64, figures: GoalFigures, with: T) {
+        let better = self.found.as_ref().is_none_or(|(known, best, _)| {
+            let nearer = (threshold - self.untuned).abs() < (known - self.untuned).abs();
+            let order = self.goal.compare_figures(figures, *best);
+            order.is_gt() || (order.is_eq() && nearer)
+        });
+        if better {
+            self.found = Some((threshold, figures, with));
+        }
+    }
+
+    pub(super) fn found(self) -> Option<(f64, T)> {
+        self.found.map(|(threshold, _, with)| (threshold, with))
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -75,7 +125,7 @@ mod tests {
     #[test]
     fn a_clean_gap_is_cut_in_the_middle() {
         let curve = ThresholdCurve::new(&[0.9, 0.7, 0.3, 0.1], &[true, true, false, false]);
-        let best = best(&curve.groups(), Objective::F1, 0.5).unwrap();
+        let best = best(curve.groups(), Goal::F1, 0.5).unwrap();
         assert!((best.threshold - 0.5).abs() < 1e-6);
         assert_eq!(best.counts.f1(), Some(1.0));
     }
@@ -83,66 +133,62 @@ mod tests {
     #[test]
     fn conditions_trade_one_figure_for_the_other() {
         let (scores, positives) = ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [true, false, true, true, false, true]);
-        let groups = ThresholdCurve::new(&scores, &positives).groups();
-        let at = |objective| best(&groups, objective, 0.5).unwrap().counts;
-        assert_eq!(
-            at(Objective::PrecisionAtLeast(1.0)),
-            Counts {
-                tp: 1,
-                fp: 0,
-                fn_: 3,
-                tn: 2
-            }
-        );
-        assert_eq!(
-            at(Objective::PrecisionAtLeast(0.7)),
-            Counts {
-                tp: 3,
-                fp: 1,
-                fn_: 1,
-                tn: 1
-            }
-        );
-        assert_eq!(
-            at(Objective::RecallAtLeast(0.7)),
-            Counts {
-                tp: 3,
-                fp: 1,
-                fn_: 1,
-                tn: 1
-            }
-        );
-        assert_eq!(
-            at(Objective::RecallAtLeast(1.0)),
-            Counts {
-                tp: 4,
-                fp: 2,
-                fn_: 0,
-                tn: 0
-            }
-        );
+        let curve = ThresholdCurve::new(&scores, &positives);
+        let at = |goal| best(curve.groups(), goal, 0.5).map(|best| (best.counts.tp, best.counts.fp));
+        assert_eq!(at(Goal::PrecisionAtLeast(1.0)), Some((1, 0)));
+        assert_eq!(at(Goal::PrecisionAtLeast(0.7)), Some((3, 1)));
+        assert_eq!(at(Goal::RecallAtLeast(0.7)), Some((3, 1)));
+        assert_eq!(at(Goal::RecallAtLeast(1.0)), Some((4, 2)));
+        assert_eq!(at(Goal::Prior), Some((3, 1)));
+        let costs = |false_positive, false_negative| Goal::Cost {
+            false_positive,
+            false_negative,
+        };
+        assert_eq!(at(costs(1.0, 9.0)), Some((4, 2)));
+        assert_eq!(at(costs(9.0, 1.0)), Some((1, 0)));
+        assert_eq!(at(Goal::AccuracyAtLeast(0.66)), Some((4, 2)));
     }
 
     #[test]
     fn no_texts_no_threshold() {
-        assert_eq!(best(&[], Objective::F1, 0.5), None);
-        assert_eq!(best(&[(0.4, 0, 0)], Objective::F1, 0.5), None);
+        assert_eq!(best(std::iter::empty(), Goal::F1, 0.5), None);
+        let empty = Group {
+            score: 0.4,
+            positives: 0,
+            negatives: 0,
+        };
+        assert_eq!(best(std::iter::once(empty), Goal::F1, 0.5), None);
+    }
+
+    pub(in crate::core::thresholds) fn any_goal() -> impl Strategy<Value = Goal> {
+        prop_oneof![
+            Just(Goal::F1),
+            (0.2f64..4.0).prop_map(Goal::FBeta),
+            (0f64..=1.0).prop_map(Goal::PrecisionAtLeast),
+            (0f64..=1.0).prop_map(Goal::RecallAtLeast),
+            (0f64..4.0, 0.1f64..4.0).prop_map(|(false_positive, false_negative)| Goal::Cost {
+                false_positive,
+                false_negative
+            }),
+            Just(Goal::Prior),
+            (0f64..=1.0).prop_map(Goal::AccuracyAtLeast),
+        ]
     }
 
     proptest! {
         #[test]
         fn no_threshold_does_better(
             texts in prop::collection::vec(((-1i8..=25).prop_map(|tick| if tick < 0 { -1.0 } else { f32::from(tick) / 25.0 }), any::<bool>()), 1..40),
-            objective in prop_oneof![Just(Objective::F1), (0.2f64..4.0).prop_map(Objective::FBeta), (0f64..=1.0).prop_map(Objective::PrecisionAtLeast), (0f64..=1.0).prop_map(Objective::RecallAtLeast)],
+            goal in any_goal(),
         ) {
             let (scores, positives): (Vec<f32>, Vec<bool>) = texts.iter().copied().unzip();
             let curve = ThresholdCurve::new(&scores, &positives);
-            let best = best(&curve.groups(), objective, 0.5).unwrap();
+            let best = best(curve.groups(), goal, 0.5).unwrap();
             prop_assert!((0.0..=1.0).contains(&best.threshold));
             prop_assert_eq!(curve.at(best.threshold), best.counts);
             for tick in 0..=1000 {
                 let other = curve.at(f64::from(tick) / 1000.0);
-                prop_assert!(objective.compare(other, best.counts).is_le(), "{} gives {:?}, {:?} chosen", tick, other, best);
+                prop_assert!(goal.compare(other, best.counts).is_le(), "{} gives {:?}, {:?} chosen", tick, other, best);
             }
         }
     }

@@ -4,30 +4,56 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Band, Objective, ThresholdCurve, band, sweep};
-use crate::core::metrics::{Counts, DEFAULT_THRESHOLD, MetricsError, ScoreMatrix, truth_column};
+use super::band::common_band;
+use super::{Average, Band, Goal, Objective, Scope, ThresholdCurve, band, common, sweep};
+use crate::core::TaskKind;
+use crate::core::metrics::{Counts, default_threshold};
+
+/// Labels with fewer positives are drawn towards the threshold of all labels together.
+pub const FEW_POSITIVES: usize = 10;
+
+/// Scores drawn for one band.
+const MOST_DRAWS: usize = 20_000_000;
+
+/// With fewer resamples the ends of a band say nothing.
+const FEWEST_RESAMPLES: usize = 20;
 
 /// How to tune.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TuneOptions {
-    /// The threshold of a label nobody has tuned ([`crate::core::metrics::default_threshold`]): it stays where there are no texts
-    /// to choose on, and breaks ties.
-    pub untuned: f64,
+    /// Whether labels exclude each other. The untuned threshold ([`default_threshold`]) stays where there are no texts to choose on, and
+    /// breaks ties.
+    pub task: TaskKind,
     /// Labels with fewer positives are drawn towards the threshold of all labels together.
     pub few_positives: usize,
-    /// Resamples behind each band; 0: no bands.
+    /// Resamples behind each band; 0: no bands. Fewer, and with many texts none, are drawn where that would take minutes.
     pub n_resamples: usize,
     /// The same seed gives the same bands; thresholds do not depend on it.
     pub seed: u64,
 }
 
-impl Default for TuneOptions {
-    fn default() -> Self {
+impl TuneOptions {
+    /// The usual ones.
+    pub fn new(task: TaskKind) -> Self {
         TuneOptions {
-            untuned: DEFAULT_THRESHOLD,
-            few_positives: 10,
+            task,
+            few_positives: FEW_POSITIVES,
             n_resamples: 200,
             seed: 0,
+        }
+    }
+
+    fn untuned(&self) -> f64 {
+        default_threshold(self.task)
+    }
+
+    /// Resamples of `n` scores each, so that all take seconds at most.
+    fn n_affordable(&self, n: usize) -> usize {
+        let n_resamples = self.n_resamples.min(MOST_DRAWS / n.max(1));
+        if n_resamples < FEWEST_RESAMPLES.min(self.n_resamples) {
+            0
+        } else {
+            n_resamples
         }
     }
 }
@@ -71,8 +97,10 @@ pub struct TunedLabel {
 pub struct Tuned {
     /// What they were chosen for.
     pub objective: Objective,
-    /// The best single threshold for all labels together.
-    pub pooled: f64,
+    /// The best single threshold for all labels: what the objective asks for, or what labels with few positives are drawn towards.
+    pub common: f64,
+    /// Whether the objective asks for one threshold and none reaches its condition.
+    pub missed: bool,
     /// In column order.
     pub labels: Vec<TunedLabel>,
 }
@@ -100,67 +128,74 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Chooses a threshold for every label; `truth` holds the ascending columns of each row.
+/// Chooses a threshold for every label from their curves ([`super::curves`]).
 ///
-/// A label with `n` positives, fewer than `few_positives`, gets `w · own + (1 − w) · pooled` with `w = n / few_positives`: its own
-/// optimum rests on too few texts to be believed alone. O(labels · (texts · log texts + resamples · texts)).
-pub fn tune(
-    scores: &ScoreMatrix,
-    truth: &[Vec<usize>],
-    objective: Objective,
-    options: &TuneOptions,
-) -> Result<Tuned, MetricsError> {
-    if truth.len() != scores.n_rows() {
-        let (found, expected) = (truth.len(), scores.n_rows());
-        return Err(MetricsError::Size {
-            what: "texts with labels",
-            found,
-            expected,
-        });
-    }
-    let columns: Vec<Vec<bool>> = (0..scores.n_labels()).map(|label| truth_column(truth, label)).collect();
-    let pooled = pooled(scores, &columns, objective, options.untuned);
-    let label = |(at, positives): (usize, &Vec<bool>)| {
-        let curve = ThresholdCurve::new(&scores.column(at), positives);
-        let seed = options.seed.wrapping_add(at as u64);
-        tune_label(&curve, objective, pooled, seed, options)
+/// For each label on its own: a label with `n` positives, fewer than `few_positives`, gets `w · own + (1 − w) · common` with
+/// `w = n / few_positives`: its own optimum rests on too few texts to be believed alone. With a common threshold every label gets it.
+/// What a text without any label gets instead is no part of the choice. O(labels · (texts · log labels + resamples · texts)).
+pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptions) -> Tuned {
+    let (goal, task) = (objective.goal(), options.task);
+    let groups: Vec<_> = curves.iter().map(ThresholdCurve::groups).collect();
+    let average = match objective.scope() {
+        Scope::EachLabel => Average::Micro,
+        Scope::Common(average) => average,
     };
-    Ok(Tuned {
+    let any_positive = curves.iter().any(|curve| curve.n_positives() > 0);
+    let common = any_positive.then(|| common::best(&groups, task, goal, average, options.untuned()));
+    let common = common.flatten().unwrap_or(options.untuned());
+    let (labels, missed) = match objective.scope() {
+        Scope::EachLabel => {
+            let tuned = |(at, curve)| tune_label(curve, goal, common, options.seed.wrapping_add(at as u64), options);
+            (curves.iter().enumerate().map(tuned).collect(), false)
+        }
+        Scope::Common(average) => tune_common(curves, goal, average, common, options),
+    };
+    Tuned {
         objective,
-        pooled,
-        labels: columns.iter().enumerate().map(label).collect(),
-    })
-}
-
-fn pooled(scores: &ScoreMatrix, columns: &[Vec<bool>], objective: Objective, untuned: f64) -> f64 {
-    let all_scores: Vec<f32> = (0..scores.n_labels()).flat_map(|label| scores.column(label)).collect();
-    let all = ThresholdCurve::new(&all_scores, &columns.concat());
-    if all.n_positives() == 0 {
-        return untuned;
+        common,
+        missed: missed && any_positive,
+        labels,
     }
-    sweep::best(&all.groups(), objective, untuned).map_or(untuned, |best| best.threshold)
 }
 
-fn tune_label(
-    curve: &ThresholdCurve,
-    objective: Objective,
-    pooled: f64,
-    seed: u64,
+/// Every label at the common threshold, and whether it misses the goal's condition.
+fn tune_common(
+    curves: &[ThresholdCurve],
+    goal: Goal,
+    average: Average,
+    common: f64,
     options: &TuneOptions,
-) -> TunedLabel {
+) -> (Vec<TunedLabel>, bool) {
+    let n_resamples = options.n_affordable(curves.iter().map(ThresholdCurve::n).sum());
+    let band = common_band(curves, options.task, (goal, average), n_resamples, options.seed);
+    let label = |curve: &ThresholdCurve| TunedLabel {
+        threshold: common,
+        n_positives: curve.n_positives(),
+        before: curve.at(options.untuned()),
+        after: curve.at(common),
+        band,
+        remarks: Vec::new(),
+    };
+    let labels: Vec<TunedLabel> = curves.iter().map(label).collect();
+    let counts: Vec<Counts> = labels.iter().map(|label| label.after).collect();
+    let missed = !goal.is_met_by(common::figures(&counts, options.task, goal, average));
+    (labels, missed)
+}
+
+fn tune_label(curve: &ThresholdCurve, goal: Goal, common: f64, seed: u64, options: &TuneOptions) -> TunedLabel {
     let n_positives = curve.n_positives();
     let mut remarks = Vec::new();
-    let own = sweep::best(&curve.groups(), objective, options.untuned).map(|best| best.threshold);
+    let own = sweep::best(curve.groups(), goal, options.untuned()).map(|best| best.threshold);
     let threshold = match own {
-        None => pooled,
+        None => common,
         Some(_) if n_positives == 0 => {
             remarks.push(Remark::NoPositives);
-            pooled
+            common
         }
         Some(own) if n_positives < options.few_positives => {
             remarks.push(Remark::FewPositives { own });
             let weight = n_positives as f64 / options.few_positives as f64;
-            weight * own + (1.0 - weight) * pooled
+            weight * own + (1.0 - weight) * common
         }
         Some(own) => own,
     };
@@ -168,24 +203,37 @@ fn tune_label(
         remarks.push(Remark::NoNegatives);
     }
     let after = curve.at(threshold);
-    if n_positives > 0 && !objective.is_met(after) {
+    if n_positives > 0 && !goal.is_met(after) {
         remarks.push(Remark::ConditionMissed);
     }
+    let n_resamples = options.n_affordable(curve.n());
     TunedLabel {
         threshold,
         n_positives,
-        before: curve.at(options.untuned),
+        before: curve.at(options.untuned()),
         after,
-        band: (options.n_resamples > 0)
-            .then(|| band(curve, objective, options.untuned, options.n_resamples, seed))
-            .flatten(),
+        band: band(curve, goal, options.untuned(), n_resamples, seed),
         remarks,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::core::metrics::{DEFAULT_THRESHOLD, ScoreMatrix, macro_average};
+    use crate::core::thresholds::curves;
+
+    const MULTI: TaskKind = TaskKind::MultiLabel;
+
+    fn alone() -> TuneOptions {
+        TuneOptions {
+            few_positives: 0,
+            n_resamples: 0,
+            ..TuneOptions::new(MULTI)
+        }
+    }
 
     /// 40 texts; label 0 on 20 of them above 0.3, label 1 on 3 of them above 0.8, label 2 on none.
     fn example() -> (ScoreMatrix, Vec<Vec<usize>>) {
@@ -212,7 +260,11 @@ mod tests {
     #[test]
     fn thresholds_follow_the_scores_and_few_examples_are_shrunk() {
         let (scores, truth) = example();
-        let tuned = tune(&scores, &truth, Objective::F1, &TuneOptions::default()).unwrap();
+        let tuned = tune(
+            &curves(MULTI, &scores, &truth),
+            Goal::F1.into(),
+            &TuneOptions::new(MULTI),
+        );
         let [frequent, rare, never] = tuned.labels.as_slice() else {
             panic!("three labels")
         };
@@ -223,10 +275,10 @@ mod tests {
             panic!("{:?}", rare.remarks)
         };
         assert!((own - 0.8).abs() < 1e-6);
-        assert!((rare.threshold - (0.3 * own + 0.7 * tuned.pooled)).abs() < 1e-9);
+        assert!((rare.threshold - (0.3 * own + 0.7 * tuned.common)).abs() < 1e-9);
         assert_eq!(
             (never.threshold, never.remarks.as_slice()),
-            (tuned.pooled, &[Remark::NoPositives][..])
+            (tuned.common, &[Remark::NoPositives][..])
         );
         assert_eq!(tuned.thresholds().len(), 3);
     }
@@ -236,9 +288,9 @@ mod tests {
         let (scores, truth) = example();
         let options = TuneOptions {
             few_positives: 0,
-            ..TuneOptions::default()
+            ..TuneOptions::new(MULTI)
         };
-        let tuned = tune(&scores, &truth, Objective::F1, &options).unwrap();
+        let tuned = tune(&curves(MULTI, &scores, &truth), Goal::F1.into(), &options);
         assert!((tuned.labels[1].threshold - 0.8).abs() < 1e-6);
         assert!(tuned.labels[1].band.is_some());
     }
@@ -246,17 +298,8 @@ mod tests {
     #[test]
     fn a_condition_out_of_reach_is_said() {
         let scores = ScoreMatrix::from_rows(1, [[0.9], [0.8], [0.1]]).unwrap();
-        let options = TuneOptions {
-            few_positives: 0,
-            ..TuneOptions::default()
-        };
-        let tuned = tune(
-            &scores,
-            &[vec![], vec![0], vec![]],
-            Objective::PrecisionAtLeast(0.9),
-            &options,
-        )
-        .unwrap();
+        let curves = curves(MULTI, &scores, &[vec![], vec![0], vec![]]);
+        let tuned = tune(&curves, Goal::PrecisionAtLeast(0.9).into(), &alone());
         assert_eq!(tuned.labels[0].remarks, [Remark::ConditionMissed]);
         assert_eq!(
             tuned.labels[0].after,
@@ -272,47 +315,82 @@ mod tests {
     #[test]
     fn a_single_label_keeps_its_answers_unless_abstaining_helps() {
         // Three texts whose best label is the only one, all right, and one that is wrong and unsure.
-        let rows = [[0.9], [0.8], [0.7], [0.4], [-1.0]];
-        let scores = ScoreMatrix::from_rows(1, rows).unwrap();
+        let curve = |truth: [bool; 5]| ThresholdCurve::new(&[0.9, 0.8, 0.7, 0.4, -1.0], &truth);
         let options = TuneOptions {
-            untuned: 0.0,
-            few_positives: 0,
-            n_resamples: 0,
-            ..TuneOptions::default()
+            task: TaskKind::SingleLabel,
+            ..alone()
         };
-        let tuned = |truth: &[Vec<usize>]| {
-            let tuned = tune(&scores, truth, Objective::F1, &options).unwrap();
-            (tuned.labels[0].threshold, tuned.labels[0].after)
+        let tuned = |truth| {
+            let tuned = tune(&[curve(truth)], Goal::F1.into(), &options);
+            let counts = tuned.labels[0].after;
+            (tuned.labels[0].threshold, [counts.tp, counts.fp, counts.fn_, counts.tn])
         };
-        let (threshold, counts) = tuned(&[vec![0], vec![0], vec![0], vec![], vec![0]]);
+        let (threshold, counts) = tuned([true, true, true, false, true]);
         assert!((threshold - 0.55).abs() < 1e-6);
-        assert_eq!(
-            counts,
-            Counts {
-                tp: 3,
-                fp: 0,
-                fn_: 1,
-                tn: 1
-            }
-        );
-        let (threshold, counts) = tuned(&[vec![0], vec![0], vec![0], vec![0], vec![0]]);
+        assert_eq!(counts, [3, 0, 1, 1]);
+        let (threshold, counts) = tuned([true; 5]);
         assert!((0.0..0.4).contains(&threshold));
+        assert_eq!(counts, [4, 0, 1, 0]);
+    }
+
+    #[test]
+    fn abstaining_answers_as_much_as_the_accuracy_allows() {
+        let rows = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]];
+        let scores = ScoreMatrix::from_rows(2, rows).unwrap();
+        let curves = curves(TaskKind::SingleLabel, &scores, &[vec![0], vec![1], vec![1], vec![1]]);
+        let options = TuneOptions {
+            task: TaskKind::SingleLabel,
+            ..alone()
+        };
+        let tuned = |least| tune(&curves, Goal::AccuracyAtLeast(least).into(), &options);
         assert_eq!(
-            counts,
-            Counts {
-                tp: 4,
-                fp: 0,
-                fn_: 1,
-                tn: 0
-            }
+            tuned(0.75).thresholds(),
+            [0.0; 2],
+            "all are answered where that is good enough"
         );
+        let careful = tuned(0.9);
+        assert!((careful.common - 0.75).abs() < 1e-6 && !careful.missed, "{careful:?}");
+        assert_eq!(careful.thresholds(), [careful.common; 2]);
+        let curves =
+            crate::core::thresholds::curves(TaskKind::SingleLabel, &scores, &[vec![1], vec![1], vec![1], vec![1]]);
+        assert!(tune(&curves, Goal::AccuracyAtLeast(0.9).into(), &options).missed);
     }
 
     #[test]
     fn no_texts_keep_the_default() {
-        let scores = ScoreMatrix::from_rows(2, Vec::<[f32; 2]>::new()).unwrap();
-        let tuned = tune(&scores, &[], Objective::F1, &TuneOptions::default()).unwrap();
-        assert_eq!(tuned.thresholds(), [DEFAULT_THRESHOLD; 2]);
-        assert!(tune(&scores, &[vec![]], Objective::F1, &TuneOptions::default()).is_err());
+        let curves = vec![ThresholdCurve::default(); 2];
+        for objective in ["f1", "common:f1", "common-micro:prior", "cost:1:1"] {
+            let tuned = tune(&curves, objective.parse().unwrap(), &TuneOptions::new(MULTI));
+            assert_eq!(tuned.thresholds(), [DEFAULT_THRESHOLD; 2]);
+        }
+    }
+
+    proptest! {
+        /// The usual loop tries 0.05, 0.10, …, 0.95 for each label.
+        #[test]
+        fn a_grid_is_never_better(
+            rows in prop::collection::vec((prop::array::uniform3(0f32..=1.0), prop::collection::btree_set(0usize..3, 0..3)), 1..40),
+        ) {
+            let scores = ScoreMatrix::from_rows(3, rows.iter().map(|(row, _)| *row)).unwrap();
+            let truth: Vec<Vec<usize>> = rows.iter().map(|(_, labels)| labels.iter().copied().collect()).collect();
+            let curves = curves(MULTI, &scores, &truth);
+            let macro_f1 = |counts: &[Counts]| macro_average(MULTI, counts).f1.unwrap();
+            let ours: Vec<Counts> = tune(&curves, Goal::F1.into(), &alone()).labels.iter().map(|label| label.after).collect();
+            let at_best_step = |curve: &ThresholdCurve| {
+                let steps = (1..20).map(|step| curve.at(f64::from(step) * 0.05));
+                steps.max_by(|a, b| a.f1().partial_cmp(&b.f1()).unwrap()).unwrap()
+            };
+            let grid: Vec<Counts> = curves.iter().map(at_best_step).collect();
+            prop_assert!(macro_f1(&ours) >= macro_f1(&grid) - 1e-12);
+            for (ours, grid) in ours.iter().zip(&grid) {
+                prop_assert!(ours.support() == 0 || ours.f1() >= grid.f1());
+            }
+            // One threshold for all, against the same grid.
+            let common: Vec<Counts> = tune(&curves, "common-macro:f1".parse().unwrap(), &alone()).labels.iter().map(|label| label.after).collect();
+            for step in 1..20 {
+                let step: Vec<Counts> = curves.iter().map(|curve| curve.at(f64::from(step) * 0.05)).collect();
+                prop_assert!(macro_f1(&common) >= macro_f1(&step) - 1e-9);
+            }
+        }
     }
 }

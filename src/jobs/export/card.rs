@@ -36,7 +36,7 @@ pub(super) fn model_card(run: &Run, pairs: bool) -> String {
         },
         match run.task {
             TaskKind::SingleLabel => "softmax (sigmoid where there are two labels)",
-            TaskKind::MultiLabel => "a sigmoid per label, compared with the label's threshold",
+            TaskKind::MultiLabel => "a sigmoid per label",
         }
     );
     card
@@ -46,13 +46,32 @@ fn write_labels(card: &mut String, run: &Run) {
     card.push_str("## Labels\n\n| label | threshold |\n|---|---|\n");
     for (path, threshold) in run.label_paths.iter().zip(&run.thresholds) {
         let name = path.join(PATH_SEPARATOR).replace('|', "\\|").replace(['\n', '\r'], " ");
-        let threshold = match run.task {
-            TaskKind::SingleLabel => "highest score".to_owned(),
-            TaskKind::MultiLabel => format!("{threshold:.3}"),
-        };
-        let _ = writeln!(card, "| {name} | {threshold} |");
+        let _ = writeln!(card, "| {name} | {threshold:.3} |");
     }
-    card.push('\n');
+    let _ = writeln!(card, "\n{}{}.\n", decision(run), tuned(run));
+}
+
+/// How scores become labels, in words.
+fn decision(run: &Run) -> &'static str {
+    let abstains = run.thresholds.iter().any(|threshold| *threshold > 0.0);
+    match (run.task, abstains, run.deciding.at_least_one) {
+        (TaskKind::SingleLabel, false, _) => "A text gets the label with the highest score",
+        (TaskKind::SingleLabel, true, _) => {
+            "A text gets the label with the highest score if that reaches the label's threshold, and no label otherwise"
+        }
+        (TaskKind::MultiLabel, _, false) => "A text gets every label whose score reaches its threshold, perhaps none",
+        (TaskKind::MultiLabel, _, true) => {
+            "A text gets every label whose score reaches its threshold; where there is none, the one with the highest score \
+             (`at_least_one` in `handful.json`)"
+        }
+    }
+}
+
+fn tuned(run: &Run) -> String {
+    match run.deciding.tuned_for {
+        Some(objective) => format!(". The thresholds were tuned for `{objective}`"),
+        None => String::new(),
+    }
 }
 
 fn write_training(card: &mut String, run: &Run) {

@@ -213,6 +213,7 @@ impl<'a> Watch<'a> {
                 truth: &truth,
                 scores: &ScoreMatrix::from_rows(n_labels, rows)?,
                 thresholds: &vec![metrics::default_threshold(task); n_labels],
+                at_least_one: false,
                 resampling: None,
             }
             .report()?;

@@ -1,4 +1,4 @@
-//! Curves: over steps, and precision against recall.
+//! Curves: over steps, and one share against another.
 
 use std::borrow::Cow;
 
@@ -234,33 +234,38 @@ pub fn nice_ticks(max: f64, wanted: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Precision against recall, with the point a threshold picks.
+/// One share against another, both in 0..=1, with the point a threshold picks: precision and recall, ROC, accuracy by coverage.
 #[must_use = "call `show`"]
-pub struct PrCurve<'a> {
+pub struct ShareCurve<'a> {
     /// Read aloud.
     pub name: &'a str,
-    /// (recall, precision), recall descending or ascending.
+    /// What the axes are called.
+    pub axes: [&'a str; 2],
+    /// (x, y), x descending or ascending.
     pub points: &'a [[f64; 2]],
-    /// (recall, precision) at the threshold; either may be undefined.
+    /// (x, y) at the threshold; either may be undefined.
     pub chosen: (Option<f64>, Option<f64>),
+    /// With the line that chance would give.
+    pub diagonal: bool,
     /// The label's colour.
     pub color: Color32,
     /// Points for the chart.
     pub height: f32,
 }
 
-impl PrCurve<'_> {
+impl ShareCurve<'_> {
     /// Shows it over the available width.
     pub fn show(&self, ui: &mut Ui) -> Response {
         let tokens = theme::of(ui);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), self.height), Sense::hover());
-        let (recall, precision) = self.chosen;
+        let [x_name, y_name] = self.axes;
+        let (x, y) = self.chosen;
         response.widget_info(|| {
             let said = format!(
-                "{}: precision {}, recall {}",
+                "{}: {y_name} {}, {x_name} {}",
                 self.name,
-                super::prob(precision),
-                super::prob(recall)
+                super::prob(y),
+                super::prob(x)
             );
             WidgetInfo::labeled(Role::Image, true, said)
         });
@@ -283,22 +288,23 @@ impl PrCurve<'_> {
         }
         let caption = galley(
             ui,
-            "recall → precision ↑",
+            format!("{x_name} → {y_name} ↑"),
             font(size::TINY, Weight::Regular),
             tokens.text3,
         );
         paint_middle(ui.painter(), pos2(plot.center().x, plot.bottom() + 30.0), caption);
+        if self.diagonal {
+            let ends = [at(0.0, 0.0), at(1.0, 1.0)];
+            ui.painter()
+                .extend(Shape::dashed_line(&ends, Stroke::new(1.0, tokens.line), 4.0, 4.0));
+        }
         let points: Vec<Pos2> = self.points.iter().map(|p| at(p[0], p[1])).collect();
         if points.len() > 1 {
             ui.painter().add(Shape::line(points, Stroke::new(2.0, self.color)));
         }
-        if let (Some(recall), Some(precision)) = self.chosen {
-            ui.painter().circle(
-                at(recall, precision),
-                6.0,
-                tokens.accent,
-                Stroke::new(2.0, tokens.panel),
-            );
+        if let (Some(x), Some(y)) = self.chosen {
+            ui.painter()
+                .circle(at(x, y), 6.0, tokens.accent, Stroke::new(2.0, tokens.panel));
         }
         response
     }

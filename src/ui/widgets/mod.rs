@@ -24,7 +24,7 @@ pub use crate::core::number::thousands;
 pub use bars::{BarRow, bar_row, paint_bar, progress_bar};
 pub use button::{Button, Kind, icon_button};
 pub use card::{Card, card_head};
-pub use chart::{LineChart, PrCurve, Series, nice_ticks};
+pub use chart::{LineChart, Series, ShareCurve, nice_ticks};
 pub use chip::{Chip, key_cap, key_cap_size, key_hint, paint_key_cap, swatch};
 pub use choice::choice_card;
 pub use field::{Dropdown, FieldWidth, NumberField, TextField, checkbox, field_frame, menu_item, text_area};

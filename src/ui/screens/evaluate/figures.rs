@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egui::Color32;
 
-use crate::core::metrics::{DEFAULT_THRESHOLD, decide_all};
-use crate::core::thresholds::{Band, Histogram, Objective, band};
+use crate::core::metrics::default_threshold;
+use crate::core::thresholds::{Band, Goal, Histogram, ThresholdCurve, band};
 use crate::jobs::Evaluation;
 use crate::ui::{desk::Desk, theme};
 
@@ -28,36 +28,37 @@ pub(super) struct Figures {
     /// What the job has gathered.
     pub evaluation: Arc<Evaluation>,
     /// Decided columns of each row, at the thresholds of the report.
-    pub decided: Vec<Vec<usize>>,
+    pub decided: Arc<Vec<Vec<usize>>>,
     by_label: Rc<Vec<LabelFigures>>,
+    /// Of the answers of a single-label task.
+    answers: Rc<LabelFigures>,
 }
 
 #[derive(Default)]
 struct LabelFigures {
     histogram: OnceCell<Histogram>,
-    curve: OnceCell<Vec<[f64; 2]>>,
-    /// By the objective as it is written.
+    precision_recall: OnceCell<Vec<[f64; 2]>>,
+    roc: OnceCell<Vec<[f64; 2]>>,
+    /// By the goal as it is written.
     bands: RefCell<HashMap<String, Option<Band>>>,
 }
 
 impl Figures {
     /// `before`: the figures on show until now; what rests on the same scores and labels is kept.
     pub fn new(evaluation: Arc<Evaluation>, before: Option<&Figures>) -> Self {
-        let same = |before: &&Figures| {
-            let old = &before.evaluation;
-            old.run == evaluation.run
-                && old.ids == evaluation.ids
-                && old.truth == evaluation.truth
-                && old.matrix == evaluation.matrix
-        };
-        let by_label = match before.filter(same) {
-            Some(before) => before.by_label.clone(),
-            None => Rc::new(evaluation.labels.iter().map(|_| LabelFigures::default()).collect()),
+        let same = before.filter(|before| Arc::ptr_eq(&before.evaluation.curves, &evaluation.curves));
+        let (by_label, answers) = match same {
+            Some(before) => (before.by_label.clone(), before.answers.clone()),
+            None => {
+                let by_label = evaluation.labels.iter().map(|_| LabelFigures::default()).collect();
+                (Rc::new(by_label), Rc::default())
+            }
         };
         Figures {
-            decided: decide_all(evaluation.task, &evaluation.matrix, &evaluation.thresholds),
+            decided: evaluation.decided.clone(),
             evaluation,
             by_label,
+            answers,
         }
     }
 
@@ -66,15 +67,25 @@ impl Figures {
         self.evaluation.labels.len()
     }
 
-    /// The histogram of a label's scores.
-    pub fn histogram(&self, label: usize) -> Option<&Histogram> {
-        let curve = self.evaluation.curves.get(label)?;
-        Some(
-            self.by_label
-                .get(label)?
-                .histogram
-                .get_or_init(|| curve.histogram(N_BINS)),
-        )
+    /// The curve of a label; of the answers without one.
+    pub fn curve(&self, label: Option<usize>) -> Option<&ThresholdCurve> {
+        match label {
+            Some(label) => self.evaluation.curves.get(label),
+            None => self.evaluation.answers.as_deref(),
+        }
+    }
+
+    fn known(&self, label: Option<usize>) -> Option<&LabelFigures> {
+        match label {
+            Some(label) => self.by_label.get(label),
+            None => Some(&self.answers),
+        }
+    }
+
+    /// The histogram of a label's scores, or of the highest score of each text: right ones and wrong ones.
+    pub fn histogram(&self, label: Option<usize>) -> Option<&Histogram> {
+        let curve = self.curve(label)?;
+        Some(self.known(label)?.histogram.get_or_init(|| curve.histogram(N_BINS)))
     }
 
     /// (recall, precision) of a label.
@@ -82,32 +93,54 @@ impl Figures {
         let (Some(known), Some(curve)) = (self.by_label.get(label), self.evaluation.curves.get(label)) else {
             return &[];
         };
-        known.curve.get_or_init(|| {
+        known.precision_recall.get_or_init(|| {
             let points = curve.precision_recall_thinned(N_POINTS);
             points.iter().map(|point| [point.recall, point.precision]).collect()
         })
     }
 
-    /// The band of a label's best threshold if it is known already.
-    pub fn known_band(&self, label: usize, objective: Objective) -> Option<Option<Band>> {
-        self.by_label
-            .get(label)?
-            .bands
-            .borrow()
-            .get(&objective.to_string())
-            .copied()
+    /// (false positive rate, recall) of a label.
+    pub fn roc(&self, label: usize) -> &[[f64; 2]] {
+        let (Some(known), Some(curve)) = (self.by_label.get(label), self.evaluation.curves.get(label)) else {
+            return &[];
+        };
+        known.roc.get_or_init(|| {
+            let points = curve.roc_thinned(N_POINTS);
+            points
+                .iter()
+                .map(|point| [point.false_positive_rate, point.recall])
+                .collect()
+        })
+    }
+
+    /// (coverage, accuracy) of the answers.
+    pub fn coverage(&self) -> &[[f64; 2]] {
+        let Some(curve) = self.evaluation.answers.as_deref() else {
+            return &[];
+        };
+        self.answers.precision_recall.get_or_init(|| {
+            let points = curve.accuracy_coverage(N_POINTS);
+            points.iter().map(|point| [point.coverage, point.accuracy]).collect()
+        })
+    }
+
+    /// The band of a label's best threshold, or of the best one on the answers, if it is known already.
+    pub fn known_band(&self, label: Option<usize>, goal: Goal) -> Option<Option<Band>> {
+        self.known(label)?.bands.borrow().get(&goal.to_string()).copied()
     }
 
     /// Works the band of a label's best threshold out. `None` inside where it cannot be said or would take too long.
-    pub fn work_out_band(&self, label: usize, objective: Objective) {
-        let (Some(known), Some(curve)) = (self.by_label.get(label), self.evaluation.curves.get(label)) else {
+    pub fn work_out_band(&self, label: Option<usize>, goal: Goal) {
+        let (Some(known), Some(curve)) = (self.known(label), self.curve(label)) else {
             return;
         };
+        let untuned = default_threshold(self.evaluation.task);
         let n_resamples = (MOST_DRAWS / curve.n().max(1)).min(MOST_RESAMPLES);
+        let seed = label.unwrap_or(0) as u64;
         let found = (n_resamples >= FEWEST_RESAMPLES)
-            .then(|| band(curve, objective, DEFAULT_THRESHOLD, n_resamples, label as u64))
+            .then(|| band(curve, goal, untuned, n_resamples, seed))
             .flatten();
-        known.bands.borrow_mut().insert(objective.to_string(), found);
+        known.bands.borrow_mut().insert(goal.to_string(), found);
     }
 
     /// A label's name as it is shown, its full path and its colour. A label that was deleted since keeps the name it had.

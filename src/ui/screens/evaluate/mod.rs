@@ -14,6 +14,9 @@ mod outcomes;
 mod overview;
 mod shown;
 mod slice_table;
+mod threshold_head;
+mod threshold_notes;
+mod threshold_rows;
 mod threshold_side;
 mod thresholds;
 

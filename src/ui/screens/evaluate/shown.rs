@@ -176,6 +176,7 @@ fn fingerprint(state: &ProjectState, run: &Run, kind: ScoreKind) -> u64 {
     run.thresholds
         .iter()
         .for_each(|threshold| threshold.to_bits().hash(&mut hasher));
+    run.deciding.at_least_one.hash(&mut hasher);
     for text in state.texts().filter(wanted) {
         if let Some(annotation) = &text.annotation {
             (text.id, &annotation.labels, &annotation.who).hash(&mut hasher);

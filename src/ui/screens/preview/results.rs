@@ -6,7 +6,7 @@ use egui::{Rect, Ui, pos2, vec2};
 
 use super::{Wording, wording};
 use crate::app::Project;
-use crate::core::metrics::{ScoreMatrix, count_per_label, decide_all, macro_average};
+use crate::core::metrics::{DecisionRule, ScoreMatrix, count_per_label, macro_average};
 use crate::core::{TaskKind, Text};
 use crate::jobs::ZeroShotScores;
 use crate::ui::{
@@ -131,7 +131,7 @@ fn agreement(project: &Project, scores: &Arc<ZeroShotScores>) -> Agreement {
     }
     let n_labelled = truth.len();
     let macro_f1 = ScoreMatrix::from_rows(columns.len(), rows).ok().and_then(|matrix| {
-        let decided = decide_all(task, &matrix, &[]);
+        let decided = DecisionRule::new(task, &[]).decide_all(&matrix);
         macro_average(task, &count_per_label(&truth, &decided, columns.len())).f1
     });
     Agreement {
