@@ -204,12 +204,15 @@ impl Rows<'_, '_> {
                 ui.spacing_mut().item_spacing.y = 0.0;
                 ui.add_space(4.0);
                 let said = format!("{name} threshold, typed");
-                let response = ui.add(
-                    NumberField::new(&said, &mut threshold, 0.0..=1.0)
-                        .decimals(3)
-                        .speed(0.002)
-                        .width(field.width()),
-                );
+                let number = NumberField::new(&said, &mut threshold, 0.0..=1.0);
+                let number = number.decimals(3).speed(0.002).width(field.width());
+                let response = ui
+                    .horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = 0.0;
+                        ui.add_space(2.0);
+                        ui.add(number)
+                    })
+                    .inner;
                 self.typing |= response.has_focus();
                 focused |= response.has_focus() || response.dragged();
             });
