@@ -61,7 +61,7 @@ fn fields(width: f32, tuned: bool) -> (Vec<Field>, Vec<Column<'static>>) {
 
 /// Points that all rows take together, head and averages among them.
 pub(super) fn height(report: &Report) -> f32 {
-    space::ROW * (1 + report.labels.len() + averages(report).len()) as f32 + 2.0
+    space::ROW * (1 + report.labels.len() + averages(report).len()) as f32 + 5.0
 }
 
 /// The labels with their figures, and the averages below.

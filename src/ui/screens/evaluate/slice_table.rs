@@ -19,16 +19,24 @@ enum Line<'a> {
     Slice(&'a SliceReport),
 }
 
-/// All slices by what texts are told apart by; a click shows only the texts of one.
+/// All slices by what texts are told apart by; a click shows only the texts of one, another click all again.
 pub(super) fn slices_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
-    let evaluation = &figures.evaluation;
+    // Of all texts, so that one can go from slice to slice.
+    let key = (figures.evaluation.run, figures.evaluation.kind);
+    let whole = desk.project().and_then(|project| project.evaluations.get(&key));
+    let evaluation = whole.unwrap_or(&figures.evaluation);
+    let only = desk.memory.evaluate.filter.only().cloned();
     let mut lines = Vec::new();
     for by in SliceBy::ALL {
         lines.push(Line::Head(by));
         lines.extend(evaluation.slices.iter().filter(|slice| slice.by == by).map(Line::Slice));
     }
     let width = ui.available_width();
-    let figure = if width < 560.0 { 118.0 } else { 190.0 };
+    let figure = match width {
+        w if w < 560.0 => 118.0,
+        w if w < 760.0 => 156.0,
+        _ => 200.0,
+    };
     let accuracy = match evaluation.task {
         TaskKind::SingleLabel => "Accuracy",
         TaskKind::MultiLabel => "Subset accuracy",
@@ -42,11 +50,16 @@ pub(super) fn slices_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     let mut chosen = None;
     Table::new("slices", &columns, lines.len()).show(ui, |ui, row| match lines.get(row.index) {
         Some(Line::Head(by)) => head_ui(ui, row, *by),
-        Some(Line::Slice(slice)) if slice_ui(ui, row, slice, evaluation.task) => chosen = Some(slice.slice()),
-        Some(Line::Slice(_)) | None => {}
+        Some(Line::Slice(slice)) => {
+            let shown = only.as_ref() == Some(&slice.slice());
+            if slice_ui(ui, row, slice, evaluation.task, shown) {
+                chosen = Some((!shown).then(|| slice.slice()));
+            }
+        }
+        None => {}
     });
-    if chosen.is_some() {
-        desk.memory.evaluate.filter.choose(chosen);
+    if let Some(only) = chosen {
+        desk.memory.evaluate.filter.choose(only);
     }
 }
 
@@ -57,7 +70,7 @@ fn head_ui(ui: &mut Ui, row: &mut TableRow, by: SliceBy) {
 }
 
 /// Returns whether it was clicked.
-fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, task: TaskKind) -> bool {
+fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, task: TaskKind, shown: bool) -> bool {
     let tokens = theme::of(ui);
     let accuracy = match task {
         TaskKind::SingleLabel => "accuracy",
@@ -74,11 +87,11 @@ fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, task: TaskKind
         below(slice.macro_f1_is_below)
     );
     let more = format!(
-        "If each label did as well here as in the whole, macro F1 would be {}. A click shows only these texts.",
+        "If each label did as well here as in the whole, macro F1 would be {}. A click shows only these texts, or all again.",
         slice.macro_f1_expected.map_or_else(|| "–".to_owned(), figure3)
     );
     let clicked = row
-        .begin(ui, &said, false)
+        .begin(ui, &said, shown)
         .on_hover_text(format!("{}\n{more}", slice.title()))
         .clicked();
     let regular = font(size::BASE, Weight::Regular);
@@ -164,13 +177,13 @@ pub(super) fn levels_ui(ui: &mut Ui, report: &Report) {
     let Some(hierarchy) = &report.hierarchy else { return };
     let columns = [
         Column::left("Level", Width::Rest(1.0, 80.0)),
-        Column::right("Labels", Width::Points(70.0)),
+        Column::right("Labels", Width::Points(66.0)),
         Column::right("Texts", Width::Points(70.0)),
-        Column::right("Accuracy", Width::Points(86.0)),
-        Column::right("Precision", Width::Points(86.0)),
-        Column::right("Recall", Width::Points(86.0)),
-        Column::right("Macro F1", Width::Points(86.0)),
-        Column::right("Micro F1", Width::Points(86.0)),
+        Column::right("Accuracy", Width::Points(78.0)),
+        Column::right("Precision", Width::Points(78.0)),
+        Column::right("Recall", Width::Points(78.0)),
+        Column::right("Macro F1", Width::Points(84.0)),
+        Column::right("Micro F1", Width::Points(84.0)),
     ];
     Table::new("levels", &columns, hierarchy.levels.len()).show(ui, |ui, row| {
         let Some(level) = hierarchy.levels.get(row.index) else { return };
