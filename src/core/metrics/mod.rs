@@ -10,9 +10,11 @@ mod agreement;
 mod averages;
 pub(crate) mod bootstrap;
 mod confusion;
+mod cooccurrence;
 mod counts;
 mod decide;
 mod evaluate;
+mod label_order;
 mod matrix;
 #[cfg(test)]
 mod parity;
@@ -23,9 +25,11 @@ pub use agreement::{accuracy, balanced_accuracy, constant_guess_accuracy, hammin
 pub use averages::{Averages, macro_average, micro_average, weighted_average};
 pub use bootstrap::{Interval, Intervals, Resampling, intervals};
 pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_outcome};
+pub use cooccurrence::{Cooccurrence, rows_given, rows_together};
 pub use counts::{Counts, count_per_label};
 pub use decide::{DEFAULT_THRESHOLD, candidates, decide, decide_all, default_threshold};
 pub use evaluate::{Evaluation, LabelReport, Report};
+pub use label_order::LabelOrder;
 pub use matrix::ScoreMatrix;
 pub(crate) use matrix::truth_column;
 pub use ranking::{average_precision, binary_log_loss, log_loss, roc_auc};
