@@ -6,8 +6,10 @@ mod bench;
 mod check_device;
 mod classify;
 mod compare;
+mod confusion_table;
 mod demo;
 mod doctor;
+mod explain;
 mod interrupt;
 mod models;
 mod output;
@@ -99,6 +101,8 @@ enum Verb {
     Runs(run_list::Runs),
     /// Metrics of a run, and its score for every text
     Evaluate(runs::Evaluate),
+    /// The words that moved the score of a text: an estimate, by leaving out one word at a time
+    Explain(explain::Explain),
     /// Choose the decision threshold of each label, never on the test split
     Tune(runs::Tune),
     /// Score texts against label names, without any training
@@ -167,6 +171,7 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::Compare(verb) => verb.run(&mut app, output),
         Verb::Runs(verb) => verb.run(&mut app, output),
         Verb::Evaluate(verb) => verb.run(&mut app, output),
+        Verb::Explain(verb) => verb.run(&mut app, output),
         Verb::Tune(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),
         Verb::Export(verb) => verb.run(&mut app, output),

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::json;
 
+use super::confusion_table::ConfusionArgs;
 use super::{Output, classify::write_lines, interrupt, models::megabytes, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::METRICS;
@@ -149,7 +150,7 @@ pub fn run_text(run: &Run) -> String {
 }
 
 /// The run asked for, or the newest usable one.
-fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
+pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
     let state = &app.project()?.state;
     match run {
         Some(id) => state.run(RunId(id)).cloned().with_context(|| {
@@ -188,6 +189,8 @@ pub struct Evaluate {
     /// Write one JSON line per text: id, true labels, score per label
     #[arg(long)]
     scores: Option<PathBuf>,
+    #[command(flatten)]
+    confusion: ConfusionArgs,
 }
 
 impl Evaluate {
@@ -199,7 +202,8 @@ impl Evaluate {
         if let Some(file) = &self.scores {
             write_scores(app, &evaluation, file)?;
         }
-        output.result(&evaluation.report, &evaluation.text())
+        let text = evaluation.text() + &self.confusion.text(&evaluation);
+        output.result(&self.confusion.json(&evaluation)?, &text)
     }
 }
 

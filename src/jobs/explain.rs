@@ -220,7 +220,10 @@ mod tests {
 
     fn request(run: i64, dir: &std::path::Path, texts: &[(i64, &str)]) -> ExplainRequest {
         let run = RunId(run);
-        let target = Target { label: 0, against: None };
+        let target = Target {
+            label: 0,
+            against: None,
+        };
         let key = |text: i64| ExplainKey {
             run,
             text: TextId(text),

@@ -74,7 +74,8 @@ pub fn words(text: &str) -> Vec<Range<usize>> {
     let pieces = |wanted: fn(char) -> bool| {
         let pieces = text.split_word_bound_indices();
         let kept = pieces.filter(move |(_, piece)| piece.chars().any(wanted));
-        kept.map(|(start, piece)| start..start + piece.len()).collect::<Vec<_>>()
+        kept.map(|(start, piece)| start..start + piece.len())
+            .collect::<Vec<_>>()
     };
     let found = pieces(|c| c.is_alphanumeric() || !(c.is_ascii() || c.is_whitespace() || is_punctuation(c)));
     match found.is_empty() {
@@ -171,7 +172,9 @@ impl Asked<'_> {
     /// The label's score of the whole text, and what is explained.
     fn whole(&mut self) -> Result<(f32, f32)> {
         let input = self.input;
-        let scores = self.classifier.predict_proba(&[input], &mut |_| ControlFlow::Continue(()))?;
+        let scores = self
+            .classifier
+            .predict_proba(&[input], &mut |_| ControlFlow::Continue(()))?;
         let row = scores.first().map_or(&[][..], Vec::as_slice);
         Ok((of(row, self.target.label), self.value(row)))
     }
@@ -310,13 +313,23 @@ mod tests {
     fn animals_and_money() -> Classifier {
         classifier(
             &[
-                "the cat sleeps", "a dog runs", "the bird eats", "cat dog", "the price", "a market", "market price", "the market runs",
+                "the cat sleeps",
+                "a dog runs",
+                "the bird eats",
+                "cat dog",
+                "the price",
+                "a market",
+                "market price",
+                "the market runs",
             ],
             false,
         )
     }
 
-    const FIRST: Target = Target { label: 0, against: None };
+    const FIRST: Target = Target {
+        label: 0,
+        against: None,
+    };
 
     fn effect_of(classifier: &Classifier, text: &str, word: &str, target: Target) -> f32 {
         let found = explain(classifier, text.into(), target, &mut go_on()).unwrap();
@@ -334,16 +347,26 @@ mod tests {
         );
         assert!(cat > 0.05 && market < -0.05, "cat {cat}, market {market}");
         // With two labels what speaks for one speaks as much against the other.
-        let second = Target { label: 1, against: None };
+        let second = Target {
+            label: 1,
+            against: None,
+        };
         assert!((effect_of(&classifier, text, "cat", second) + cat).abs() < 1e-4);
-        let margin = Target { label: 0, against: Some(1) };
+        let margin = Target {
+            label: 0,
+            against: Some(1),
+        };
         assert!((effect_of(&classifier, text, "cat", margin) - 2.0 * cat).abs() < 1e-4);
     }
 
     #[test]
     fn effects_are_the_differences_of_the_scores_themselves() {
         let classifier = animals_and_money();
-        let score = |text: &str| classifier.predict_proba(&[text], &mut |_| ControlFlow::Continue(())).unwrap()[0][0];
+        let score = |text: &str| {
+            classifier
+                .predict_proba(&[text], &mut |_| ControlFlow::Continue(()))
+                .unwrap()[0][0]
+        };
         let found = explain(&classifier, "the  cat\truns".into(), FIRST, &mut go_on()).unwrap();
         assert_eq!(found.score, score("the  cat\truns"));
         let effects: Vec<f32> = found.words.iter().map(|word| word.effect).collect();
@@ -369,7 +392,12 @@ mod tests {
 
     #[test]
     fn both_parts_of_a_pair_are_looked_at() {
-        let pairs = [("cat", "cat runs"), ("dog", "a dog"), ("price", "the price"), ("market", "a market")];
+        let pairs = [
+            ("cat", "cat runs"),
+            ("dog", "a dog"),
+            ("price", "the price"),
+            ("market", "a market"),
+        ];
         let classifier = classifier(&pairs, true);
         let found = explain(&classifier, ("the cat", "a market").into(), FIRST, &mut go_on()).unwrap();
         let places: Vec<(usize, usize)> = found.words.iter().map(|word| (word.part, word.start)).collect();
@@ -395,7 +423,10 @@ mod tests {
         let classifier = animals_and_money();
         let stopped = explain(&classifier, "the cat".into(), FIRST, &mut || ControlFlow::Break(()));
         assert!(matches!(stopped, Err(ModelError::Stopped)));
-        let unknown = Target { label: 2, against: None };
+        let unknown = Target {
+            label: 2,
+            against: None,
+        };
         let refused = explain(&classifier, "the cat".into(), unknown, &mut go_on()).unwrap_err();
         assert!(refused.to_string().contains("no column 2"), "{refused}");
     }

@@ -116,12 +116,7 @@ pub fn rows_together(truth: &[Vec<usize>], a: usize, b: usize) -> Vec<usize> {
 
 /// Row numbers of the texts that carry `true_label`, do not carry `label` and were given it; where both are the same, of those that
 /// carry it and were given it. `None`: of those given no label at all.
-pub fn rows_given(
-    truth: &[Vec<usize>],
-    decided: &[Vec<usize>],
-    true_label: usize,
-    label: Option<usize>,
-) -> Vec<usize> {
+pub fn rows_given(truth: &[Vec<usize>], decided: &[Vec<usize>], true_label: usize, label: Option<usize>) -> Vec<usize> {
     let wanted = |truth: &[usize], decided: &[usize]| {
         truth.contains(&true_label)
             && match label {
@@ -156,7 +151,10 @@ mod tests {
             r#"{"together":[[3,1,1],[1,1,0],[1,0,2]],"given":[[2,2,0],[0,1,0],[1,1,0]],"nothing":[0,0,1]}"#
         );
         let none = Cooccurrence::new(&[], &[], 0);
-        assert_eq!(serde_json::to_string(&none).unwrap(), r#"{"together":[],"given":[],"nothing":[]}"#);
+        assert_eq!(
+            serde_json::to_string(&none).unwrap(),
+            r#"{"together":[],"given":[],"nothing":[]}"#
+        );
     }
 
     fn sets() -> impl Strategy<Value = Vec<(Vec<usize>, Vec<usize>)>> {

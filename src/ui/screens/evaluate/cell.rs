@@ -32,9 +32,7 @@ impl Cell {
             Cell::Given { truth, decided } => {
                 view == View::Taken && multi(figures) && known(truth) && decided.is_none_or(known)
             }
-            Cell::Together { label, other } => {
-                view == View::Together && multi(figures) && known(label) && known(other)
-            }
+            Cell::Together { label, other } => view == View::Together && multi(figures) && known(label) && known(other),
         }
     }
 
@@ -43,8 +41,14 @@ impl Cell {
         let name = |label| figures.look(desk, label).name;
         match self {
             Cell::Pair { truth, decided: None } => format!("{} without a label", name(truth)),
-            Cell::Pair { truth, decided: Some(decided) } if truth == decided => format!("{} rightly found", name(truth)),
-            Cell::Pair { truth, decided: Some(decided) } => format!("{} taken for {}", name(truth), name(decided)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } if truth == decided => format!("{} rightly found", name(truth)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } => format!("{} taken for {}", name(truth), name(decided)),
             Cell::Outcome { label, outcome } => match outcome {
                 Outcome::TruePositive => format!("{} rightly found", name(label)),
                 Outcome::FalsePositive => format!("taken for {}", name(label)),
@@ -52,8 +56,14 @@ impl Cell {
                 Outcome::TrueNegative => format!("rightly not {}", name(label)),
             },
             Cell::Given { truth, decided: None } => format!("{} given no label", name(truth)),
-            Cell::Given { truth, decided: Some(decided) } if truth == decided => format!("{} rightly found", name(truth)),
-            Cell::Given { truth, decided: Some(decided) } => format!("{} wrongly given {}", name(truth), name(decided)),
+            Cell::Given {
+                truth,
+                decided: Some(decided),
+            } if truth == decided => format!("{} rightly found", name(truth)),
+            Cell::Given {
+                truth,
+                decided: Some(decided),
+            } => format!("{} wrongly given {}", name(truth), name(decided)),
             Cell::Together { label, other } if label == other => format!("truly {}", name(label)),
             Cell::Together { label, other } => format!("truly {} and {}", name(label), name(other)),
         }
@@ -63,14 +73,23 @@ impl Cell {
     pub fn rows(self, figures: &Figures) -> Vec<usize> {
         let (truth, decided) = (&figures.evaluation.truth, &figures.decided);
         match self {
-            Cell::Pair { truth: row, decided: Some(column) } => rows_decided(truth, decided, row, column),
-            Cell::Pair { truth: row, decided: None } => (0..truth.len())
+            Cell::Pair {
+                truth: row,
+                decided: Some(column),
+            } => rows_decided(truth, decided, row, column),
+            Cell::Pair {
+                truth: row,
+                decided: None,
+            } => (0..truth.len())
                 .filter(|at| {
                     truth.get(*at).is_some_and(|labels| *labels == [row]) && decided.get(*at).is_some_and(Vec::is_empty)
                 })
                 .collect(),
             Cell::Outcome { label, outcome } => rows_with_outcome(truth, decided, label, outcome),
-            Cell::Given { truth: row, decided: column } => rows_given(truth, decided, row, column),
+            Cell::Given {
+                truth: row,
+                decided: column,
+            } => rows_given(truth, decided, row, column),
             Cell::Together { label, other } => rows_together(truth, label, other),
         }
     }
@@ -80,7 +99,12 @@ impl Cell {
         let scores = evaluation.scores(row);
         let of = |label: usize| scores.get(label).copied().unwrap_or(f32::NAN);
         match self {
-            Cell::Pair { decided: Some(decided), .. } | Cell::Given { decided: Some(decided), .. } => of(decided),
+            Cell::Pair {
+                decided: Some(decided), ..
+            }
+            | Cell::Given {
+                decided: Some(decided), ..
+            } => of(decided),
             Cell::Pair { decided: None, .. } | Cell::Given { decided: None, .. } => {
                 scores.iter().copied().fold(f32::NAN, f32::max)
             }
@@ -93,8 +117,10 @@ impl Cell {
     pub fn says_no(self) -> bool {
         matches!(
             self,
-            Cell::Outcome { outcome: Outcome::FalseNegative | Outcome::TrueNegative, .. }
-                | Cell::Pair { decided: None, .. }
+            Cell::Outcome {
+                outcome: Outcome::FalseNegative | Outcome::TrueNegative,
+                ..
+            } | Cell::Pair { decided: None, .. }
                 | Cell::Given { decided: None, .. }
         )
     }
@@ -102,7 +128,10 @@ impl Cell {
     /// The score whose words are marked: of what was decided, against what is true where these are two labels of one choice.
     pub fn target(self) -> Target {
         let (label, against) = match self {
-            Cell::Pair { truth, decided: Some(decided) } => (decided, (truth != decided).then_some(truth)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } => (decided, (truth != decided).then_some(truth)),
             Cell::Pair { truth, decided: None } => (truth, None),
             Cell::Given { truth, decided } => (decided.unwrap_or(truth), None),
             Cell::Outcome { label, .. } => (label, None),
@@ -115,10 +144,22 @@ impl Cell {
     /// the model is right, or gives no label to take over.
     fn correction(self) -> Option<Correction> {
         match self {
-            Cell::Pair { truth, decided: Some(decided) } if truth != decided => Some(Correction::Set(decided)),
-            Cell::Outcome { label, outcome: Outcome::FalsePositive } => Some(Correction::Add(label)),
-            Cell::Outcome { label, outcome: Outcome::FalseNegative } => Some(Correction::Remove(label)),
-            Cell::Given { truth, decided: Some(decided) } if truth != decided => Some(Correction::Add(decided)),
+            Cell::Pair {
+                truth,
+                decided: Some(decided),
+            } if truth != decided => Some(Correction::Set(decided)),
+            Cell::Outcome {
+                label,
+                outcome: Outcome::FalsePositive,
+            } => Some(Correction::Add(label)),
+            Cell::Outcome {
+                label,
+                outcome: Outcome::FalseNegative,
+            } => Some(Correction::Remove(label)),
+            Cell::Given {
+                truth,
+                decided: Some(decided),
+            } if truth != decided => Some(Correction::Add(decided)),
             _ => None,
         }
     }

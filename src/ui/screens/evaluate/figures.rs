@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egui::Color32;
 
-use crate::core::metrics::{DEFAULT_THRESHOLD, decide_all};
+use crate::core::metrics::{Cooccurrence, DEFAULT_THRESHOLD, decide_all};
 use crate::core::thresholds::{Band, Histogram, Objective, band};
 use crate::jobs::Evaluation;
 use crate::ui::{desk::Desk, theme};
@@ -30,6 +30,7 @@ pub(super) struct Figures {
     /// Decided columns of each row, at the thresholds of the report.
     pub decided: Vec<Vec<usize>>,
     by_label: Rc<Vec<LabelFigures>>,
+    cooccurrence: OnceCell<Cooccurrence>,
 }
 
 #[derive(Default)]
@@ -58,12 +59,19 @@ impl Figures {
             decided: decide_all(evaluation.task, &evaluation.matrix, &evaluation.thresholds),
             evaluation,
             by_label,
+            cooccurrence: OnceCell::new(),
         }
     }
 
     /// How many labels.
     pub fn n_labels(&self) -> usize {
         self.evaluation.labels.len()
+    }
+
+    /// Which labels come together.
+    pub fn cooccurrence(&self) -> &Cooccurrence {
+        let counted = || Cooccurrence::new(&self.evaluation.truth, &self.decided, self.n_labels());
+        self.cooccurrence.get_or_init(counted)
     }
 
     /// The histogram of a label's scores.

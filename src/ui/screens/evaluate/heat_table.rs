@@ -35,7 +35,10 @@ impl View {
     /// As the switch calls it, and a sentence about it.
     pub fn title(self) -> (&'static str, &'static str) {
         match self {
-            View::Outcomes => ("By label", "Of each label: found, false alarms, missed, rightly not given"),
+            View::Outcomes => (
+                "By label",
+                "Of each label: found, false alarms, missed, rightly not given",
+            ),
             View::Taken => (
                 "Wrongly given",
                 "By row a label that texts truly have, by column one they were given and do not have; on the diagonal those rightly found",

@@ -3,15 +3,20 @@
 //! Not here: computing figures. They come from [`crate::jobs::Evaluation`], which a job gathers; what moves while a threshold is
 //! dragged is looked up in its curves.
 
+mod cell;
 mod cell_texts;
 mod confusion;
 mod figures;
+mod heat_table;
+mod label_picker;
 mod matrix;
 mod outcomes;
 mod overview;
 mod shown;
+mod table_head;
 mod threshold_side;
 mod thresholds;
+mod word_marks;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -36,9 +41,14 @@ pub const ID: ScreenId = ScreenId("evaluate");
 
 const KEYS: &[KeyHint] = &[
     hint("↑ ↓", "the text or label before or after"),
+    hint("Shift ← ↑ ↓ →", "confusion: the cell beside the chosen one"),
+    hint("+  −  0", "confusion: larger cells, smaller ones, all of the table"),
     hint("K", "confusion: keep the label as it is"),
     hint("X", "confusion: take over the model's answer"),
+    hint("L", "confusion: give another label"),
     hint("F", "confusion: flag"),
+    hint("C", "confusion: copy the text"),
+    hint("W", "confusion: mark the words that moved the score, or not"),
     hint("← →", "thresholds: move the line; with Shift in larger steps"),
     hint("T", "thresholds: tune all"),
 ];
@@ -93,6 +103,7 @@ pub struct Memory {
     requests: shown::Requests,
     figures: Option<Rc<Figures>>,
     sorted: Option<SortArrow>,
+    table: matrix::Memory,
     cells: cell_texts::Memory,
     thresholds: thresholds::Memory,
 }
@@ -120,7 +131,7 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
     }
     match desk.memory.evaluate.tab {
         Tab::Overview => {}
-        Tab::Confusion => cell_texts::on_keys(ctx, desk, project, &figures),
+        Tab::Confusion => confusion::on_keys(ctx, desk, project, &figures),
         Tab::Thresholds => thresholds::on_keys(ctx, desk, project, &figures),
     }
 }

@@ -20,7 +20,11 @@ pub(super) const HEIGHT: f32 = 2.0 * space::CONTROL_SMALL + 8.0;
 const SHARES: [(Shares, &str, &str); 3] = [
     (Shares::Counts, "counts", "Texts"),
     (Shares::Rows, "rows", "Shares of the texts that truly have the label"),
-    (Shares::Columns, "columns", "Shares of the texts that have the label of the column"),
+    (
+        Shares::Columns,
+        "columns",
+        "Shares of the texts that have the label of the column",
+    ),
 ];
 
 /// How an order is offered.
@@ -78,14 +82,32 @@ pub(super) fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, task: TaskKind, 
     in_line(ui, "zoom", right_of(second, order), true, |ui| {
         let memory = &mut desk.memory.evaluate.table;
         let fit = Button::quiet("fit").small().selected(memory.zoom.is_none());
-        if ui.add(fit.name("Fit the table")).on_hover_text("All of the table (0)").clicked() {
+        if ui
+            .add(fit.name("Fit the table"))
+            .on_hover_text("All of the table (0)")
+            .clicked()
+        {
             memory.zoom = None;
         }
         for (sign, name, help, factor) in [
-            ("+", "Larger cells", "Larger cells (+, or Ctrl and the wheel)", ZOOM_STEP),
-            ("−", "Smaller cells", "Smaller cells (−, or Ctrl and the wheel)", 1.0 / ZOOM_STEP),
+            (
+                "+",
+                "Larger cells",
+                "Larger cells (+, or Ctrl and the wheel)",
+                ZOOM_STEP,
+            ),
+            (
+                "−",
+                "Smaller cells",
+                "Smaller cells (−, or Ctrl and the wheel)",
+                1.0 / ZOOM_STEP,
+            ),
         ] {
-            if ui.add(Button::quiet(sign).small().name(name)).on_hover_text(help).clicked() {
+            if ui
+                .add(Button::quiet(sign).small().name(name))
+                .on_hover_text(help)
+                .clicked()
+            {
                 zoom_by(memory, factor);
             }
         }
