@@ -21,15 +21,18 @@ use crate::ui::{
     desk::Desk,
     icons, keymap,
     theme::{self, Weight, font, size, space},
-    widgets::{Button, Card, galley, icon_at, icon_button, in_rect, paint_left, paint_right, prob, thousands, wrapped},
+    widgets::{
+        Button, Card, galley, galley_wrapped, icon_at, icon_button, in_rect, paint_left, paint_right, prob, thousands,
+        wrapped,
+    },
 };
 
 /// Points for a text that is not the selected one.
 const ROW: f32 = 39.0;
 /// Points for the buttons below the selected text until they were drawn once.
 const ACTIONS: f32 = 36.0;
-/// Points for the words of the selected text with their figures.
-const EFFECTS: f32 = 22.0;
+/// Points between a text and its words with their figures, and from one line of these to the next.
+const EFFECTS: (f32, f32) = (6.0, 17.0);
 
 /// What is remembered of the table and its texts.
 #[derive(Default)]
@@ -283,7 +286,7 @@ fn words_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, 
         })
         .show(ui, |ui| {
             ui.horizontal(|ui| {
-                let width = (ui.available_width() - 84.0).max(80.0);
+                let width = (ui.available_width() - 100.0).max(80.0);
                 ui.allocate_ui_with_layout(vec2(width, 0.0), egui::Layout::top_down(egui::Align::Min), |ui| {
                     ui.set_width(width);
                     wrapped(ui, said, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
@@ -340,8 +343,8 @@ fn ask_for_words(desk: &mut Desk, project: &Project, figures: &Figures, cell: Ce
 /// The selected text as it is laid out.
 struct Body {
     galley: std::sync::Arc<egui::Galley>,
-    /// Its words with their figures; empty where none are marked.
-    effects: String,
+    /// Its words with their figures, where any are marked.
+    effects: Option<std::sync::Arc<egui::Galley>>,
     height: f32,
 }
 
@@ -356,7 +359,11 @@ fn body(ui: &Ui, desk: &Desk, project: &Project, figures: &Figures, cell: Cell, 
         |label| format!("For {}", name(label)),
     );
     let effects = marks.said(text, &format!("For {}", name(for_it)), &other);
-    let line = if effects.is_empty() { 0.0 } else { EFFECTS };
+    let effects = (!effects.is_empty()).then(|| {
+        let face = font(size::SMALL, Weight::Regular);
+        galley_wrapped(ui, effects, face, theme::of(ui).text2, width - 32.0, EFFECTS.1)
+    });
+    let line = effects.as_ref().map_or(0.0, |effects| EFFECTS.0 + effects.size().y);
     let actions = desk.memory.evaluate.cells.actions.max(ACTIONS);
     Some(Body {
         height: galley.size().y + 20.0 + line + actions,
@@ -485,11 +492,9 @@ fn row_ui(ui: &mut Ui, rect: Rect, desk: &Desk, row: &Row, body: Option<&Body>) 
         }
         Some(body) => {
             ui.painter().galley(at, body.galley.clone(), tokens.text);
-            if !body.effects.is_empty() {
-                let y = at.y + body.galley.size().y + 4.0 + EFFECTS / 2.0;
-                let face = font(size::SMALL, Weight::Regular);
-                let line = crate::ui::widgets::galley_cut(ui, &body.effects, face, tokens.text2, rect.width() - 32.0);
-                paint_left(ui.painter(), pos2(at.x, y), line);
+            if let Some(effects) = &body.effects {
+                let below = at + vec2(0.0, body.galley.size().y + EFFECTS.0);
+                ui.painter().galley(below, effects.clone(), tokens.text2);
             }
         }
     }

@@ -530,7 +530,7 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
 /// How many cells to the right and down the arrows ask for.
 fn arrows(ctx: &Context, focus: Option<Id>) -> (i64, i64) {
     let focused = focus.is_some() && ctx.memory(|memory| memory.focused()) == focus;
-    let mut pressed = |key| {
+    let pressed = |key| {
         let taken = ctx.input_mut(|input| {
             input.consume_key(Modifiers::SHIFT, key) || (focused && input.consume_key(Modifiers::NONE, key))
         });

@@ -10,15 +10,15 @@ use crate::model::{Explanation, WordEffect};
 use crate::ui::theme::{self, Weight, color_at, font, size};
 
 /// Words are marked from this share of the strongest one's effect on.
-const LEAST_SHARE: f32 = 0.15;
+const LEAST_SHARE: f32 = 0.35;
 /// Smaller changes of a score are no reason to mark anything.
-const LEAST_EFFECT: f32 = 0.005;
+const LEAST_EFFECT: f32 = 0.01;
 /// Bytes of a line; more than fits on any screen.
 const LINE: usize = 500;
 /// Bytes of a text that are laid out; all of it can be copied.
 const WHOLE: usize = 40_000;
 /// Words that are said with their figures.
-const N_SAID: usize = 4;
+const N_SAID: usize = 3;
 
 /// The words to mark.
 #[derive(Debug, Clone, Default)]
@@ -235,8 +235,8 @@ mod tests {
             score: 0.9,
             words: vec![
                 word(0, 8, 0.21),
-                word(9, 14, -0.05),
-                word(15, 17, 0.01),
+                word(9, 14, -0.08),
+                word(15, 17, 0.02),
                 word(18, 21, 0.03),
                 word(22, 25, 0.1),
             ],
@@ -245,11 +245,11 @@ mod tests {
         let marks = Marks::of(Some(&explanation));
         assert_eq!(
             marks.said(&text, "For Sci/Tech", "For Business"),
-            "For Sci/Tech: software +0.21, bid +0.10 · For Business: rival −0.05"
+            "For Sci/Tech: software +0.21, bid +0.10 · For Business: rival −0.08"
         );
         assert!(Marks::of(None).named(&text).is_empty());
         let faint = Explanation {
-            words: vec![word(0, 8, 0.004)],
+            words: vec![word(0, 8, 0.009)],
             ..explanation
         };
         assert!(Marks::of(Some(&faint)).named(&text).is_empty());
