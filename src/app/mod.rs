@@ -6,6 +6,7 @@ pub mod advice;
 pub mod annotating;
 pub mod command;
 pub mod events;
+pub mod explaining;
 pub mod notice;
 pub mod project;
 pub mod sample;
@@ -21,6 +22,7 @@ use anyhow::{Context, bail};
 
 pub use annotating::Annotating;
 pub use command::Command;
+pub use explaining::Explaining;
 pub use notice::{Notice, NoticeKind};
 pub use project::{Project, TrainingProgress};
 pub use series::{CompareSpec, SearchSpec, TrainSpec};
@@ -231,7 +233,9 @@ impl App {
 
     fn poll_project(&mut self) -> bool {
         let Some(project) = &mut self.project else { return false };
-        project.settle_pending(Duration::ZERO, &mut self.notices) | project.poll_suggester(&mut self.notices)
+        project.settle_pending(Duration::ZERO, &mut self.notices)
+            | project.poll_suggester(&mut self.notices)
+            | project.explaining.poll()
     }
 
     fn receive(&mut self, message: Message, on_event: &mut dyn FnMut(&JobEvent)) {

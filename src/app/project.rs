@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
-use super::{Annotating, Notice, NoticeKind};
+use super::{Annotating, Explaining, Notice, NoticeKind};
 use crate::core::metrics::headline;
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{
@@ -86,6 +86,8 @@ pub struct Project {
     pub training: Option<TrainingProgress>,
     /// Scores and figures gathered so far, by run and kind of texts.
     pub evaluations: HashMap<(RunId, ScoreKind), Arc<Evaluation>>,
+    /// The words behind scores, for the texts that were looked at.
+    pub explaining: Explaining,
     /// What tuning did last.
     pub tuning: Option<Box<Tuning>>,
     /// What the last search found.
@@ -115,6 +117,7 @@ impl Project {
             zero_shot: None,
             training: None,
             evaluations: HashMap::new(),
+            explaining: Explaining::default(),
             tuning: None,
             search: None,
             comparison: None,

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::confusion_table::ConfusionArgs;
 use super::runs::{chosen, kind};
 use super::{Output, classify::write_lines, progress, project};
 use crate::app::{App, Command};
@@ -39,6 +40,8 @@ pub struct Evaluate {
     /// Write one JSON line per text: id, true labels, score per label
     #[arg(long)]
     scores: Option<PathBuf>,
+    #[command(flatten)]
+    confusion: ConfusionArgs,
 }
 
 fn by(name: &str) -> Result<SliceBy, String> {
@@ -67,7 +70,8 @@ impl Evaluate {
         }
         let f_beta = self.beta.map(|beta| evaluation.measured().f_beta(beta)).transpose()?;
         let mut value = to_json(&evaluation)?;
-        let mut text = evaluation.text();
+        self.confusion.add_to(&mut value, &evaluation);
+        let mut text = evaluation.text() + &self.confusion.text(&evaluation);
         if let Some(only) = &self.only {
             value["only"] = json!(only.to_string());
             text = format!("Only texts with {only}.\n{text}");

@@ -7,9 +7,11 @@ mod bench;
 mod check_device;
 mod classify;
 mod compare;
+mod confusion_table;
 mod demo;
 mod doctor;
 mod evaluate;
+mod explain;
 mod interrupt;
 mod models;
 mod output;
@@ -105,6 +107,8 @@ enum Verb {
     Runs(run_list::Runs),
     /// Metrics of a run, and its score for every text
     Evaluate(evaluate::Evaluate),
+    /// The words that moved the score of a text: an estimate, by leaving out one word at a time
+    Explain(explain::Explain),
     /// Choose the decision threshold of each label, never on the test split
     ///
     /// Chosen on the validation split, else on out-of-fold scores. One undoable edit.
@@ -180,6 +184,7 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::Compare(verb) => verb.run(&mut app, output),
         Verb::Runs(verb) => verb.run(&mut app, output),
         Verb::Evaluate(verb) => verb.run(&mut app, output),
+        Verb::Explain(verb) => verb.run(&mut app, output),
         Verb::Tune(verb) => verb.run(&mut app, output),
         Verb::Thresholds(verb) => verb.run(&mut app, output),
         Verb::ZeroShot(verb) => verb.run(&mut app, output),

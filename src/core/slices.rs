@@ -341,7 +341,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::metrics::{Evaluation, ScoreMatrix, decide_all};
+    use crate::core::metrics::{Evaluation, ScoreMatrix};
 
     fn fact(n_chars: usize, source: &str, confidence: f32) -> Facts {
         Facts {
@@ -437,7 +437,7 @@ mod tests {
             resampling: None,
         };
         let whole = evaluation.report().unwrap();
-        let decided = decide_all(TaskKind::SingleLabel, &scores, &[0.0; 3]);
+        let decided = evaluation.decisions();
         let found = report(&whole, &labels, &truth, &decided, &slices(SliceBy::Source, &facts));
         let [a, b] = found.as_slice() else { panic!("two files") };
         assert_eq!(

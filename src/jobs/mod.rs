@@ -7,6 +7,7 @@ pub mod compare;
 mod control;
 pub mod embeddings;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
 pub mod import;
 pub mod models;
@@ -23,6 +24,7 @@ pub mod worker;
 
 pub use compare::{CompareRequest, Comparison};
 pub use evaluate::Evaluation;
+pub use explain::{ExplainEvent, ExplainKey, ExplainRequest, Explainer};
 pub use export::ExportReport;
 pub use import::ImportReport;
 pub use search::{SearchReport, SearchRequest};

@@ -19,6 +19,7 @@ pub mod encoder;
 #[cfg(test)]
 mod encoder_tests;
 pub mod error;
+pub mod explain;
 pub mod gradients;
 pub mod head;
 pub mod input;
@@ -53,6 +54,7 @@ pub use device::{DeviceChoice, DeviceError, DeviceInfo};
 pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
+pub use explain::{Explanation, Target, WordEffect, explain};
 pub use head::{HeadError, LogisticHead, Targets};
 pub use input::Input;
 pub use lora::{Lora, LoraTargets};

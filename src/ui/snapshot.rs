@@ -130,7 +130,11 @@ impl Studio {
     fn rest(&mut self) {
         let started = Instant::now();
         let mut heard = Instant::now();
-        while started.elapsed() < PATIENCE && (self.window.app.is_busy() || heard.elapsed() < QUIET) {
+        let busy = |app: &App| {
+            let project = app.project.as_ref();
+            app.is_busy() || project.is_some_and(|project| project.explaining.is_busy())
+        };
+        while started.elapsed() < PATIENCE && (busy(&self.window.app) || heard.elapsed() < QUIET) {
             if self.window.app.poll(Duration::from_millis(4)) {
                 heard = Instant::now();
             }

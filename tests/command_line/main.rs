@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
 mod architectures;
+mod confusion;
 mod devices;
 mod distill;
 mod journey;

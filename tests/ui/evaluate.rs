@@ -12,7 +12,7 @@ use handful::ui::screens::{self, evaluate::Tab};
 use crate::support::{Desk, project};
 
 /// A finished run over the labels of the project, with one row of scores for each validation and test text.
-fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
+pub fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
     let app = desk.app();
     let path = {
         let project = app.project().unwrap();
@@ -67,7 +67,7 @@ fn with_run(desk: &mut Desk, scores: impl Fn(usize) -> Vec<f32>) {
     desk.settle();
 }
 
-fn show(desk: &mut Desk, tab: Tab) {
+pub fn show(desk: &mut Desk, tab: Tab) {
     desk.harness.state_mut().view.memory.evaluate.show_tab(tab);
     desk.harness.run_steps(2);
     desk.settle();

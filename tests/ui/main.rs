@@ -2,6 +2,7 @@
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used)] // a test that cannot be set up has failed
 
+mod confusion;
 mod devices;
 mod evaluate;
 mod import;

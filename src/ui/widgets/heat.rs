@@ -20,23 +20,28 @@ pub struct HeatCell<'a> {
     pub color: Color32,
     /// Drawn with a ring.
     pub chosen: bool,
+    /// Whether Tab leads to it; not where the table around it has the keyboard as a whole.
+    pub focusable: bool,
+}
+
+/// The colour of a cell: `heat` (0..=1) of `color` over `panel`.
+pub fn heat_fill(panel: Color32, color: Color32, heat: f32) -> Color32 {
+    let heat = if heat.is_finite() { heat.clamp(0.0, 1.0) } else { 0.0 };
+    theme::mix(panel, color, 0.10 + 0.86 * heat.sqrt())
 }
 
 /// Shows a cell in `rect`; clicking chooses it.
 pub fn heat_cell(ui: &mut Ui, rect: Rect, cell: &HeatCell) -> Response {
     let tokens = theme::of(ui);
-    let response = ui.interact(rect, ui.scope_id().with(("heat", cell.name)), Sense::click());
+    let sense = if cell.focusable { Sense::click() } else { Sense::CLICK };
+    let response = ui.interact(rect, ui.scope_id().with(("heat", cell.name)), sense);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, cell.chosen, cell.name));
     if !ui.is_rect_visible(rect) {
         return response;
     }
-    let heat = if cell.heat.is_finite() {
-        cell.heat.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    let fill = theme::mix(tokens.panel, cell.color, 0.10 + 0.86 * heat.sqrt());
-    ui.painter().rect_filled(rect, RADIUS, fill);
+    let fill = heat_fill(tokens.panel, cell.color, cell.heat);
+    ui.painter()
+        .rect_filled(rect, RADIUS.min((rect.height() / 5.0) as u8), fill);
     let on_light = theme::contrast(fill, Color32::WHITE) < 3.2;
     let ink = if on_light {
         Color32::from_rgb(0x14, 0x17, 0x1E)

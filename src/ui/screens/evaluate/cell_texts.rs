@@ -5,168 +5,50 @@ use std::sync::Arc;
 
 use egui::{Context, Key, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use super::{confusion::mistakes, figures::Figures, matrix::Shares};
+use super::{
+    cell::Cell,
+    confusion::mistakes,
+    figures::Figures,
+    heat_table::View,
+    label_picker::Picker,
+    word_marks::{self, Marks},
+};
 use crate::app::{Project, now_millis};
-use crate::core::metrics::{Outcome, rows_decided, rows_with_outcome};
+use crate::core::metrics::Outcome;
 use crate::core::{EditError, How, LabelId, Text, TextId, text_edits};
-use crate::jobs::Evaluation;
+use crate::jobs::{Evaluation, ExplainKey, training::run_dir};
 use crate::ui::{
     desk::Desk,
     icons, keymap,
     theme::{self, Weight, font, size, space},
     widgets::{
-        Button, Card, galley, galley_wrapped, icon_at, in_rect, paint_left, paint_right, prob, text_cut, thousands,
+        Button, Card, galley, galley_wrapped, icon_at, icon_button, in_rect, paint_left, paint_right, prob, thousands,
         wrapped,
     },
 };
 
 /// Points for a text that is not the selected one.
 const ROW: f32 = 39.0;
-/// Points for the keys below the selected text.
+/// Points for the buttons below the selected text until they were drawn once.
 const ACTIONS: f32 = 36.0;
-/// Of a longer text only the beginning is laid out.
-const MAX_CHARS: usize = 1_200;
-
-/// A cell of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cell {
-    /// Single-label: true label and decided one; `None`: no label reached its threshold.
-    Pair { truth: usize, decided: Option<usize> },
-    /// Multi-label: one of the four outcomes of a label.
-    Outcome { label: usize, outcome: Outcome },
-}
-
-impl Cell {
-    /// As it is called above its texts.
-    pub fn title(self, desk: &Desk, figures: &Figures) -> String {
-        let name = |label| figures.look(desk, label).name;
-        match self {
-            Cell::Pair { truth, decided: None } => format!("{} without a label", name(truth)),
-            Cell::Pair {
-                truth,
-                decided: Some(decided),
-            } if truth == decided => format!("{} rightly found", name(truth)),
-            Cell::Pair {
-                truth,
-                decided: Some(decided),
-            } => format!("{} taken for {}", name(truth), name(decided)),
-            Cell::Outcome { label, outcome } => match outcome {
-                Outcome::TruePositive => format!("{} rightly found", name(label)),
-                Outcome::FalsePositive => format!("taken for {}", name(label)),
-                Outcome::FalseNegative => format!("{} missed", name(label)),
-                Outcome::TrueNegative => format!("rightly not {}", name(label)),
-            },
-        }
-    }
-
-    fn rows(self, figures: &Figures) -> Vec<usize> {
-        let (truth, decided) = (&figures.evaluation.truth, &figures.decided);
-        match self {
-            Cell::Pair {
-                truth: row,
-                decided: Some(column),
-            } => rows_decided(truth, decided, row, column),
-            Cell::Pair {
-                truth: row,
-                decided: None,
-            } => (0..truth.len())
-                .filter(|at| {
-                    truth.get(*at).is_some_and(|labels| *labels == [row]) && decided.get(*at).is_some_and(Vec::is_empty)
-                })
-                .collect(),
-            Cell::Outcome { label, outcome } => rows_with_outcome(truth, decided, label, outcome),
-        }
-    }
-
-    /// The score the decision rests on.
-    fn score(self, evaluation: &Evaluation, row: usize) -> f32 {
-        let scores = evaluation.scores(row);
-        let of = |label: usize| scores.get(label).copied().unwrap_or(f32::NAN);
-        match self {
-            Cell::Pair {
-                decided: Some(decided), ..
-            } => of(decided),
-            Cell::Pair { decided: None, .. } => scores.iter().copied().fold(f32::NAN, f32::max),
-            Cell::Outcome { label, .. } => of(label),
-        }
-    }
-
-    /// Whether a low score is a sure one: the model said no.
-    fn says_no(self) -> bool {
-        matches!(
-            self,
-            Cell::Outcome {
-                outcome: Outcome::FalseNegative | Outcome::TrueNegative,
-                ..
-            }
-        )
-    }
-
-    /// The labels a text would have if the model were right; `None` where it is right, or gives no label to take over.
-    fn corrected(self, evaluation: &Evaluation, text: &Text) -> Option<Vec<LabelId>> {
-        let id = |label: usize| evaluation.labels.get(label).copied();
-        let now = || {
-            text.annotation
-                .as_ref()
-                .map(|annotation| annotation.labels.clone())
-                .unwrap_or_default()
-        };
-        match self {
-            Cell::Pair {
-                truth,
-                decided: Some(decided),
-            } if truth != decided => Some(vec![id(decided)?]),
-            Cell::Pair { .. } => None,
-            Cell::Outcome {
-                label,
-                outcome: Outcome::FalsePositive,
-            } => {
-                let (label, mut labels) = (id(label)?, now());
-                if !labels.contains(&label) {
-                    labels.push(label);
-                    labels.sort_unstable();
-                }
-                Some(labels)
-            }
-            Cell::Outcome {
-                label,
-                outcome: Outcome::FalseNegative,
-            } => {
-                let label = id(label)?;
-                Some(now().into_iter().filter(|known| *known != label).collect())
-            }
-            Cell::Outcome { .. } => None,
-        }
-    }
-
-    /// What keeping and changing would do, as the buttons say it.
-    fn verbs(self, desk: &Desk, figures: &Figures) -> (String, String) {
-        let name = |label| figures.look(desk, label).name;
-        match self {
-            Cell::Pair { truth, decided } => {
-                let change = decided.map_or_else(String::new, |decided| format!("change to {}", name(decided)));
-                (format!("keep {}", name(truth)), change)
-            }
-            Cell::Outcome { label, outcome } => match outcome {
-                Outcome::FalsePositive => (format!("keep without {}", name(label)), format!("add {}", name(label))),
-                Outcome::FalseNegative => (format!("keep {}", name(label)), format!("remove {}", name(label))),
-                Outcome::TruePositive | Outcome::TrueNegative => ("keep".to_owned(), String::new()),
-            },
-        }
-    }
-}
+/// Points between a text and its words with their figures, and from one line of these to the next.
+const EFFECTS: (f32, f32) = (6.0, 17.0);
 
 /// What is remembered of the table and its texts.
 #[derive(Default)]
 pub(super) struct Memory {
-    /// What the large figures of the heat map are.
-    pub shares: Shares,
     cell: Option<Cell>,
     selected: Option<TextId>,
     reveal: bool,
     /// Texts a person has looked at and kept, since the project was opened.
     kept: BTreeSet<TextId>,
     list: Option<List>,
+    /// No words are marked.
+    plain: bool,
+    /// Points for the buttons below the selected text in the last frame.
+    actions: f32,
+    /// Another label is being looked for.
+    pub picker: Option<Picker>,
 }
 
 struct List {
@@ -188,6 +70,11 @@ impl Memory {
         self.cell == Some(cell)
     }
 
+    /// The chosen cell.
+    pub fn cell(&self) -> Option<Cell> {
+        self.cell
+    }
+
     fn select(&mut self, id: Option<TextId>) {
         self.selected = id;
         self.reveal = true;
@@ -195,26 +82,25 @@ impl Memory {
 }
 
 /// Chooses a cell where none is, and lists its texts where they are not listed yet.
-pub(super) fn settle(memory: &mut Memory, figures: &Figures) {
-    let fits = |cell: &Cell| match *cell {
-        Cell::Pair { truth, decided } => {
-            figures.evaluation.report.confusion.is_some() && truth.max(decided.unwrap_or(0)) < figures.n_labels()
-        }
-        Cell::Outcome { label, .. } => figures.evaluation.report.confusion.is_none() && label < figures.n_labels(),
-    };
+pub(super) fn settle(memory: &mut Memory, figures: &Figures, view: View) {
     let cell = memory
         .cell
-        .filter(fits)
-        .or_else(|| mistakes(figures).first().map(|(cell, _)| *cell));
-    let cell = cell.unwrap_or(match figures.evaluation.report.confusion {
-        Some(_) => Cell::Pair {
+        .filter(|cell| cell.fits(figures, view))
+        .or_else(|| mistakes(figures, view).first().map(|(cell, _)| *cell));
+    let cell = cell.unwrap_or(match (&figures.evaluation.report.confusion, view) {
+        (Some(_), _) => Cell::Pair {
             truth: 0,
             decided: Some(0),
         },
-        None => Cell::Outcome {
+        (None, View::Outcomes) => Cell::Outcome {
             label: 0,
             outcome: Outcome::TruePositive,
         },
+        (None, View::Taken) => Cell::Given {
+            truth: 0,
+            decided: Some(0),
+        },
+        (None, View::Together) => Cell::Together { label: 0, other: 0 },
     });
     memory.cell = Some(cell);
     let evaluation = &figures.evaluation;
@@ -250,10 +136,8 @@ fn listed(desk: &Desk) -> Option<(Cell, Arc<[usize]>)> {
     Some((list.cell, list.rows.clone()))
 }
 
+/// Keys of the list; letters must be free.
 pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures: &Figures) {
-    if !keymap::letters_are_free(ctx) {
-        return;
-    }
     if keymap::space_is_free(ctx) {
         let step = i64::from(keymap::pressed(ctx, Key::ArrowDown)) - i64::from(keymap::pressed(ctx, Key::ArrowUp));
         if step != 0 {
@@ -264,7 +148,10 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures
         match c {
             'k' => keep(desk, figures),
             'x' => change(desk, project, figures),
+            'l' => pick(desk),
             'f' => flag(desk, project),
+            'c' => copy(ctx, desk, project),
+            'w' => desk.memory.evaluate.cells.plain ^= true,
             _ => {}
         }
     }
@@ -323,15 +210,30 @@ fn change(desk: &mut Desk, project: &Project, figures: &Figures) {
     walk(desk, figures, 1);
 }
 
-fn flag(desk: &mut Desk, project: &Project) {
-    if let Some(text) = desk
-        .memory
+/// The text that is selected.
+fn selected<'a>(desk: &Desk, project: &'a Project) -> Option<&'a Text> {
+    desk.memory
         .evaluate
         .cells
         .selected
         .and_then(|id| project.state.text(id))
-    {
+}
+
+fn flag(desk: &mut Desk, project: &Project) {
+    if let Some(text) = selected(desk, project) {
         desk.edit(text_edits::set_flag(&project.state, &[text.id], !text.flagged));
+    }
+}
+
+/// Opens the list of labels for the selected text.
+fn pick(desk: &mut Desk) {
+    let cells = &mut desk.memory.evaluate.cells;
+    cells.picker = cells.selected.map(Picker::new);
+}
+
+fn copy(ctx: &Context, desk: &Desk, project: &Project) {
+    if let Some(text) = selected(desk, project) {
+        ctx.copy_text(text.paragraphs().into_owned());
     }
 }
 
@@ -344,20 +246,130 @@ pub(super) fn texts_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
     };
     Card::titled(&title).aside(aside).flush().show_in(ui, rect, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.add_space(6.0);
         if rows.is_empty() {
             egui::Frame::new().inner_margin(14).show(ui, |ui| {
-                wrapped(
-                    ui,
-                    "No text is here.",
-                    font(size::BASE, Weight::Regular),
-                    theme::of(ui).text2,
-                );
+                let face = font(size::BASE, Weight::Regular);
+                wrapped(ui, "No text is here.", face, theme::of(ui).text2);
             });
             return;
         }
+        words_ui(ui, desk, project, figures, cell);
         list_ui(ui, desk, project, figures, cell, &rows);
     });
+}
+
+/// Whether words are marked, and what that means.
+fn words_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell) {
+    let plain = desk.memory.evaluate.cells.plain;
+    let target = cell.target();
+    let name = |label| figures.look(desk, label).name;
+    let said = match (plain, project.explaining.failure(figures.evaluation.run)) {
+        (true, _) => "No words are marked.".to_owned(),
+        (false, Some(reason)) => format!("No words are marked: {reason}"),
+        (false, None) => {
+            let other = match target.against {
+                Some(label) => format!("for {}", name(label)),
+                None => format!("against {}", name(target.label)),
+            };
+            format!(
+                "Marked words speak for {}, underlined ones {other}: an estimate, by leaving out one word at a time.",
+                name(target.label)
+            )
+        }
+    };
+    egui::Frame::new()
+        .inner_margin(egui::Margin {
+            left: 15,
+            right: 8,
+            top: 0,
+            bottom: 8,
+        })
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                let width = (ui.available_width() - 100.0).max(80.0);
+                ui.allocate_ui_with_layout(vec2(width, 0.0), egui::Layout::top_down(egui::Align::Min), |ui| {
+                    ui.set_width(width);
+                    wrapped(ui, said, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
+                });
+                let button = Button::quiet("words")
+                    .key("W")
+                    .small()
+                    .selected(!plain)
+                    .name("Mark words");
+                if ui.add(button).clicked() {
+                    desk.memory.evaluate.cells.plain = !plain;
+                }
+            });
+        });
+}
+
+/// What of a text is explained, and asked for while it is in view.
+fn key(figures: &Figures, cell: Cell, text: TextId) -> ExplainKey {
+    ExplainKey {
+        run: figures.evaluation.run,
+        text,
+        target: cell.target(),
+    }
+}
+
+/// The marks of a text, as far as they are known and wanted.
+fn marks<'a>(desk: &Desk, project: &'a Project, figures: &Figures, cell: Cell, text: TextId) -> Marks<'a> {
+    match desk.memory.evaluate.cells.plain {
+        true => Marks::default(),
+        false => Marks::of(project.explaining.get(&key(figures, cell, text)).map(|known| &**known)),
+    }
+}
+
+/// Asks for the words of the texts in view, the selected one first.
+fn ask_for_words(desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell, mut shown: Vec<TextId>) {
+    if desk.memory.evaluate.cells.plain {
+        return;
+    }
+    let selected = desk.memory.evaluate.cells.selected;
+    shown.sort_by_key(|id| Some(*id) != selected);
+    let run = figures.evaluation.run;
+    let keys: Vec<ExplainKey> = shown.iter().map(|id| key(figures, cell, *id)).collect();
+    if project.explaining.is_asked(run, &keys) {
+        return;
+    }
+    let texts: Vec<_> = keys
+        .into_iter()
+        .filter_map(|key| Some((key, project.state.text(key.text)?.words())))
+        .collect();
+    let dir = run_dir(&project.store, run);
+    desk.change(move |app| app.explain(run, dir, texts));
+}
+
+/// The selected text as it is laid out.
+struct Body {
+    galley: std::sync::Arc<egui::Galley>,
+    /// Its words with their figures, where any are marked.
+    effects: Option<std::sync::Arc<egui::Galley>>,
+    height: f32,
+}
+
+fn body(ui: &Ui, desk: &Desk, project: &Project, figures: &Figures, cell: Cell, width: f32) -> Option<Body> {
+    let text = selected(desk, project)?;
+    let marks = marks(desk, project, figures, cell, text.id);
+    let galley = word_marks::whole(ui, text, &marks, width - 92.0);
+    let (for_it, against) = (cell.target().label, cell.target().against);
+    let name = |label| figures.look(desk, label).name;
+    let other = against.map_or_else(
+        || format!("Against {}", name(for_it)),
+        |label| format!("For {}", name(label)),
+    );
+    let effects = marks.said(text, &format!("For {}", name(for_it)), &other);
+    let effects = (!effects.is_empty()).then(|| {
+        let face = font(size::SMALL, Weight::Regular);
+        galley_wrapped(ui, effects, face, theme::of(ui).text2, width - 32.0, EFFECTS.1)
+    });
+    let line = effects.as_ref().map_or(0.0, |effects| EFFECTS.0 + effects.size().y);
+    let actions = desk.memory.evaluate.cells.actions.max(ACTIONS);
+    Some(Body {
+        height: galley.size().y + 20.0 + line + actions,
+        galley,
+        effects,
+    })
 }
 
 fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell, rows: &[usize]) {
@@ -367,20 +379,12 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
     let at = rows
         .iter()
         .position(|row| evaluation.ids.get(*row).copied() == selected);
-    let body = at
-        .and_then(|at| evaluation.ids.get(*rows.get(at)?))
-        .and_then(|id| project.state.text(*id))
-        .map(|text| {
-            let whole = text.paragraphs();
-            let shown: String = whole.chars().take(MAX_CHARS).collect();
-            let cut = if shown.len() < whole.len() { "…" } else { "" };
-            let face = font(size::BASE, Weight::Regular);
-            galley_wrapped(ui, shown + cut, face, theme::of(ui).text, width - 92.0, 19.0)
-        });
-    let tall = body.as_ref().map_or(ROW, |body| body.size().y + 20.0 + ACTIONS);
+    let body = at.and_then(|_| body(ui, desk, project, figures, cell, width));
+    let tall = body.as_ref().map_or(ROW, |body| body.height);
     let extra = tall - ROW;
     let top_of = |index: usize| index as f32 * ROW + if at.is_some_and(|at| index > at) { extra } else { 0.0 };
     let reveal = std::mem::take(&mut desk.memory.evaluate.cells.reveal);
+    let mut shown = Vec::new();
     ScrollArea::vertical()
         .id_salt("texts")
         .auto_shrink(false)
@@ -393,27 +397,25 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
                     break;
                 }
                 let height = if Some(index) == at { tall } else { ROW };
+                if top_of(index) + height < view.min.y {
+                    continue;
+                }
                 let rect = Rect::from_min_size(origin + vec2(0.0, top_of(index)), vec2(width, height));
                 let Some(text) = evaluation.ids.get(row).and_then(|id| project.state.text(*id)) else {
                     continue;
                 };
-                let score = cell.score(evaluation, row);
-                if row_ui(
-                    ui,
-                    rect,
-                    desk,
+                shown.push(text.id);
+                let one = Row {
                     text,
-                    score,
-                    changed(evaluation, row, text),
-                    Some(index) == at,
-                )
-                .clicked()
-                {
+                    score: cell.score(evaluation, row),
+                    changed: changed(evaluation, row, text),
+                    marks: marks(desk, project, figures, cell, text.id),
+                };
+                let body = body.as_ref().filter(|_| Some(index) == at);
+                if row_ui(ui, rect, desk, &one, body).clicked() {
                     desk.memory.evaluate.cells.select(Some(text.id));
                 }
-                if let Some(body) = body.as_ref().filter(|_| Some(index) == at) {
-                    ui.painter()
-                        .galley(rect.min + vec2(16.0, 10.0), body.clone(), theme::of(ui).text);
+                if body.is_some() {
                     actions_ui(ui, rect, desk, project, figures, cell, text);
                 }
             }
@@ -422,6 +424,7 @@ fn list_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, c
                 ui.scroll_to_rect(rect, None);
             }
         });
+    ask_for_words(desk, project, figures, cell, shown);
 }
 
 /// Whether the text has other labels than when it was evaluated.
@@ -438,18 +441,32 @@ fn changed(evaluation: &Evaluation, row: usize, text: &Text) -> bool {
     !now.eq(before.iter())
 }
 
-fn row_ui(
-    ui: &mut Ui,
-    rect: Rect,
-    desk: &Desk,
-    text: &Text,
+/// A text of the list.
+struct Row<'a> {
+    text: &'a Text,
     score: f32,
     changed: bool,
-    selected: bool,
-) -> egui::Response {
-    let tokens = theme::of(ui);
+    marks: Marks<'a>,
+}
+
+/// One text: a line, or all of it where it is the selected one.
+fn row_ui(ui: &mut Ui, rect: Rect, desk: &Desk, row: &Row, body: Option<&Body>) -> egui::Response {
+    let (tokens, text, selected) = (theme::of(ui), row.text, body.is_some());
     let response = ui.interact(rect, ui.scope_id().with(("text", text.id.0)), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, &*text.line()));
+    let kept = desk.memory.evaluate.cells.kept.contains(&text.id);
+    let states = [
+        (text.flagged, icons::FLAG, tokens.warning, "flagged"),
+        (row.changed, icons::ANNOTATE, tokens.accent, "label changed"),
+        (kept, icons::CHECK, tokens.good, "kept"),
+    ];
+    response.widget_info(|| {
+        let mut name = text.line().into_owned();
+        for (_, _, _, state) in states.iter().filter(|(on, ..)| *on) {
+            name += &format!(", {state}");
+        }
+        name += &row.marks.named(text);
+        WidgetInfo::selected(Role::ListBoxOption, true, selected, name)
+    });
     if selected {
         let fill = theme::mix(tokens.panel, tokens.accent, 0.13);
         ui.painter().rect_filled(rect, 0, fill);
@@ -460,48 +477,58 @@ fn row_ui(
         .hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
     let y = rect.top() + ROW / 2.0;
     let regular = font(size::BASE, Weight::Regular);
-    let figure = galley(ui, prob(Some(f64::from(score))), regular.clone(), tokens.text2);
+    let figure = galley(ui, prob(Some(f64::from(row.score))), regular, tokens.text2);
     let mut right = rect.right() - 16.0 - figure.size().x;
     paint_right(ui.painter(), pos2(rect.right() - 16.0, y), figure);
-    let kept = desk.memory.evaluate.cells.kept.contains(&text.id);
-    for (on, icon, color) in [
-        (text.flagged, icons::FLAG, tokens.warning),
-        (changed, icons::ANNOTATE, tokens.accent),
-        (kept, icons::CHECK, tokens.good),
-    ] {
-        if on {
-            right -= 18.0;
-            icon_at(ui.painter(), pos2(right + 5.0, y), icon, 13.0, color);
-        }
+    for (_, icon, color, _) in states.into_iter().filter(|(on, ..)| *on) {
+        right -= 18.0;
+        icon_at(ui.painter(), pos2(right + 5.0, y), icon, 13.0, color);
     }
-    if !selected {
-        let body = text_cut(ui, text, regular, tokens.text, right - rect.left() - 28.0);
-        paint_left(ui.painter(), pos2(rect.left() + 16.0, y), body);
+    let at = rect.min + vec2(16.0, 10.0);
+    match body {
+        None => {
+            let line = word_marks::line(ui, text, &row.marks, right - rect.left() - 28.0);
+            paint_left(ui.painter(), pos2(at.x, y), line);
+        }
+        Some(body) => {
+            ui.painter().galley(at, body.galley.clone(), tokens.text);
+            if let Some(effects) = &body.effects {
+                let below = at + vec2(0.0, body.galley.size().y + EFFECTS.0);
+                ui.painter().galley(below, effects.clone(), tokens.text2);
+            }
+        }
     }
     response
 }
 
 fn actions_ui(ui: &mut Ui, row: Rect, desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell, text: &Text) {
     let (keep_it, change_it) = cell.verbs(desk, figures);
-    let line = Rect::from_min_max(
-        pos2(row.left() + 16.0, row.bottom() - ACTIONS),
-        row.max - vec2(12.0, 8.0),
-    );
-    in_rect(ui, "actions", line.expand(2.0), |ui| {
+    let high = desk.memory.evaluate.cells.actions.max(ACTIONS);
+    let line = Rect::from_min_max(pos2(row.left() + 16.0, row.bottom() - high), row.max - vec2(12.0, 8.0));
+    let used = in_rect(ui, "actions", line.expand(2.0), |ui| {
         ui.add_space(2.0);
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = space::S;
-            ui.add_space(2.0);
+        let shown = ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = vec2(space::S, 6.0);
             if ui.add(Button::secondary(&keep_it).key("K").small()).clicked() {
                 keep(desk, figures);
             }
-            if !change_it.is_empty() && ui.add(Button::secondary(&change_it).key("X").small()).clicked() {
+            if let Some(change_it) = &change_it
+                && ui.add(Button::secondary(change_it).key("X").small()).clicked()
+            {
                 change(desk, project, figures);
+            }
+            if ui.add(Button::secondary("other label").key("L").small()).clicked() {
+                pick(desk);
             }
             let mark = if text.flagged { "unflag" } else { "flag" };
             if ui.add(Button::secondary(mark).key("F").small()).clicked() {
                 flag(desk, project);
             }
+            if icon_button(ui, icons::COPY, "Copy the text (C)").clicked() {
+                copy(ui.ctx(), desk, project);
+            }
         });
+        shown.response.rect.height()
     });
+    desk.memory.evaluate.cells.actions = used + 10.0;
 }

@@ -1,17 +1,15 @@
 //! What was taken for what: the table at the left, the texts of the chosen cell at the right.
 
-use egui::{Rect, ScrollArea, Ui, vec2};
+use egui::{Context, Rect, ScrollArea, Ui, vec2};
 
 use super::{
-    cell_texts::{self, Cell},
-    figures::Figures,
-    matrix, outcomes, overview,
+    cell::Cell, cell_texts, figures::Figures, heat_table::View, label_picker, matrix, outcomes, overview, table_head,
 };
 use crate::app::Project;
-use crate::core::TaskKind;
 use crate::core::metrics::{METRICS, Outcome};
 use crate::ui::{
     desk::Desk,
+    keymap,
     theme::{self, space},
     widgets::{BarRow, Card, bar_row, card_head, columns, in_rect, split_top, thousands},
 };
@@ -20,7 +18,8 @@ use crate::ui::{
 const N_CONFUSED: usize = 8;
 
 pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, figures: &Figures) {
-    cell_texts::settle(&mut desk.memory.evaluate.cells, figures);
+    let view = desk.memory.evaluate.table.view.of(figures.evaluation.task);
+    cell_texts::settle(&mut desk.memory.evaluate.cells, figures, view);
     let (left, right) = match rect.width() < 700.0 {
         true => split_top(rect, (rect.height() * 0.55).round(), space::L),
         false => {
@@ -32,23 +31,34 @@ pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &P
     Card::new().show_in(ui, left, |ui| {
         let area = ui.available_rect_before_wrap();
         let feet = match area.height() {
-            h if h < 360.0 => 0.0,
-            h => (60.0 + 26.0 + 26.0 * mistakes(figures).len().min(4) as f32).min(h * 0.4),
+            h if h < 420.0 => 0.0,
+            h => (60.0 + 26.0 + 26.0 * mistakes(figures, view).len().min(4) as f32).min(h * 0.32),
         };
         let (table, below) = split_top(area, area.height() - feet, 0.0);
-        match figures.evaluation.task {
-            TaskKind::SingleLabel => matrix::matrix_ui(ui, table, desk, figures),
-            TaskKind::MultiLabel => outcomes::outcomes_ui(ui, table, desk, figures),
+        let (head, table) = split_top(table, table_head::HEIGHT, 0.0);
+        table_head::head_ui(ui, head, desk, figures.evaluation.task, view);
+        match view {
+            View::Outcomes => outcomes::outcomes_ui(ui, table, desk, figures),
+            View::Taken | View::Together => matrix::matrix_ui(ui, table, desk, figures, view),
         }
         if feet > 0.0 {
-            in_rect(ui, "below", below, |ui| below_ui(ui, desk, figures));
+            in_rect(ui, "below", below, |ui| below_ui(ui, desk, figures, view));
         }
     });
     cell_texts::texts_ui(ui, right, desk, project, figures);
+    label_picker::picker_ui(ui.ctx(), desk, project);
+}
+
+/// Keys of the tab: first the table's, whose arrows come with Shift, then those of the texts.
+pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures: &Figures) {
+    if keymap::letters_are_free(ctx) {
+        matrix::on_keys(ctx, desk, figures);
+        cell_texts::on_keys(ctx, desk, project, figures);
+    }
 }
 
 /// Headline figures, and what goes wrong most.
-fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
+fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures, view: View) {
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.add_space(6.0);
     let report = &figures.evaluation.report;
@@ -63,11 +73,15 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
         }
     });
     ui.add_space(10.0);
-    let mistakes = mistakes(figures);
+    let mistakes = mistakes(figures, view);
     let Some(most) = mistakes.first().map(|(_, n)| *n) else {
         return;
     };
-    card_head(ui, "Most confused", "");
+    let title = match view {
+        View::Together => "Most often together",
+        View::Outcomes | View::Taken => "Most confused",
+    };
+    card_head(ui, title, "");
     ui.add_space(2.0);
     ScrollArea::vertical()
         .id_salt("most confused")
@@ -86,13 +100,14 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
                 };
                 if bar_row(ui, &row).clicked() {
                     desk.memory.evaluate.cells.choose(*cell);
+                    desk.memory.evaluate.table.reveal = true;
                 }
             }
         });
 }
 
-/// The cells with the most wrong decisions, and how many each has.
-pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
+/// The cells that say most: the most wrong decisions, or the labels most often together; and how many texts each has.
+pub(super) fn mistakes(figures: &Figures, view: View) -> Vec<(Cell, usize)> {
     let report = &figures.evaluation.report;
     if let Some(confusion) = &report.confusion {
         let pairs = confusion.most_confused(N_CONFUSED).into_iter();
@@ -106,6 +121,40 @@ pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
             })
             .collect();
     }
+    match view {
+        View::Outcomes => wrong_outcomes(figures),
+        View::Taken => {
+            let pairs = figures.cooccurrence().most_given(N_CONFUSED).into_iter();
+            let cell = |truth, decided| Cell::Given {
+                truth,
+                decided: Some(decided),
+            };
+            pairs
+                .map(|pair| (cell(pair.truth, pair.decided), pair.n_texts))
+                .collect()
+        }
+        View::Together => {
+            let n = figures.n_labels();
+            let counts = figures.cooccurrence();
+            let pairs = (0..n).flat_map(|label| (label + 1..n).map(move |other| Cell::Together { label, other }));
+            let texts = |cell: &Cell| match *cell {
+                Cell::Together { label, other } => counts.together(label, other),
+                _ => 0,
+            };
+            most(pairs.map(|cell| (cell, texts(&cell))).collect())
+        }
+    }
+}
+
+fn most(mut cells: Vec<(Cell, usize)>) -> Vec<(Cell, usize)> {
+    cells.retain(|(_, n)| *n > 0);
+    cells.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    cells.truncate(N_CONFUSED);
+    cells
+}
+
+fn wrong_outcomes(figures: &Figures) -> Vec<(Cell, usize)> {
+    let report = &figures.evaluation.report;
     let of = |(label, counts): (usize, crate::core::metrics::Counts)| {
         [
             (Outcome::FalsePositive, counts.fp),
@@ -114,10 +163,7 @@ pub(super) fn mistakes(figures: &Figures) -> Vec<(Cell, usize)> {
         .map(|(outcome, n)| (Cell::Outcome { label, outcome }, n))
     };
     let counts = report.labels.iter().map(|label| label.counts).enumerate();
-    let mut all: Vec<(Cell, usize)> = counts.flat_map(of).filter(|(_, n)| *n > 0).collect();
-    all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    all.truncate(N_CONFUSED);
-    all
+    most(counts.flat_map(of).collect())
 }
 
 /// Equal columns right of the names of labels.

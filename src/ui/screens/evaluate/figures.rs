@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egui::Color32;
 
-use crate::core::metrics::default_threshold;
+use crate::core::metrics::{Cooccurrence, default_threshold};
 use crate::core::thresholds::{Band, Goal, Histogram, ThresholdCurve, band};
 use crate::jobs::Evaluation;
 use crate::ui::{desk::Desk, theme};
@@ -32,6 +32,7 @@ pub(super) struct Figures {
     by_label: Rc<Vec<LabelFigures>>,
     /// Of the answers of a single-label task.
     answers: Rc<LabelFigures>,
+    cooccurrence: OnceCell<Cooccurrence>,
 }
 
 #[derive(Default)]
@@ -59,12 +60,19 @@ impl Figures {
             evaluation,
             by_label,
             answers,
+            cooccurrence: OnceCell::new(),
         }
     }
 
     /// How many labels.
     pub fn n_labels(&self) -> usize {
         self.evaluation.labels.len()
+    }
+
+    /// Which labels come together.
+    pub fn cooccurrence(&self) -> &Cooccurrence {
+        let counted = || Cooccurrence::new(&self.evaluation.truth, &self.decided, self.n_labels());
+        self.cooccurrence.get_or_init(counted)
     }
 
     /// The curve of a label; of the answers without one.

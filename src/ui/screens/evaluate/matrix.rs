@@ -1,25 +1,44 @@
-//! The heat map of a single-label run. Names stay in view while the cells scroll; cells out of view cost nothing.
+//! The heat map of a square table. Names stay in view while the cells scroll; cells out of view cost nothing. Cells too small for figures are
+//! coloured squares, and a line below says what the pointer is on.
 
 use std::ops::Range;
+use std::rc::Rc;
 
-use egui::{Rect, ScrollArea, Ui, UiBuilder, Vec2, epaint::TextShape, pos2, vec2};
-
-use super::{cell_texts::Cell, figures::Figures};
-use crate::core::metrics::Confusion;
-use crate::ui::{
-    desk::Desk,
-    theme::{self, Weight, color_at, font, size, space},
-    widgets::{Button, HeatCell, galley, galley_cut, heat_cell, paint_left, paint_middle, paint_right, thousands},
+use egui::{
+    Context, EventFilter, Id, Key, Mesh, Modifiers, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui,
+    UiBuilder, Vec2, WidgetInfo, epaint::TextShape, pos2, vec2,
 };
 
-/// Smallest and largest cell, in points.
-const CELL: (Vec2, Vec2) = (vec2(18.0, 18.0), vec2(116.0, 84.0));
+use super::{
+    cell::Cell,
+    figures::Figures,
+    heat_table::{Cached, HeatTable, View},
+};
+use crate::core::metrics::LabelOrder;
+use crate::ui::{
+    desk::Desk,
+    theme::{self, Weight, color_at, font, size},
+    widgets::{HeatCell, galley, galley_cut, heat_cell, heat_fill, paint_left, paint_middle, paint_right, thousands},
+};
+
+/// The largest cell, in points.
+const LARGEST: Vec2 = vec2(116.0, 84.0);
+/// The smallest cell a zoom leads to.
+const SMALLEST: f32 = 2.0;
+/// Smaller cells have no figures and are painted all at once.
+const READABLE: f32 = 20.0;
+/// Cells that are zoomed are so much wider than high, once they have figures.
+const ASPECT: f32 = 1.38;
 /// Narrower columns have their names upright.
-const LEVEL_NAMES: f32 = 52.0;
+const LEVEL_NAMES: f32 = 56.0;
 /// Points for names that stand upright.
 const UPRIGHT: f32 = 84.0;
-/// Between cells.
-const GAP: f32 = 4.0;
+/// Rows nearer to each other have names only where something is chosen or under the pointer.
+const NAMED: f32 = 11.0;
+/// Points for the line that says what is under the pointer.
+const READOUT: f32 = 22.0;
+/// What one press of a zoom key multiplies the size of cells by.
+pub(super) const ZOOM_STEP: f32 = 1.3;
 
 /// What the large figure of a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,103 +52,246 @@ pub(super) enum Shares {
     Columns,
 }
 
-const SHARES: [(Shares, &str); 3] = [
-    (Shares::Counts, "counts"),
-    (Shares::Rows, "rows"),
-    (Shares::Columns, "columns"),
-];
+/// What is remembered of the tables.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// What the large figures of the heat map are.
+    pub shares: Shares,
+    /// Which table of a multi-label run is on show.
+    pub view: View,
+    /// How its labels are ordered.
+    pub order: LabelOrder,
+    /// Points from one row to the next; `None`: as the whole table fits.
+    pub zoom: Option<f32>,
+    /// The chosen cell is to be scrolled to.
+    pub reveal: bool,
+    pub cached: Cached,
+    /// Points from one row to the next in the last frame, where it fits, and how far it was scrolled.
+    drawn: Drawn,
+    /// Where to scroll to, so that what is under the pointer stays there while it grows.
+    offset: Option<Vec2>,
+    focus: Option<Id>,
+}
 
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    pitch: Vec2,
+    fits: f32,
+}
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Drawn {
+            pitch: Vec2::splat(READABLE),
+            fits: READABLE,
+        }
+    }
+}
+
+/// Multiplies the size of cells; back at the size where all of them fit they go on fitting.
+pub(super) fn zoom_by(memory: &mut Memory, factor: f32) {
+    let most = LARGEST.y.max(memory.drawn.fits);
+    let wanted = (memory.drawn.pitch.y * factor).clamp(SMALLEST, most);
+    memory.zoom = (wanted > memory.drawn.fits + 0.01).then_some(wanted);
+    memory.reveal = true;
+}
+
+/// The size and the place of cells.
 struct Grid {
-    cell: Vec2,
-    n_rows: usize,
-    n_columns: usize,
+    pitch: Vec2,
+    /// Between cells.
+    gap: f32,
+    table: Rc<HeatTable>,
     body: Rect,
 }
 
-pub(super) fn matrix_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures) {
-    let Some(confusion) = &figures.evaluation.report.confusion else {
-        return;
-    };
-    head_ui(ui, rect, desk);
-    let n_labels = confusion.n_labels();
-    let abstained = confusion.undecided().iter().any(|n| *n > 0);
-    let n_columns = n_labels + usize::from(abstained);
-    let widest = (0..n_labels.min(200)).map(|at| {
-        let name = galley(
-            ui,
-            figures.look(desk, at).name,
-            font(12.5, Weight::Regular),
-            egui::Color32::WHITE,
-        );
-        name.size().x
+impl Grid {
+    fn n(&self) -> (usize, usize) {
+        (self.table.n_labels(), self.table.n_columns())
+    }
+
+    fn has_figures(&self) -> bool {
+        self.pitch.y >= READABLE
+    }
+
+    fn rect(&self, origin: egui::Pos2, row: usize, column: usize) -> Rect {
+        let at = origin + vec2(column as f32 * self.pitch.x, row as f32 * self.pitch.y);
+        Rect::from_min_size(at, self.pitch - Vec2::splat(self.gap))
+    }
+
+    /// Row and column of a point, counted from the first cell.
+    fn at(&self, point: Vec2) -> Option<(usize, usize)> {
+        let (row, column) = (point.y / self.pitch.y, point.x / self.pitch.x);
+        let inside = row >= 0.0 && column >= 0.0;
+        let place = (row as usize, column as usize);
+        (inside && place.0 < self.n().0 && place.1 < self.n().1).then_some(place)
+    }
+}
+
+fn gap(pitch: f32) -> f32 {
+    match pitch {
+        p if p >= 44.0 => 4.0,
+        p if p >= READABLE => 2.0,
+        p if p >= 8.0 => 1.0,
+        _ => 0.0,
+    }
+}
+
+pub(super) fn matrix_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, view: View) {
+    let memory = &mut desk.memory.evaluate.table;
+    let table = memory.cached.get(figures, view, memory.order);
+    let grid = grid(ui, rect, desk, figures, table);
+    let (offset, hovered) = cells_ui(ui, &grid, desk, figures);
+    let chosen = chosen(desk, &grid.table);
+    names_ui(ui, rect, &grid, offset, desk, figures, hovered.or(chosen));
+    if !grid.has_figures() {
+        readout_ui(ui, rect, &grid, desk, figures, hovered.or(chosen));
+    }
+}
+
+fn chosen(desk: &Desk, table: &HeatTable) -> Option<(usize, usize)> {
+    desk.memory.evaluate.cells.cell().and_then(|cell| table.place(cell))
+}
+
+/// Cells as large as fit, or as large as they were zoomed to.
+fn grid(ui: &Ui, rect: Rect, desk: &mut Desk, figures: &Figures, table: Rc<HeatTable>) -> Grid {
+    let (n_rows, n_columns) = (table.n_labels(), table.n_columns());
+    let face = font(12.5, Weight::Regular);
+    let widest = (0..n_rows.min(200)).map(|at| {
+        let name = figures.look(desk, at).name;
+        galley(ui, name, face.clone(), egui::Color32::WHITE).size().x
     });
     let names = widest
         .fold(40.0_f32, f32::max)
         .min((rect.width() * 0.28).min(130.0))
         .ceil()
         + 10.0;
-    let room = vec2(rect.width() - names, rect.height() - space::CONTROL_SMALL - 4.0);
-    let width = fit(room.x, n_columns, CELL.0.x, CELL.1.x);
-    let heads = if width < LEVEL_NAMES { UPRIGHT } else { 26.0 };
-    let height = fit(room.y - heads, n_labels, CELL.0.y, CELL.1.y);
-    let top = rect.top() + space::CONTROL_SMALL + 4.0 + heads;
-    let grid = Grid {
-        cell: vec2(width, height),
-        n_rows: n_labels,
-        n_columns,
-        body: Rect::from_min_max(pos2(rect.left() + names, top), rect.max),
+    let room = vec2(rect.width() - names, rect.height());
+    let fit = |heads: f32, foot: f32| {
+        let wide = (room.x - 4.0) / n_columns.max(1) as f32;
+        let high = (room.y - heads - foot - 4.0) / n_rows.max(1) as f32;
+        vec2(wide, high).max(Vec2::splat(SMALLEST)).min(LARGEST)
     };
-    let offset = cells_ui(ui, &grid, desk, figures, confusion);
-    names_ui(ui, rect, &grid, offset, desk, figures);
-}
-
-fn fit(room: f32, n: usize, least: f32, most: f32) -> f32 {
-    ((room - 4.0) / n.max(1) as f32 - GAP).floor().clamp(least, most)
-}
-
-fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk) {
-    let tokens = theme::of(ui);
-    let line = Rect::from_min_size(rect.min, vec2(rect.width(), space::CONTROL_SMALL));
-    let text = galley(
-        ui,
-        "True label by row, predicted by column",
-        font(size::SMALL, Weight::SemiBold),
-        tokens.text2,
-    );
-    let choices = 232.0;
-    if text.size().x + choices < rect.width() {
-        paint_left(ui.painter(), line.left_center(), text);
+    let mut pitch = fit(26.0, 0.0);
+    if pitch.x < LEVEL_NAMES {
+        pitch = fit(UPRIGHT, 0.0);
     }
-    let mut child = ui.new_child(UiBuilder::new().id_salt("shares").max_rect(line));
-    child.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        for (shares, name) in SHARES.into_iter().rev() {
-            let on = desk.memory.evaluate.cells.shares == shares;
-            if ui.add(Button::quiet(name).small().selected(on)).clicked() {
-                desk.memory.evaluate.cells.shares = shares;
-            }
-        }
-    });
+    if pitch.y.min(pitch.x) < READABLE {
+        pitch = Vec2::splat(fit(UPRIGHT, READOUT).min_elem());
+    }
+    if pitch.min_elem() >= NAMED {
+        pitch = pitch.floor();
+    }
+    let memory = &mut desk.memory.evaluate.table;
+    let fits = pitch.y;
+    if let Some(high) = memory.zoom {
+        pitch = match high >= READABLE {
+            true => vec2((high * ASPECT).max(pitch.x).min(LARGEST.x.max(pitch.x)), high),
+            false => Vec2::splat(high),
+        };
+    }
+    memory.drawn = Drawn { pitch, fits };
+    let heads = if pitch.x < LEVEL_NAMES { UPRIGHT } else { 26.0 };
+    let foot = if pitch.y < READABLE { READOUT } else { 0.0 };
+    Grid {
+        gap: gap(pitch.min_elem()),
+        pitch,
+        table,
+        body: Rect::from_min_max(
+            pos2(rect.left() + names, rect.top() + heads),
+            rect.max - vec2(0.0, foot),
+        ),
+    }
 }
 
-/// Draws the cells in view; returns how far they are scrolled.
-fn cells_ui(ui: &mut Ui, grid: &Grid, desk: &mut Desk, figures: &Figures, confusion: &Confusion) -> Vec2 {
-    let pitch = grid.cell + Vec2::splat(GAP);
+/// Draws the cells in view; returns how far they are scrolled, and the row and column under the pointer.
+fn cells_ui(ui: &mut Ui, grid: &Grid, desk: &mut Desk, figures: &Figures) -> (Vec2, Option<(usize, usize)>) {
+    let memory = &mut desk.memory.evaluate.table;
+    let mut scroll = ScrollArea::both().id_salt("matrix").auto_shrink(false);
+    if let Some(offset) = memory.offset.take() {
+        scroll = scroll.scroll_offset(offset);
+    }
+    let reveal = std::mem::take(&mut memory.reveal);
+    let mut hovered = None;
     let mut child = ui.new_child(UiBuilder::new().id_salt("cells").max_rect(grid.body));
-    let scroll = ScrollArea::both().id_salt("matrix").auto_shrink(false);
     let output = scroll.show_viewport(&mut child, |ui, view| {
-        let size = vec2(grid.n_columns as f32 * pitch.x, grid.n_rows as f32 * pitch.y);
-        ui.set_min_size(size);
+        let (n_rows, n_columns) = grid.n();
+        let size = vec2(n_columns as f32 * grid.pitch.x, n_rows as f32 * grid.pitch.y);
+        ui.set_min_size(size + Vec2::splat(4.0));
         let origin = ui.max_rect().min + Vec2::splat(2.0);
-        for truth in in_view(view.y_range(), pitch.y, grid.n_rows) {
-            for column in in_view(view.x_range(), pitch.x, grid.n_columns) {
-                let at = origin + vec2(column as f32 * pitch.x, truth as f32 * pitch.y);
-                let rect = Rect::from_min_size(at, grid.cell);
-                cell_ui(ui, rect, desk, figures, confusion, truth, column);
+        let whole = whole_ui(ui, Rect::from_min_size(origin, size), grid, desk, figures);
+        let pointer = whole.hover_pos().or(ui.input(|input| input.pointer.hover_pos()));
+        let inside = pointer.filter(|at| ui.clip_rect().contains(*at) && whole.contains_pointer());
+        hovered = inside.and_then(|at| grid.at(at - origin));
+        let rows = in_view(view.y_range(), grid.pitch.y, n_rows);
+        let columns = in_view(view.x_range(), grid.pitch.x, n_columns);
+        match grid.has_figures() {
+            true => {
+                for (row, column) in rows.flat_map(|row| columns.clone().map(move |column| (row, column))) {
+                    cell_ui(ui, grid.rect(origin, row, column), grid, desk, figures, (row, column));
+                }
+            }
+            false => {
+                squares_ui(ui, origin, grid, desk, (rows, columns), hovered);
+                let clicked = whole.clicked().then(|| whole.interact_pointer_pos()).flatten();
+                if let Some((row, column)) = clicked.and_then(|at| grid.at(at - origin))
+                    && let Some(cell) = grid.table.cell(row, column)
+                {
+                    desk.memory.evaluate.cells.choose(cell);
+                }
             }
         }
+        if let Some((row, column)) = chosen(desk, &grid.table).filter(|_| reveal) {
+            ui.scroll_to_rect(grid.rect(origin, row, column).expand(grid.pitch.y.min(40.0)), None);
+        }
     });
-    output.state.clamped_offset()
+    let offset = output.state.clamped_offset();
+    wheel(ui, grid, offset, desk);
+    (offset, hovered)
+}
+
+/// The table as one thing that can have the keyboard: arrows then move the chosen cell. It says which that is.
+fn whole_ui(ui: &mut Ui, rect: Rect, grid: &Grid, desk: &mut Desk, figures: &Figures) -> Response {
+    let whole = ui.interact(rect, ui.scope_id().with("table"), Sense::click());
+    let said = match chosen(desk, &grid.table) {
+        Some(place) => sentence(desk, figures, &grid.table, place),
+        None => "no cell is chosen".to_owned(),
+    };
+    let (n_rows, n_columns) = grid.n();
+    whole.widget_info(|| {
+        let text = format!("Table of {n_rows} by {n_columns} cells. {said}");
+        WidgetInfo::labeled(Role::Grid, true, text)
+    });
+    desk.memory.evaluate.table.focus = Some(whole.id);
+    if whole.has_focus() {
+        let arrows = EventFilter {
+            horizontal_arrows: true,
+            vertical_arrows: true,
+            ..EventFilter::default()
+        };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(whole.id, arrows));
+        let ring = rect.intersect(ui.clip_rect()).expand(2.0);
+        let stroke = Stroke::new(2.0, theme::of(ui).accent);
+        ui.painter().rect_stroke(ring, 4, stroke, StrokeKind::Inside);
+    }
+    whole
+}
+
+/// Ctrl and the wheel: what is under the pointer stays there.
+fn wheel(ui: &Ui, grid: &Grid, offset: Vec2, desk: &mut Desk) {
+    let (factor, pointer) = ui.input(|input| (input.zoom_delta(), input.pointer.hover_pos()));
+    let Some(at) = pointer.filter(|at| factor != 1.0 && grid.body.contains(*at)) else {
+        return;
+    };
+    let memory = &mut desk.memory.evaluate.table;
+    let before = grid.pitch;
+    zoom_by(memory, factor);
+    memory.reveal = false;
+    let high = memory.zoom.unwrap_or(memory.drawn.fits);
+    let ratio = high / before.y;
+    let from = at - grid.body.min;
+    memory.offset = Some(((offset + from) * ratio - from).max(Vec2::ZERO));
+    ui.ctx().request_repaint();
 }
 
 fn in_view(view: egui::Rangef, pitch: f32, n: usize) -> Range<usize> {
@@ -138,88 +300,157 @@ fn in_view(view: egui::Rangef, pitch: f32, n: usize) -> Range<usize> {
     first.min(n)..end.min(n)
 }
 
-fn cell_ui(
-    ui: &mut Ui,
-    rect: Rect,
-    desk: &mut Desk,
-    figures: &Figures,
-    confusion: &Confusion,
-    truth: usize,
-    column: usize,
-) {
-    let decided = (column < confusion.n_labels()).then_some(column);
-    let cell = Cell::Pair { truth, decided };
-    let n = match decided {
-        Some(decided) => confusion.count(truth, decided),
-        None => confusion.undecided().get(truth).copied().unwrap_or(0),
+/// How a cell is coloured: 0..=1, and towards which colour.
+fn heat(ui: &Ui, table: &HeatTable, shares: Shares, (row, column): (usize, usize)) -> (f32, egui::Color32) {
+    let tokens = theme::of(ui);
+    let (Some(truth), Some(decided)) = (table.row_label(row), table.column_label(column)) else {
+        return (0.0, tokens.panel);
     };
-    let n_decided = match decided {
-        Some(decided) => confusion.n_decided(decided),
-        None => confusion.undecided().iter().sum(),
+    let part = part(table, shares, truth, decided);
+    let right = decided == Some(truth);
+    match (table.view, right, decided) {
+        (View::Together, true, _) => (part * 0.02, tokens.text3),
+        (View::Together, false, _) => (part, color_at(0)),
+        (_, true, _) => (part * part, color_at(0)),
+        (_, false, Some(_)) => ((part * 2.5).min(1.0), tokens.wrong),
+        (_, false, None) => ((part * 2.5).min(1.0), tokens.text3),
+    }
+}
+
+/// The share a cell is of its row, or of its column where these are shown.
+fn part(table: &HeatTable, shares: Shares, truth: usize, decided: Option<usize>) -> f32 {
+    let of = match shares {
+        Shares::Counts | Shares::Rows => table.of_row(truth),
+        Shares::Columns => table.of_column(decided),
     };
-    let share = |of: usize| if of == 0 { 0.0 } else { n as f32 / of as f32 };
-    let shares = desk.memory.evaluate.cells.shares;
-    let part = match shares {
-        Shares::Counts | Shares::Rows => share(confusion.n_true(truth)),
-        Shares::Columns => share(n_decided),
+    match of {
+        0 => 0.0,
+        of => table.count(truth, decided) as f32 / of as f32,
+    }
+}
+
+fn cell_ui(ui: &mut Ui, rect: Rect, grid: &Grid, desk: &mut Desk, figures: &Figures, place: (usize, usize)) {
+    let table = &grid.table;
+    let (Some(truth), Some(decided), Some(cell)) = (
+        table.row_label(place.0),
+        table.column_label(place.1),
+        table.cell(place.0, place.1),
+    ) else {
+        return;
     };
-    let (count, percent) = (thousands(n), format!("{:.1} %", 100.0 * part));
+    let shares = desk.memory.evaluate.table.shares;
+    let count = thousands(table.count(truth, decided));
+    let percent = format!("{:.1} %", 100.0 * part(table, shares, truth, decided));
     let (figure, remark) = match shares {
         Shares::Counts => (&count, &percent),
         Shares::Rows | Shares::Columns => (&percent, &count),
     };
-    let right = decided == Some(truth);
-    let tokens = theme::of(ui);
+    let (heat, color) = heat(ui, table, shares, place);
     let shown = HeatCell {
         name: &format!("{}: {count}", cell.title(desk, figures)),
         figure,
         remark,
-        heat: if right { part * part } else { (part * 2.5).min(1.0) },
-        color: match (right, decided) {
-            (true, _) => color_at(0),
-            (false, Some(_)) => tokens.wrong,
-            (false, None) => tokens.text3,
-        },
+        heat,
+        color,
         chosen: desk.memory.evaluate.cells.is_chosen(cell),
+        focusable: false,
     };
     if heat_cell(ui, rect, &shown).clicked() {
         desk.memory.evaluate.cells.choose(cell);
     }
 }
 
-/// The names of rows and columns, moved along with the cells.
-fn names_ui(ui: &Ui, rect: Rect, grid: &Grid, offset: Vec2, desk: &Desk, figures: &Figures) {
+/// Cells without figures, as one mesh; the chosen one and the one under the pointer have a frame.
+fn squares_ui(
+    ui: &Ui,
+    origin: egui::Pos2,
+    grid: &Grid,
+    desk: &Desk,
+    (rows, columns): (Range<usize>, Range<usize>),
+    hovered: Option<(usize, usize)>,
+) {
     let tokens = theme::of(ui);
-    let pitch = grid.cell + Vec2::splat(GAP);
+    let shares = desk.memory.evaluate.table.shares;
+    let mut mesh = Mesh::default();
+    for (row, column) in rows.flat_map(|row| columns.clone().map(move |column| (row, column))) {
+        let (heat, color) = heat(ui, &grid.table, shares, (row, column));
+        let fill = match heat > 0.0 {
+            true => heat_fill(tokens.panel, color, heat),
+            false => theme::mix(tokens.panel, tokens.text3, 0.07),
+        };
+        mesh.add_colored_rect(grid.rect(origin, row, column), fill);
+    }
+    ui.painter().add(mesh);
+    for (place, color, width) in [
+        (hovered, tokens.text2, 1.0),
+        (chosen(desk, &grid.table), tokens.text, 2.0),
+    ] {
+        if let Some((row, column)) = place {
+            let around = grid.rect(origin, row, column).expand(width + 0.5);
+            ui.painter()
+                .rect_stroke(around, 1, Stroke::new(width, color), StrokeKind::Inside);
+        }
+    }
+}
+
+/// The names of rows and columns, moved along with the cells. Where there is no room for all, those of one cell.
+fn names_ui(
+    ui: &Ui,
+    rect: Rect,
+    grid: &Grid,
+    offset: Vec2,
+    desk: &Desk,
+    figures: &Figures,
+    only: Option<(usize, usize)>,
+) {
+    let tokens = theme::of(ui);
     let origin = grid.body.min + Vec2::splat(2.0) - offset;
-    let face = font(if grid.cell.y < 20.0 { size::TINY } else { 12.5 }, Weight::Regular);
+    let face = font(if grid.pitch.y < 24.0 { size::TINY } else { 12.5 }, Weight::Regular);
     let view = |from: f32, room: f32| egui::Rangef::new(from, from + room);
+    let crowded = grid.pitch.min_elem() < NAMED;
+    let shown = |range: Range<usize>, only: Option<usize>| -> Vec<usize> {
+        match crowded {
+            true => only.into_iter().collect(),
+            false => range.collect(),
+        }
+    };
+    let strong = |at: usize, only: Option<usize>| {
+        if only == Some(at) || !crowded {
+            tokens.text
+        } else {
+            tokens.text2
+        }
+    };
     let left = Rect::from_min_max(pos2(rect.left(), grid.body.top()), grid.body.left_bottom());
     let rows = ui.painter().with_clip_rect(left.intersect(ui.clip_rect()));
-    for at in in_view(view(offset.y, grid.body.height()), pitch.y, grid.n_rows) {
-        let name = galley_cut(
-            ui,
-            figures.look(desk, at).name,
-            face.clone(),
-            tokens.text,
-            left.width() - 10.0,
-        );
-        let y = origin.y + at as f32 * pitch.y + grid.cell.y / 2.0;
-        paint_right(&rows, pos2(left.right() - 8.0, y), name);
-    }
-    let above = Rect::from_min_max(
-        pos2(grid.body.left(), rect.top() + space::CONTROL_SMALL),
-        grid.body.right_top(),
-    );
-    let heads = ui.painter().with_clip_rect(above.intersect(ui.clip_rect()));
-    for at in in_view(view(offset.x, grid.body.width()), pitch.x, grid.n_columns) {
-        let x = origin.x + at as f32 * pitch.x + grid.cell.x / 2.0;
-        let (name, color) = match at < grid.n_rows {
-            true => (figures.look(desk, at).name, tokens.text),
-            false => ("no label", tokens.text2),
+    let in_rows = in_view(view(offset.y, grid.body.height()), grid.pitch.y, grid.n().0);
+    let only_row = only.map(|place| place.0);
+    for at in shown(in_rows, only_row) {
+        let Some(label) = grid.table.row_label(at) else {
+            continue;
         };
-        if grid.cell.x >= LEVEL_NAMES {
-            let name = galley_cut(ui, name, face.clone(), color, grid.cell.x);
+        let name = figures.look(desk, label).name;
+        let name = galley_cut(ui, name, face.clone(), strong(at, only_row), left.width() - 10.0);
+        let y = origin.y + (at as f32 + 0.5) * grid.pitch.y - grid.gap / 2.0;
+        paint_right(
+            &rows,
+            pos2(left.right() - 8.0, y.max(left.top() + 7.0).min(left.bottom() - 7.0)),
+            name,
+        );
+    }
+    let above = Rect::from_min_max(pos2(grid.body.left(), rect.top()), grid.body.right_top());
+    let heads = ui.painter().with_clip_rect(above.intersect(ui.clip_rect()));
+    let in_columns = in_view(view(offset.x, grid.body.width()), grid.pitch.x, grid.n().1);
+    let only_column = only.map(|place| place.1);
+    for at in shown(in_columns, only_column) {
+        let x = origin.x + (at as f32 + 0.5) * grid.pitch.x - grid.gap / 2.0;
+        let (name, color) = match grid.table.column_label(at) {
+            Some(Some(label)) => (figures.look(desk, label).name, strong(at, only_column)),
+            Some(None) => ("no label", tokens.text2),
+            None => continue,
+        };
+        if grid.pitch.x >= LEVEL_NAMES {
+            let name = galley_cut(ui, name, face.clone(), color, grid.pitch.x - grid.gap);
             paint_middle(&heads, pos2(x, grid.body.top() - 13.0), name);
         } else {
             let name = galley_cut(ui, name, face.clone(), color, UPRIGHT - 10.0);
@@ -227,4 +458,97 @@ fn names_ui(ui: &Ui, rect: Rect, grid: &Grid, offset: Vec2, desk: &Desk, figures
             heads.add(TextShape::new(at, name, color).with_angle(-std::f32::consts::FRAC_PI_2));
         }
     }
+}
+
+/// What one cell says, in a sentence: "World taken for Business: 38 texts, 7.6 % of World, 8.0 % of Business as predicted".
+fn sentence(desk: &Desk, figures: &Figures, table: &HeatTable, (row, column): (usize, usize)) -> String {
+    let (Some(truth), Some(decided), Some(cell)) = (
+        table.row_label(row),
+        table.column_label(column),
+        table.cell(row, column),
+    ) else {
+        return String::new();
+    };
+    let n = table.count(truth, decided);
+    let share = |shares| 100.0 * part(table, shares, truth, decided);
+    let name = |label| figures.look(desk, label).name;
+    let texts = if n == 1 { "text" } else { "texts" };
+    let rest = match (table.view, decided) {
+        (View::Together, Some(other)) => format!("{:.1} % of {}", share(Shares::Columns), name(other)),
+        (_, Some(decided)) => format!("{:.1} % of those given {}", share(Shares::Columns), name(decided)),
+        (_, None) => format!("{:.1} % of those without a label", share(Shares::Columns)),
+    };
+    let title = cell.title(desk, figures);
+    format!(
+        "{title}: {} {texts}, {:.1} % of {}, {rest}",
+        thousands(n),
+        share(Shares::Rows),
+        name(truth)
+    )
+}
+
+fn readout_ui(ui: &Ui, rect: Rect, grid: &Grid, desk: &Desk, figures: &Figures, place: Option<(usize, usize)>) {
+    let Some(place) = place else { return };
+    let line = Rect::from_min_max(pos2(rect.left(), rect.bottom() - READOUT), rect.max);
+    let said = sentence(desk, figures, &grid.table, place);
+    let text = galley_cut(
+        ui,
+        &said,
+        font(size::SMALL, Weight::Regular),
+        theme::of(ui).text2,
+        line.width(),
+    );
+    paint_left(ui.painter(), line.left_center(), text);
+}
+
+/// Keys of the table: + − 0 for the size of its cells; arrows with Shift, or alone while it has the keyboard, for the chosen one.
+pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
+    let view = desk.memory.evaluate.table.view.of(figures.evaluation.task);
+    for c in crate::ui::keymap::typed(ctx) {
+        let memory = &mut desk.memory.evaluate.table;
+        match c {
+            '+' | '=' => zoom_by(memory, ZOOM_STEP),
+            '-' | '−' => zoom_by(memory, 1.0 / ZOOM_STEP),
+            '0' => memory.zoom = None,
+            _ => {}
+        }
+    }
+    let (right, down) = arrows(ctx, desk.memory.evaluate.table.focus);
+    if (right, down) == (0, 0) {
+        return;
+    }
+    let next = match view {
+        View::Outcomes => super::outcomes::beside(desk, figures, right, down),
+        View::Taken | View::Together => beside(desk, figures, view, right, down),
+    };
+    if let Some(cell) = next {
+        desk.memory.evaluate.cells.choose(cell);
+        desk.memory.evaluate.table.reveal = true;
+    }
+}
+
+/// How many cells to the right and down the arrows ask for.
+fn arrows(ctx: &Context, focus: Option<Id>) -> (i64, i64) {
+    let focused = focus.is_some() && ctx.memory(|memory| memory.focused()) == focus;
+    let pressed = |key| {
+        let taken = ctx.input_mut(|input| {
+            input.consume_key(Modifiers::SHIFT, key) || (focused && input.consume_key(Modifiers::NONE, key))
+        });
+        i64::from(taken)
+    };
+    (
+        pressed(Key::ArrowRight) - pressed(Key::ArrowLeft),
+        pressed(Key::ArrowDown) - pressed(Key::ArrowUp),
+    )
+}
+
+fn beside(desk: &mut Desk, figures: &Figures, view: View, right: i64, down: i64) -> Option<Cell> {
+    let memory = &mut desk.memory.evaluate.table;
+    let table = memory.cached.get(figures, view, memory.order);
+    let (row, column) = chosen(desk, &table).unwrap_or((0, 0));
+    let step = |at: usize, by: i64, n: usize| (at as i64 + by).clamp(0, n.saturating_sub(1) as i64) as usize;
+    table.cell(
+        step(row, down, table.n_labels()),
+        step(column, right, table.n_columns()),
+    )
 }

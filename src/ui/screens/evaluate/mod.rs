@@ -3,22 +3,27 @@
 //! Not here: computing figures. They come from [`crate::jobs::Evaluation`], which a job gathers; what moves while a threshold is
 //! dragged is looked up in its curves.
 
+mod cell;
 mod cell_texts;
 mod confusion;
 mod figure_list;
 mod figures;
 mod filter;
+mod heat_table;
+mod label_picker;
 mod label_table;
 mod matrix;
 mod outcomes;
 mod overview;
 mod shown;
 mod slice_table;
+mod table_head;
 mod threshold_head;
 mod threshold_notes;
 mod threshold_rows;
 mod threshold_side;
 mod thresholds;
+mod word_marks;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -43,9 +48,14 @@ pub const ID: ScreenId = ScreenId("evaluate");
 
 const KEYS: &[KeyHint] = &[
     hint("↑ ↓", "the text or label before or after"),
+    hint("Shift ← ↑ ↓ →", "confusion: the cell beside the chosen one"),
+    hint("+  −  0", "confusion: larger cells, smaller ones, all of the table"),
     hint("K", "confusion: keep the label as it is"),
     hint("X", "confusion: take over the model's answer"),
+    hint("L", "confusion: give another label"),
     hint("F", "confusion: flag"),
+    hint("C", "confusion: copy the text"),
+    hint("W", "confusion: mark the words that moved the score, or not"),
     hint("← →", "thresholds: move the line; with Shift in larger steps"),
     hint("T", "thresholds: tune all"),
 ];
@@ -102,6 +112,7 @@ pub struct Memory {
     sorted: Option<SortArrow>,
     filter: filter::Memory,
     view: overview::View,
+    table: matrix::Memory,
     cells: cell_texts::Memory,
     thresholds: thresholds::Memory,
 }
@@ -129,7 +140,7 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
     }
     match desk.memory.evaluate.tab {
         Tab::Overview => {}
-        Tab::Confusion => cell_texts::on_keys(ctx, desk, project, &figures),
+        Tab::Confusion => confusion::on_keys(ctx, desk, project, &figures),
         Tab::Thresholds => thresholds::on_keys(ctx, desk, project, &figures),
     }
 }

@@ -2,12 +2,12 @@
 
 use egui::{Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 
-use super::{cell_texts::Cell, confusion::cell_columns, figures::Figures};
+use super::{cell::Cell, confusion::cell_columns, figures::Figures, heat_table::View};
 use crate::core::metrics::{Counts, Outcome};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, color_at, font, size},
-    widgets::{Chip, HeatCell, card_head, galley, heat_cell, paint_middle, split_top, thousands},
+    widgets::{Chip, HeatCell, galley, heat_cell, paint_middle, split_top, thousands},
 };
 
 /// Points for one label.
@@ -26,8 +26,8 @@ pub(super) fn outcomes_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Fi
     let mut child = ui.new_child(UiBuilder::new().id_salt("outcomes").max_rect(rect));
     child.shrink_clip_rect(rect.expand2(vec2(4.0, 0.0)));
     let ui = &mut child;
-    card_head(ui, "By label", "share of the texts that have it, or not");
     let area = ui.available_rect_before_wrap();
+    let order = order(desk, figures);
     let names = (area.width() * 0.3).clamp(70.0, 150.0).round();
     let (head, body) = split_top(area, HEAD, 0.0);
     let tokens = theme::of(ui);
@@ -46,19 +46,46 @@ pub(super) fn outcomes_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Fi
     }
     let mut inner = ui.new_child(UiBuilder::new().id_salt("rows").max_rect(body));
     inner.spacing_mut().item_spacing = egui::Vec2::ZERO;
-    ScrollArea::vertical().id_salt("labels").auto_shrink(false).show_rows(
-        &mut inner,
-        ROW,
-        figures.n_labels(),
-        |ui, visible| {
-            let (left, mut top) = (ui.max_rect().left(), ui.max_rect().top());
-            for label in visible {
-                let row = Rect::from_min_size(pos2(left, top), vec2(area.width(), ROW));
-                label_ui(ui, row, names, desk, figures, label);
-                top += ROW;
-            }
-        },
-    );
+    let mut scroll = ScrollArea::vertical().id_salt("labels").auto_shrink(false);
+    if let Some(at) = place(desk, &order).filter(|_| std::mem::take(&mut desk.memory.evaluate.table.reveal)) {
+        let above = (at.0 as f32 + 0.5) * ROW - body.height() / 2.0;
+        scroll = scroll.vertical_scroll_offset(above.max(0.0));
+    }
+    scroll.show_rows(&mut inner, ROW, figures.n_labels(), |ui, visible| {
+        let (left, mut top) = (ui.max_rect().left(), ui.max_rect().top());
+        for label in visible.filter_map(|at| order.get(at).copied()) {
+            let row = Rect::from_min_size(pos2(left, top), vec2(area.width(), ROW));
+            label_ui(ui, row, names, desk, figures, label);
+            top += ROW;
+        }
+    });
+}
+
+/// The labels as they stand from top to bottom.
+fn order(desk: &mut Desk, figures: &Figures) -> Vec<usize> {
+    let memory = &mut desk.memory.evaluate.table;
+    memory.cached.get(figures, View::Outcomes, memory.order).order.clone()
+}
+
+/// Row and column of the chosen cell.
+fn place(desk: &Desk, order: &[usize]) -> Option<(usize, usize)> {
+    let Some(Cell::Outcome { label, outcome }) = desk.memory.evaluate.cells.cell() else {
+        return None;
+    };
+    let column = OUTCOMES.iter().position(|(known, ..)| *known == outcome)?;
+    Some((order.iter().position(|known| *known == label)?, column))
+}
+
+/// The cell so many columns and rows from the chosen one.
+pub(super) fn beside(desk: &mut Desk, figures: &Figures, right: i64, down: i64) -> Option<Cell> {
+    let order = order(desk, figures);
+    let (row, column) = place(desk, &order).unwrap_or((0, 0));
+    let step = |at: usize, by: i64, n: usize| (at as i64 + by).clamp(0, n.saturating_sub(1) as i64) as usize;
+    let (outcome, ..) = OUTCOMES.get(step(column, right, OUTCOMES.len()))?;
+    Some(Cell::Outcome {
+        label: *order.get(step(row, down, order.len()))?,
+        outcome: *outcome,
+    })
 }
 
 fn label_ui(ui: &mut Ui, row: Rect, names: f32, desk: &mut Desk, figures: &Figures, label: usize) {
@@ -90,6 +117,7 @@ fn label_ui(ui: &mut Ui, row: Rect, names: f32, desk: &mut Desk, figures: &Figur
             },
             color: if wrong { tokens.wrong } else { color_at(0) },
             chosen: desk.memory.evaluate.cells.is_chosen(cell),
+            focusable: true,
         };
         if heat_cell(ui, rect, &shown).clicked() {
             desk.memory.evaluate.cells.choose(cell);
