@@ -177,10 +177,10 @@ fn by_length(facts: &[Facts]) -> Vec<Slice> {
 
 fn by_confidence(facts: &[Facts]) -> Vec<Slice> {
     let bounds = [
-        ("0-0.5", 0.0..0.5, "the best label scores below 0.5"),
-        ("0.5-0.7", 0.5..0.7, "the best label scores 0.5 to 0.7"),
-        ("0.7-0.9", 0.7..0.9, "the best label scores 0.7 to 0.9"),
-        ("0.9-1", 0.9..f32::INFINITY, "the best label scores 0.9 or more"),
+        ("0-0.5", 0.0..0.5, "best label below 0.5"),
+        ("0.5-0.7", 0.5..0.7, "best label 0.5 to 0.7"),
+        ("0.7-0.9", 0.7..0.9, "best label 0.7 to 0.9"),
+        ("0.9-1", 0.9..f32::INFINITY, "best label 0.9 or more"),
     ];
     let of = |(name, range, about): (&str, std::ops::Range<f32>, &str)| {
         let within = |fact: &Facts| range.contains(&fact.confidence);

@@ -19,7 +19,7 @@ pub(super) fn figures_ui(ui: &mut Ui, report: &Report) {
     let foot = if report.intervals.is_some() { FOOT } else { 0.0 };
     let rows = ((area.height() - foot) / space::ROW).floor().max(2.0);
     let (list, below) = split_top(area, rows * space::ROW, 0.0);
-    let bar = if area.width() < 340.0 { 0.0 } else { 58.0 };
+    let bar = if area.width() < 340.0 { 0.0 } else { 46.0 };
     let columns = [
         Column::left("Figure", Width::Rest(1.0, 90.0)),
         Column::right("Value", Width::Points(54.0)),

@@ -260,7 +260,7 @@ fn average_ui(ui: &mut Ui, row: &mut TableRow, name: &str, average: &Average, n_
         let regular = font(size::BASE, Weight::Regular);
         let value = match field {
             Field::Label => {
-                row.text(ui, column, &format!("{name} average"), regular, tokens.text2);
+                row.text(ui, column, &format!("{name} avg"), regular, tokens.text2);
                 continue;
             }
             Field::Texts => {
