@@ -306,6 +306,7 @@ mod tests {
             task: TaskKind::SingleLabel,
             label_paths: vec![vec!["animals".into()], vec!["money".into()]],
             thresholds: vec![0.0; 2],
+            at_least_one: false,
             encoder_name: "tiny".into(),
         }
     }

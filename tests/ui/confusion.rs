@@ -254,6 +254,7 @@ fn with_model(desk: &mut Desk) {
         task: TaskKind::SingleLabel,
         label_paths: vec![vec!["animals".into()], vec!["money".into()]],
         thresholds: vec![0.0; 2],
+        at_least_one: false,
         encoder_name: "tiny".into(),
     };
     let project = desk.app().project().unwrap();

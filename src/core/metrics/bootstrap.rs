@@ -233,6 +233,7 @@ mod tests {
             truth,
             scores: &scores,
             thresholds: &[crate::core::metrics::default_threshold(task); 2],
+            at_least_one: false,
             resampling: Some(how),
         }
         .report()
@@ -334,6 +335,7 @@ mod tests {
                 truth: &truth,
                 scores: &scores,
                 thresholds: &vec![0.5; n_labels],
+                at_least_one: false,
                 resampling,
             }
             .report()

@@ -303,6 +303,7 @@ fn trained_on_pairs(labels: [&str; 3], pairs: bool) -> tempfile::TempDir {
         task: TaskKind::SingleLabel,
         label_paths: labels.map(|label| vec![label.to_owned()]).to_vec(),
         thresholds: vec![0.5; 3],
+        at_least_one: false,
         encoder_name: "tiny".into(),
     };
     let folder = tempfile::tempdir().unwrap();
