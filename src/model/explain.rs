@@ -311,20 +311,22 @@ mod tests {
         }
     }
 
+    /// It has seen each word in the same surroundings, so that only the word tells the label.
     fn animals_and_money() -> Classifier {
-        classifier(
-            &[
-                "the cat sleeps",
-                "a dog runs",
-                "the bird eats",
-                "cat dog",
-                "the price",
-                "a market",
-                "market price",
-                "the market runs",
-            ],
-            false,
-        )
+        let around = |word: &str| {
+            [
+                format!("the {word}"),
+                format!("a {word} runs"),
+                format!("red {word}"),
+                word.to_owned(),
+            ]
+        };
+        let texts: Vec<String> = ["cat", "dog", "bird", "price", "market", "goal"]
+            .iter()
+            .flat_map(|word| around(word))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        classifier(&texts, false)
     }
 
     const FIRST: Target = Target {
@@ -341,23 +343,23 @@ mod tests {
     #[test]
     fn leaving_out_a_word_the_head_was_trained_on_lowers_its_label() {
         let classifier = animals_and_money();
-        let text = "the cat market";
-        let (cat, market) = (
-            effect_of(&classifier, text, "cat", FIRST),
-            effect_of(&classifier, text, "market", FIRST),
+        let text = "bird price";
+        let (bird, price) = (
+            effect_of(&classifier, text, "bird", FIRST),
+            effect_of(&classifier, text, "price", FIRST),
         );
-        assert!(cat > 0.05 && market < -0.05, "cat {cat}, market {market}");
+        assert!(bird > 0.2 && price < -0.2, "bird {bird}, price {price}");
         // With two labels what speaks for one speaks as much against the other.
         let second = Target {
             label: 1,
             against: None,
         };
-        assert!((effect_of(&classifier, text, "cat", second) + cat).abs() < 1e-4);
+        assert!((effect_of(&classifier, text, "bird", second) + bird).abs() < 1e-4);
         let margin = Target {
             label: 0,
             against: Some(1),
         };
-        assert!((effect_of(&classifier, text, "cat", margin) - 2.0 * cat).abs() < 1e-4);
+        assert!((effect_of(&classifier, text, "bird", margin) - 2.0 * bird).abs() < 1e-4);
     }
 
     #[test]

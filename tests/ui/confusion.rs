@@ -39,12 +39,17 @@ fn of_size(task: TaskKind, n: usize, size: [f32; 2], theme: Theme) -> Desk {
 }
 
 fn click(desk: &mut Desk, label: &str) {
-    desk.harness.get_by_label(label).click();
+    // A cell among the most confused has a bar of the same name below the table.
+    desk.harness.get_all_by_label(label).next().unwrap().click();
     desk.harness.run_steps(3);
 }
 
 fn has(desk: &Desk, part: &str) -> bool {
-    desk.harness.query_by_label_contains(part).is_some()
+    desk.harness.query_all_by_label_contains(part).next().is_some()
+}
+
+fn is_named(desk: &Desk, name: &str) -> bool {
+    desk.harness.query_all_by_label(name).next().is_some()
 }
 
 #[test]
@@ -75,16 +80,16 @@ fn tables_of_2_28_and_150_labels_are_drawn_and_named() {
 #[test]
 fn small_cells_have_figures_when_they_are_zoomed() {
     let mut desk = of_size(TaskKind::SingleLabel, 60, SIZE, Theme::Dark);
-    let cell = "label 000 taken for label 001: 1";
-    assert!(desk.harness.query_by_label(cell).is_none());
+    let cell = "label 000 rightly found: 1";
+    assert!(!is_named(&desk, cell));
     for _ in 0..8 {
         desk.key(Key::Plus, "+");
         desk.harness.run_steps(2);
     }
-    desk.harness.get_by_label(cell);
+    assert!(is_named(&desk, cell), "{}", cell);
     desk.key(Key::Num0, "0");
     desk.harness.run_steps(2);
-    assert!(desk.harness.query_by_label(cell).is_none());
+    assert!(!is_named(&desk, cell));
 }
 
 #[test]
@@ -100,7 +105,7 @@ fn keys_move_the_chosen_cell_and_its_texts_are_shown() {
         desk.shortcut(Modifiers::SHIFT, key);
         assert!(has(&desk, title), "{title}");
     }
-    desk.harness.get_by_label("wrong 0");
+    assert!(is_named(&desk, "wrong 0"), "{}", "wrong 0");
     // The table itself can have the keyboard; then arrows alone do.
     desk.harness.get_by_label_contains("Table of 4 by 4 cells").focus();
     desk.harness.run_steps(2);
@@ -122,7 +127,11 @@ fn the_order_of_labels_is_chosen_from_a_list() {
         desk.harness.run_steps(2);
         click(&mut desk, choice);
         assert!(has(&desk, &format!("Order of labels: {choice}")), "{choice}");
-        desk.harness.get_by_label("label 002 taken for label 000: 1");
+        assert!(
+            is_named(&desk, "label 002 taken for label 000: 1"),
+            "{}",
+            "label 002 taken for label 000: 1"
+        );
     }
 }
 
@@ -137,22 +146,26 @@ fn wrongly_given_labels_and_labels_together_lead_to_their_texts() {
     click(&mut desk, "Wrongly given");
     click(&mut desk, "warm wrongly given cold: 2");
     for text in ["a1", "a4"] {
-        desk.harness.get_by_label(text);
+        assert!(is_named(&desk, text), "{}", text);
     }
-    assert!(desk.harness.query_by_label("a2").is_none());
+    assert!(!is_named(&desk, "a2"));
     desk.key(Key::X, "x");
     desk.settle();
     assert_eq!(desk.labels_of("a1").unwrap(), ["warm", "cold"]);
     // Its figures have followed, and it is no longer in the cell.
-    desk.harness.get_by_label("warm wrongly given cold: 1");
-    assert!(desk.harness.query_by_label("a1").is_none());
+    assert!(
+        is_named(&desk, "warm wrongly given cold: 1"),
+        "{}",
+        "warm wrongly given cold: 1"
+    );
+    assert!(!is_named(&desk, "a1"));
     desk.app().execute(Command::Undo).unwrap();
     desk.settle();
     assert_eq!(desk.labels_of("a1").unwrap(), ["warm"]);
-    desk.harness.get_by_label("a1");
+    assert!(is_named(&desk, "a1"), "{}", "a1");
     click(&mut desk, "True together");
     click(&mut desk, "truly warm and cold: 1");
-    desk.harness.get_by_label("a2");
+    assert!(is_named(&desk, "a2"), "{}", "a2");
 }
 
 #[test]
@@ -179,8 +192,8 @@ fn what_was_missed_or_a_false_alarm_is_corrected_and_survives_a_restart() {
     show(&mut desk, Tab::Confusion);
     assert_eq!(desk.labels_of("a3").unwrap(), ["warm", "cold"]);
     assert_eq!(desk.labels_of("a4").unwrap(), Vec::<String>::new());
-    desk.harness.get_by_label("warm false alarm: 0");
-    desk.harness.get_by_label("warm missed: 0");
+    assert!(is_named(&desk, "warm false alarm: 0"), "{}", "warm false alarm: 0");
+    assert!(is_named(&desk, "warm missed: 0"), "{}", "warm missed: 0");
     // The journal takes all three back: both corrections and the flag.
     let is_flagged = |desk: &mut Desk| {
         let state = &desk.app().project().unwrap().state;
@@ -203,14 +216,14 @@ fn any_label_is_given_by_typing_a_part_of_its_name() {
     let mut desk = project(TaskKind::SingleLabel, &labels, single, SIZE, Theme::Dark);
     with_run(&mut desk, |_| vec![0.1, 0.8, 0.1]);
     show(&mut desk, Tab::Confusion);
-    desk.harness.get_by_label("b1");
+    assert!(is_named(&desk, "b1"), "{}", "b1");
     desk.key(Key::L, "l");
     desk.harness.run_steps(2);
     desk.type_text("luke");
     desk.key(Key::Enter, "");
     desk.settle();
     assert_eq!(desk.labels_of("b1").unwrap(), ["lukewarm"]);
-    assert!(desk.harness.query_by_label("Label").is_none(), "the list is still open");
+    assert!(!is_named(&desk, "Label"), "the list is still open");
     desk.app().execute(Command::Undo).unwrap();
     desk.settle();
     assert_eq!(desk.labels_of("b1").unwrap(), ["warm"]);
@@ -230,22 +243,25 @@ fn any_label_is_given_by_typing_a_part_of_its_name() {
     }
     desk.key(Key::Escape, "");
     desk.harness.run_steps(3);
-    assert!(desk.harness.query_by_label("Label").is_none());
+    assert!(!is_named(&desk, "Label"));
 }
 
 /// Gives the run of the open project a model that knows animals from money.
 fn with_model(desk: &mut Desk) {
     let encoder = Size::TINY.encoder(3, &candle_core::Device::Cpu).unwrap();
-    let texts = [
-        "the cat sleeps",
-        "a dog runs",
-        "cat dog",
-        "the price",
-        "a market",
-        "market price",
-    ];
+    let around = |word: &str| {
+        [
+            format!("the {word}"),
+            format!("a {word} runs"),
+            format!("red {word}"),
+            word.to_owned(),
+        ]
+    };
+    let words = ["cat", "dog", "bird", "price", "market", "goal"];
+    let texts: Vec<String> = words.iter().flat_map(|word| around(word)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let embeddings = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
-    let targets = Targets::Single(vec![0, 0, 0, 1, 1, 1]);
+    let targets = Targets::Single((0..24).map(|at| usize::from(at >= 12)).collect());
     let head = LogisticHead::fit(Examples::new(&embeddings, &targets, 2), &FitSettings::with_c(100.0)).unwrap();
     let classifier = Classifier {
         encoder,
@@ -265,7 +281,7 @@ fn with_model(desk: &mut Desk) {
 
 #[test]
 fn the_words_that_moved_a_score_are_marked_and_said() {
-    let texts = "the cat market,money,test\nred cat sleeps,money,test\nthe price,money,test\n";
+    let texts = "bird price,money,test\nred cat sleeps,money,test\nthe price,money,test\n";
     let mut desk = project(TaskKind::SingleLabel, &["animals", "money"], texts, SIZE, Theme::Dark);
     with_run(&mut desk, |at| {
         if at < 2 {
@@ -277,18 +293,18 @@ fn the_words_that_moved_a_score_are_marked_and_said() {
     with_model(&mut desk);
     show(&mut desk, Tab::Confusion);
     let started = Instant::now();
-    while !has(&desk, "the cat market, words for it: cat") || !has(&desk, "red cat sleeps, words for it: ") {
+    while !has(&desk, "bird price, words for it: bird +") || !has(&desk, "red cat sleeps, words for it: ") {
         assert!(started.elapsed() < Duration::from_secs(60), "no words are marked");
         std::thread::sleep(Duration::from_millis(5));
         desk.harness.step();
     }
-    assert!(has(&desk, "against it: market −"));
+    assert!(has(&desk, "against it: price −"));
     assert!(has(&desk, "an estimate, by leaving out one word at a time"));
     let run = desk.app().project().unwrap().state.runs[0].id;
     assert!(desk.app().project().unwrap().explaining.failure(run).is_none());
     desk.key(Key::W, "w");
     desk.harness.run_steps(2);
-    desk.harness.get_by_label("the cat market");
+    assert!(is_named(&desk, "bird price"), "{}", "bird price");
     assert!(has(&desk, "No words are marked."));
 }
 

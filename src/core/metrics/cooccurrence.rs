@@ -148,7 +148,7 @@ mod tests {
         assert_eq!((most[0].truth, most[0].decided, most[0].n_texts), (0, 1, 2));
         assert_eq!(
             serde_json::to_string(&counts).unwrap(),
-            r#"{"together":[[3,1,1],[1,1,0],[1,0,2]],"given":[[2,2,0],[0,1,0],[1,1,0]],"nothing":[0,0,1]}"#
+            r#"{"together":[[3,1,1],[1,1,0],[1,0,2]],"given":[[2,2,0],[0,1,0],[0,1,0]],"nothing":[0,0,1]}"#
         );
         let none = Cooccurrence::new(&[], &[], 0);
         assert_eq!(
@@ -168,15 +168,15 @@ mod tests {
             let (truth, decided): (Vec<Vec<usize>>, Vec<Vec<usize>>) = texts.into_iter().unzip();
             let counts = Cooccurrence::new(&truth, &decided, 5);
             let by_label = count_per_label(&truth, &decided, 5);
-            for a in 0..5 {
-                prop_assert_eq!(counts.support(a), by_label[a].support());
-                prop_assert_eq!(counts.given(a, a), by_label[a].tp);
+            for (a, of_a) in by_label.iter().enumerate() {
+                prop_assert_eq!(counts.support(a), of_a.support());
+                prop_assert_eq!(counts.given(a, a), of_a.tp);
                 prop_assert_eq!(counts.nothing(a), rows_given(&truth, &decided, a, None).len());
-                for b in 0..5 {
+                for (b, of_b) in by_label.iter().enumerate() {
                     prop_assert_eq!(counts.together(a, b), counts.together(b, a));
                     prop_assert_eq!(counts.together(a, b), rows_together(&truth, a, b).len());
                     prop_assert_eq!(counts.given(a, b), rows_given(&truth, &decided, a, Some(b)).len());
-                    let most = if a == b { by_label[b].tp } else { by_label[b].fp };
+                    let most = if a == b { of_b.tp } else { of_b.fp };
                     prop_assert!(counts.given(a, b) <= most);
                 }
             }

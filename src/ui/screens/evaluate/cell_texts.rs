@@ -104,11 +104,11 @@ pub(super) fn settle(memory: &mut Memory, figures: &Figures, view: View) {
     });
     memory.cell = Some(cell);
     let evaluation = &figures.evaluation;
-    if memory
-        .list
-        .as_ref()
-        .is_some_and(|list| list.cell == cell && Arc::ptr_eq(&list.of, evaluation))
-    {
+    let known = memory.list.as_ref();
+    if let Some(list) = known.filter(|list| list.cell == cell && Arc::ptr_eq(&list.of, evaluation)) {
+        if memory.selected.is_none() {
+            memory.selected = list.rows.first().and_then(|row| evaluation.ids.get(*row)).copied();
+        }
         return;
     }
     let mut rows = cell.rows(figures);
@@ -120,9 +120,13 @@ pub(super) fn settle(memory: &mut Memory, figures: &Figures, view: View) {
             b.total_cmp(&a)
         }
     });
-    let ids = || rows.iter().filter_map(|row| evaluation.ids.get(*row));
-    if memory.selected.is_none_or(|id| !ids().any(|known| *known == id)) {
-        memory.selected = ids().next().copied();
+    let ids: Vec<TextId> = rows
+        .iter()
+        .filter_map(|row| evaluation.ids.get(*row))
+        .copied()
+        .collect();
+    if memory.selected.is_none_or(|id| !ids.contains(&id)) {
+        memory.selected = ids.first().copied();
     }
     memory.list = Some(List {
         of: evaluation.clone(),

@@ -32,7 +32,11 @@ pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &P
         let area = ui.available_rect_before_wrap();
         let feet = match area.height() {
             h if h < 420.0 => 0.0,
-            h => (60.0 + 26.0 + 26.0 * mistakes(figures, view).len().min(4) as f32).min(h * 0.32),
+            h => {
+                // Many labels need the room themselves.
+                let most = if figures.n_labels() > 20 { 2 } else { 4 };
+                (60.0 + 26.0 + 26.0 * mistakes(figures, view).len().min(most) as f32).min(h * 0.32)
+            }
         };
         let (table, below) = split_top(area, area.height() - feet, 0.0);
         let (head, table) = split_top(table, table_head::HEIGHT, 0.0);

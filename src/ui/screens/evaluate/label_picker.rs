@@ -186,9 +186,6 @@ fn row(ui: &mut Ui, path: &str, color: Color32, on: bool, chosen: bool, moved: b
         path.to_owned()
     };
     response.widget_info(|| WidgetInfo::selected(Role::MenuItem, true, chosen, &name));
-    if !ui.is_rect_visible(rect) && !(chosen && moved) {
-        return response.clicked();
-    }
     if chosen {
         let fill = theme::mix(tokens.panel, tokens.accent, 0.14);
         ui.painter().rect_filled(rect, RADIUS, fill);

@@ -24,13 +24,15 @@ use crate::ui::{
 /// The largest cell, in points.
 const LARGEST: Vec2 = vec2(116.0, 84.0);
 /// The smallest cell a zoom leads to.
-const SMALLEST: f32 = 2.0;
+const SMALLEST: f32 = 1.0;
 /// Smaller cells have no figures and are painted all at once.
 const READABLE: f32 = 20.0;
 /// Cells that are zoomed are so much wider than high, once they have figures.
 const ASPECT: f32 = 1.38;
 /// Narrower columns have their names upright.
 const LEVEL_NAMES: f32 = 56.0;
+/// Points for names of columns that are level.
+const LEVEL: f32 = 26.0;
 /// Points for names that stand upright.
 const UPRIGHT: f32 = 84.0;
 /// Rows nearer to each other have names only where something is chosen or under the pointer.
@@ -128,6 +130,11 @@ impl Grid {
     }
 }
 
+/// Whether the names of columns are level: where columns are wide, and where only one of them is named.
+fn is_level(pitch: Vec2) -> bool {
+    pitch.x >= LEVEL_NAMES || pitch.min_elem() < NAMED
+}
+
 fn gap(pitch: f32) -> f32 {
     match pitch {
         p if p >= 44.0 => 4.0,
@@ -172,12 +179,15 @@ fn grid(ui: &Ui, rect: Rect, desk: &mut Desk, figures: &Figures, table: Rc<HeatT
         let high = (room.y - heads - foot - 4.0) / n_rows.max(1) as f32;
         vec2(wide, high).max(Vec2::splat(SMALLEST)).min(LARGEST)
     };
-    let mut pitch = fit(26.0, 0.0);
+    let mut pitch = fit(LEVEL, 0.0);
     if pitch.x < LEVEL_NAMES {
         pitch = fit(UPRIGHT, 0.0);
     }
-    if pitch.y.min(pitch.x) < READABLE {
+    if pitch.min_elem() < READABLE {
         pitch = Vec2::splat(fit(UPRIGHT, READOUT).min_elem());
+    }
+    if pitch.min_elem() < NAMED {
+        pitch = Vec2::splat(fit(LEVEL, READOUT).min_elem());
     }
     if pitch.min_elem() >= NAMED {
         pitch = pitch.floor();
@@ -191,7 +201,7 @@ fn grid(ui: &Ui, rect: Rect, desk: &mut Desk, figures: &Figures, table: Rc<HeatT
         };
     }
     memory.drawn = Drawn { pitch, fits };
-    let heads = if pitch.x < LEVEL_NAMES { UPRIGHT } else { 26.0 };
+    let heads = if is_level(pitch) { LEVEL } else { UPRIGHT };
     let foot = if pitch.y < READABLE { READOUT } else { 0.0 };
     Grid {
         gap: gap(pitch.min_elem()),
@@ -449,9 +459,16 @@ fn names_ui(
             Some(None) => ("no label", tokens.text2),
             None => continue,
         };
-        if grid.pitch.x >= LEVEL_NAMES {
-            let name = galley_cut(ui, name, face.clone(), color, grid.pitch.x - grid.gap);
-            paint_middle(&heads, pos2(x, grid.body.top() - 13.0), name);
+        if is_level(grid.pitch) {
+            let width = if crowded {
+                above.width()
+            } else {
+                grid.pitch.x - grid.gap
+            };
+            let name = galley_cut(ui, name, face.clone(), color, width);
+            let half = name.size().x / 2.0;
+            let x = x.min(above.right() - half).max(above.left() + half);
+            paint_middle(&heads, pos2(x, grid.body.top() - LEVEL / 2.0), name);
         } else {
             let name = galley_cut(ui, name, face.clone(), color, UPRIGHT - 10.0);
             let at = pos2(x - name.size().y / 2.0, grid.body.top() - 4.0);
@@ -460,7 +477,7 @@ fn names_ui(
     }
 }
 
-/// What one cell says, in a sentence: "World taken for Business: 38 texts, 7.6 % of World, 8.0 % of Business as predicted".
+/// What one cell says, in a sentence: "World taken for Business: 38 texts, 7.6 % of the row, 8.0 % of the column".
 fn sentence(desk: &Desk, figures: &Figures, table: &HeatTable, (row, column): (usize, usize)) -> String {
     let (Some(truth), Some(decided), Some(cell)) = (
         table.row_label(row),
@@ -471,19 +488,13 @@ fn sentence(desk: &Desk, figures: &Figures, table: &HeatTable, (row, column): (u
     };
     let n = table.count(truth, decided);
     let share = |shares| 100.0 * part(table, shares, truth, decided);
-    let name = |label| figures.look(desk, label).name;
-    let texts = if n == 1 { "text" } else { "texts" };
-    let rest = match (table.view, decided) {
-        (View::Together, Some(other)) => format!("{:.1} % of {}", share(Shares::Columns), name(other)),
-        (_, Some(decided)) => format!("{:.1} % of those given {}", share(Shares::Columns), name(decided)),
-        (_, None) => format!("{:.1} % of those without a label", share(Shares::Columns)),
-    };
-    let title = cell.title(desk, figures);
     format!(
-        "{title}: {} {texts}, {:.1} % of {}, {rest}",
+        "{}: {} {}, {:.1} % of the row, {:.1} % of the column",
+        cell.title(desk, figures),
         thousands(n),
+        if n == 1 { "text" } else { "texts" },
         share(Shares::Rows),
-        name(truth)
+        share(Shares::Columns)
     )
 }
 
