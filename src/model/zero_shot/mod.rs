@@ -7,6 +7,7 @@ mod answer;
 pub mod entailment;
 mod error;
 mod inference_classes;
+pub mod language_model;
 mod premise_reader;
 mod question;
 pub mod similarity;
@@ -18,6 +19,7 @@ use std::time::Instant;
 pub use answer::{Answer, Rows};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
+pub use language_model::LocalLanguageModel;
 pub use question::{LabelText, Question, sentences};
 pub use similarity::{DEFAULT_TEMPLATE, Similarity, TEMPERATURE, similarity};
 
@@ -28,7 +30,7 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// A way to score labels without training.
 pub trait Engine {
-    /// Which engine it is, as it is named on the command line: "similarity", "entailment".
+    /// Which engine it is, as it is named on the command line: "similarity", "entailment", "language-model".
     fn name(&self) -> &'static str;
 
     /// What its model is called.
@@ -45,6 +47,11 @@ pub trait Engine {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError>;
+
+    /// What whoever reads the last answer should know besides, in sentences without an end: answers that were refused, texts that were cut.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// How far an engine is. Its steps are of one kind: texts embedded, pairs read, prompts answered.
