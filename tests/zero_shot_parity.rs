@@ -272,6 +272,71 @@ fn logits_loss_and_gradients_of_bart_equal_those_of_transformers() {
     assert!(message.contains("end-of-text token 2"), "{message}");
 }
 
+/// Files hold the table of words that encoder and decoder share once, under any of three names, or several times.
+#[test]
+fn the_words_of_bart_are_found_by_any_of_their_names() {
+    let (folder, case) = folder("bart");
+    let expected = ask(&mut open(folder.path(), "bart"), &case.texts, &case.questions[0]);
+    let path = folder.path().join("model.safetensors");
+    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    for names in [
+        &["model.decoder.embed_tokens.weight"][..],
+        &["model.encoder.embed_tokens.weight"],
+        &[
+            "model.shared.weight",
+            "model.encoder.embed_tokens.weight",
+            "model.decoder.embed_tokens.weight",
+        ],
+    ] {
+        let mut renamed = tensors.clone();
+        let words = renamed.remove("model.shared.weight").unwrap();
+        renamed.extend(names.iter().map(|name| ((*name).to_owned(), words.copy().unwrap())));
+        candle_core::safetensors::save(&renamed, &path).unwrap();
+        assert_eq!(
+            ask(&mut open(folder.path(), "bart"), &case.texts, &case.questions[0]),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_bart_whose_parts_do_not_fit_is_an_error() {
+    let (folder, _) = folder("bart");
+    let path = folder.path().join("config.json");
+    let config: Value = read(&path);
+    let load = || {
+        SequenceClassifier::load(folder.path(), &Device::Cpu)
+            .err()
+            .map(|error| error.to_string())
+    };
+    for (key, value) in [
+        ("d_model", json!(0)),
+        ("d_model", json!(12)),
+        ("vocab_size", json!(420)),
+        ("encoder_attention_heads", json!(3)),
+        ("decoder_attention_heads", json!(0)),
+        ("decoder_layers", json!(4)),
+        ("encoder_layers", json!(-1)),
+        ("encoder_ffn_dim", json!(1_000_000_000)),
+        ("max_position_embeddings", json!(1)),
+        ("decoder_start_token_id", json!(421)),
+        ("dropout", json!(1.0)),
+        ("activation_function", json!("swiglu")),
+        ("eos_token_id", json!("</s>")),
+    ] {
+        let mut damaged = config.clone();
+        damaged[key] = value.clone();
+        write(&path, &damaged);
+        let message = load().unwrap_or_else(|| panic!("{key} {value} was taken"));
+        assert!(
+            message.contains(&*folder.path().to_string_lossy()),
+            "{key} {value}: {message}"
+        );
+    }
+    write(&path, &config);
+    assert_eq!(load(), None);
+}
+
 /// For every model that can be fetched by name a case of its shape, the order of its classes, and what its config.json and its folder have
 /// besides.
 fn stand_ins() -> Vec<(&'static str, &'static str, Value, Value)> {

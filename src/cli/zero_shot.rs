@@ -217,7 +217,12 @@ fn by_template<'a>(labels: &'a [String], answer: &Answer, text: usize) -> Vec<BT
 fn table(texts: &[Named], labels: &[String], answer: &Answer) -> String {
     let mut table = String::new();
     for ((id, words), row) in texts.iter().zip(&answer.scores) {
-        let mut ranked: Vec<(&str, f32)> = named(labels, Some(row)).into_iter().collect();
+        // Equal scores stay in the order of the labels, and a label that is there twice is shown once.
+        let first = |at: &usize| labels.iter().position(|label| *label == labels[*at]) == Some(*at);
+        let mut ranked: Vec<(&str, f32)> = (0..labels.len().min(row.len()))
+            .filter(first)
+            .map(|at| (labels[at].as_str(), row[at]))
+            .collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         let best: Vec<String> = ranked
             .iter()

@@ -154,10 +154,10 @@ fn long_texts_are_read_to_their_end_where_they_are_split() {
     let max = ask(&mut engine, &TEXTS, &question);
     let mut engine = engine.with_long_texts(LongTexts::Cut);
     let cut = ask(&mut engine, &TEXTS, &question);
-    assert_eq!(
-        (&mean.scores[1..3], &max.scores[1..3]),
-        (&cut.scores[1..3], &cut.scores[1..3])
-    );
+    for short in [1, 3] {
+        let of = |answer: &Answer| vec![answer.scores[short].clone()];
+        assert!(largest_difference(&of(&mean), &of(&cut)) < 1e-6 && largest_difference(&of(&max), &of(&cut)) < 1e-6);
+    }
     for label in 0..3 {
         assert!(max.scores[5][label] > mean.scores[5][label]);
     }
