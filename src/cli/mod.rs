@@ -18,6 +18,7 @@ mod runs;
 mod search;
 mod table;
 mod zero_shot;
+mod zero_shot_language_model;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
