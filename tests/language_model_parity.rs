@@ -43,24 +43,38 @@ fn logits_are_those_of_transformers() {
         let (case, model) = load(&folder);
         let expected = candle_core::safetensors::load(folder.join("expected.safetensors"), &Device::Cpu).unwrap();
         let expected: Vec<Vec<f32>> = expected["logits"].to_vec2().unwrap();
-        let scale = expected.iter().flatten().fold(0.0_f32, |most, logit| most.max(logit.abs()));
+        let scale = expected
+            .iter()
+            .flatten()
+            .fold(0.0_f32, |most, logit| most.max(logit.abs()));
         // One cache for all sequences, some of which begin alike: what it keeps must not change anything.
         let mut cache = Cache::default();
         let mut largest = 0.0_f32;
         for (sequence, expected) in case.sequences.iter().zip(&expected) {
             let ours = model.next_logits(sequence, &mut cache).unwrap();
             assert_eq!(ours.len(), expected.len());
-            let differences = ours.iter().zip(expected).map(|(ours, expected)| (ours - expected).abs() / scale);
+            let differences = ours
+                .iter()
+                .zip(expected)
+                .map(|(ours, expected)| (ours - expected).abs() / scale);
             largest = differences.fold(largest, f32::max);
             let fresh = model.next_logits(sequence, &mut Cache::default()).unwrap();
-            let apart = ours.iter().zip(&fresh).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
+            let apart = ours
+                .iter()
+                .zip(&fresh)
+                .map(|(a, b)| (a - b).abs() / scale)
+                .fold(0.0, f32::max);
             assert!(apart < 1e-5, "{}: with what was kept {apart}", folder.display());
         }
         let tolerance = match case.weights.as_str() {
             "F32" | "F16" => TOLERANCE,
             _ => QUANTISED_TOLERANCE,
         };
-        println!("{:40} {:5} largest difference {largest:.1e}", folder.file_name().unwrap().display(), case.weights);
+        println!(
+            "{:40} {:5} largest difference {largest:.1e}",
+            folder.file_name().unwrap().display(),
+            case.weights
+        );
         assert!(largest < tolerance, "{}: {largest}", folder.display());
         seen.insert(folder.file_name().unwrap().to_string_lossy().into_owned());
     }
@@ -84,7 +98,11 @@ fn token_ids_are_those_of_transformers() {
             let plain = model.tokens().text(text).unwrap();
             let back = model.tokens().decode(&plain).unwrap();
             let is_whole = !back.contains('\u{fffd}');
-            assert!(!is_whole || back == *text, "{}: {text:?} came back as {back:?}", folder.display());
+            assert!(
+                !is_whole || back == *text,
+                "{}: {text:?} came back as {back:?}",
+                folder.display()
+            );
         }
     }
 }

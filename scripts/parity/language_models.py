@@ -254,7 +254,7 @@ def write_gguf(path, model, architecture, words, kind, name):
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(whole["factor"])
     if whole["rope_type"] == "longrope":
-        writer.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+        # The converter does not name the kind.
         writer.add_rope_scaling_orig_ctx_len(whole["original_max_position_embeddings"])
         writer.add_rope_scaling_attn_factors(float(model.model.rotary_emb.attention_scaling))
     if getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True):

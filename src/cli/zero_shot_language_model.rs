@@ -44,14 +44,20 @@ enum ModeName {
 impl LanguageModelOptions {
     /// Whether any is given.
     pub fn is_any_given(&self) -> bool {
-        self.mode.is_some() || [self.rotations, self.shots, self.nearest, self.context].iter().any(Option::is_some)
+        self.mode.is_some()
+            || [self.rotations, self.shots, self.nearest, self.context]
+                .iter()
+                .any(Option::is_some)
     }
 
     /// The labels, with what the project says about them and, where examples are wanted, its labelled texts.
     pub fn labels(&self, app: &App, names: &[String], has_project: bool) -> anyhow::Result<Vec<LabelText>> {
         let mut labels: Vec<LabelText> = names.iter().map(LabelText::named).collect();
         let wants_examples = self.shots.is_some_and(|k| k > 0) || self.nearest.is_some_and(|k| k > 0);
-        ensure!(has_project || !wants_examples, "--shots and --nearest need a project, whose labelled texts they show");
+        ensure!(
+            has_project || !wants_examples,
+            "--shots and --nearest need a project, whose labelled texts they show"
+        );
         if !has_project {
             return Ok(labels);
         }
@@ -140,7 +146,10 @@ fn ranked(app: &App, names: &[String], texts: &[&Words], k: usize) -> anyhow::Re
     let asked: Vec<Input<'_>> = texts.iter().map(|words| Input::from(*words)).collect();
     let mut ranks = nearest(&embed(&asked)?, &embed(&shown)?, k + 1)?;
     for (ranks, words) in ranks.iter_mut().zip(texts) {
-        ranks.retain(|at| pool.get(*at).is_some_and(|example| example.text.trim() != words.body.trim()));
+        ranks.retain(|at| {
+            pool.get(*at)
+                .is_some_and(|example| example.text.trim() != words.body.trim())
+        });
         ranks.truncate(k);
     }
     Ok(Nearest { pool, ranks })

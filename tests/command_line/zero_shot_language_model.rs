@@ -7,7 +7,10 @@ use serde_json::Value;
 use super::{json, refusal, run};
 
 fn model(case: &str) -> String {
-    format!("{}/tests/data/language_models/{case}/model.gguf", env!("CARGO_MANIFEST_DIR"))
+    format!(
+        "{}/tests/data/language_models/{case}/model.gguf",
+        env!("CARGO_MANIFEST_DIR")
+    )
 }
 
 #[test]
@@ -16,7 +19,16 @@ fn a_file_scores_labels_by_letter_by_yes_and_no_and_by_name() {
     let home = home.path();
     let file = model("qwen2");
     let ask = |more: &[&str]| {
-        let begin = ["zero-shot", "--engine", "language-model", "--labels", "ferry,cars,food", "--text", "late", "--model"];
+        let begin = [
+            "zero-shot",
+            "--engine",
+            "language-model",
+            "--labels",
+            "ferry,cars,food",
+            "--text",
+            "late",
+            "--model",
+        ];
         json(home, &[&begin[..], more].concat())
     };
     let sum = |answer: &Value| -> f64 {
@@ -25,14 +37,20 @@ fn a_file_scores_labels_by_letter_by_yes_and_no_and_by_name() {
     };
     let letters = ask(&[&file]);
     assert_eq!(letters["engine"], "language-model");
-    assert!((sum(&letters) - 1.0).abs() < 1e-5 && letters["remarks"] == serde_json::json!([]), "{letters}");
+    assert!(
+        (sum(&letters) - 1.0).abs() < 1e-5 && letters["remarks"] == serde_json::json!([]),
+        "{letters}"
+    );
     let rotated = ask(&[&file, "--rotations", "3"]);
     assert!((sum(&rotated) - 1.0).abs() < 1e-5);
     assert_ne!(rotated["texts"][0]["scores"], letters["texts"][0]["scores"]);
     assert!((sum(&ask(&[&file, "--multi"])) - 1.0).abs() > 1e-4);
     let written = ask(&[&file, "--mode", "generate"]);
     assert_eq!(sum(&written), 0.0);
-    assert!(written["remarks"][0].as_str().unwrap().contains("named none"), "{written}");
+    assert!(
+        written["remarks"][0].as_str().unwrap().contains("named none"),
+        "{written}"
+    );
 
     // The same model by its name, once it was added.
     let added = json(home, &["models", "add", &file, "--name", "tiny"]);
@@ -48,11 +66,27 @@ fn a_projects_labelled_texts_are_shown() {
     let home = home.path();
     let project = home.join("p.handful").display().to_string();
     let csv = home.join("texts.csv");
-    fs::write(&csv, "text,label\nThe ferry leaves,ferry\nA quiet engine,cars\nGreat food,food\nlate,\n").unwrap();
-    json(home, &["new", &project, "--task", "single-label", "--labels", "ferry,cars,food"]);
+    fs::write(
+        &csv,
+        "text,label\nThe ferry leaves,ferry\nA quiet engine,cars\nGreat food,food\nlate,\n",
+    )
+    .unwrap();
+    json(
+        home,
+        &["new", &project, "--task", "single-label", "--labels", "ferry,cars,food"],
+    );
     json(home, &["import", &project, &csv.display().to_string()]);
     let file = model("qwen3");
-    let ask = |more: &[&str]| json(home, &[&["zero-shot", &project, "--engine", "language-model", "--model", &file][..], more].concat());
+    let ask = |more: &[&str]| {
+        json(
+            home,
+            &[
+                &["zero-shot", &project, "--engine", "language-model", "--model", &file][..],
+                more,
+            ]
+            .concat(),
+        )
+    };
     let plain = ask(&[]);
     let shown = ask(&["--shots", "1"]);
     assert_eq!(plain["texts"].as_array().unwrap().len(), 4);
@@ -64,15 +98,32 @@ fn what_cannot_be_asked_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let file = model("qwen2");
-    let ask = |more: &[&str]| refusal(home, &[&["zero-shot", "--labels", "a,b", "--text", "x"][..], more].concat());
+    let ask = |more: &[&str]| {
+        refusal(
+            home,
+            &[&["zero-shot", "--labels", "a,b", "--text", "x"][..], more].concat(),
+        )
+    };
     let encoder = format!("{}/tests/data/encoders/bert", env!("CARGO_MANIFEST_DIR"));
     for (more, said) in [
         (&["--rotations", "2"][..], "belong to --engine language-model"),
         (&["--engine", "language-model"], "Qwen3-0.6B-GGUF"),
-        (&["--engine", "language-model", "--model", "Qwen3-0.6B-GGUF"], "handful models get Qwen3-0.6B-GGUF"),
-        (&["--engine", "language-model", "--model", &file, "--shots", "1"], "need a project"),
-        (&["--engine", "language-model", "--model", &file, "--context", "20"], "the model reads 20"),
-        (&["--engine", "language-model", "--model", &encoder], "no GGUF file in this folder"),
+        (
+            &["--engine", "language-model", "--model", "Qwen3-0.6B-GGUF"],
+            "handful models get Qwen3-0.6B-GGUF",
+        ),
+        (
+            &["--engine", "language-model", "--model", &file, "--shots", "1"],
+            "need a project",
+        ),
+        (
+            &["--engine", "language-model", "--model", &file, "--context", "20"],
+            "the model reads 20",
+        ),
+        (
+            &["--engine", "language-model", "--model", &encoder],
+            "no GGUF file in this folder",
+        ),
         (&["--engine", "entailment", "--model", &file], "config.json"),
     ] {
         let message = ask(more);

@@ -21,7 +21,15 @@ const MAX_WEIGHTS_BYTES: u64 = 20 << 30;
 const MAX_DEPTH: usize = 2;
 
 /// What is copied, besides the weights in use: weights in other formats, code and archives are left out.
-const ENDINGS: [&str; 7] = ["safetensors", "json", "txt", "model", "md", "jinja", language_model::ENDING];
+const ENDINGS: [&str; 7] = [
+    "safetensors",
+    "json",
+    "txt",
+    "model",
+    "md",
+    "jinja",
+    language_model::ENDING,
+];
 
 /// A file to copy: its path within the folder, with forward slashes, and its size.
 pub type Listed = (String, u64);

@@ -40,7 +40,10 @@ fn one_file_of_a_repository_is_chosen() {
         "model-Q8_0-00001-of-00002.gguf",
     ];
     assert_eq!(chosen(&many).unwrap(), ["model-q8_0.gguf", "README.md"]);
-    assert_eq!(chosen(&["a.Q4_K_M.gguf", "a.Q2_K.gguf", "config.json"]).unwrap(), ["a.Q4_K_M.gguf"]);
+    assert_eq!(
+        chosen(&["a.Q4_K_M.gguf", "a.Q2_K.gguf", "config.json"]).unwrap(),
+        ["a.Q4_K_M.gguf"]
+    );
     assert_eq!(chosen(&["only-IQ2_M.gguf"]).unwrap(), ["only-IQ2_M.gguf"]);
     let message = chosen(&["a-IQ2_M.gguf", "a-IQ3_M.gguf"]).unwrap_err();
     assert!(message.contains("GGUF"), "{message}");
@@ -65,8 +68,17 @@ fn a_file_or_a_folder_is_added_listed_and_found() {
     catalog.add(folder.path(), Some("beside"), None, &mut quiet).unwrap();
     assert!(catalog.path("beside").unwrap().join("tokenizer.json").is_file());
     assert!(catalog.list().unwrap().iter().all(|model| model.verified));
-    assert!(catalog.verify(&mut quiet).unwrap().iter().all(|model| model.faults.is_empty()));
-    assert!(matches!(catalog.add(&file, None, None, &mut quiet), Err(CatalogError::NameTaken { .. })));
+    assert!(
+        catalog
+            .verify(&mut quiet)
+            .unwrap()
+            .iter()
+            .all(|model| model.faults.is_empty())
+    );
+    assert!(matches!(
+        catalog.add(&file, None, None, &mut quiet),
+        Err(CatalogError::NameTaken { .. })
+    ));
     assert!(matches!(
         catalog.add(&file, Some("other"), Some("query: "), &mut quiet),
         Err(CatalogError::Prompt { .. })
@@ -83,7 +95,11 @@ fn what_is_no_language_model_is_refused_and_nothing_is_kept() {
         bytes[at..at + 5].copy_from_slice(b"nomic");
     });
     let missing = dir.path().join("missing.gguf");
-    for (path, said) in [(&cut, "incomplete"), (&other, "qwen2, qwen3"), (&missing, "no such folder")] {
+    for (path, said) in [
+        (&cut, "incomplete"),
+        (&other, "qwen2, qwen3"),
+        (&missing, "no such folder"),
+    ] {
         let message = catalog.add(path, Some("x"), None, &mut quiet).unwrap_err().to_string();
         assert!(message.contains(said), "{message}");
         assert!(catalog.path(path.to_str().unwrap()).is_err());
@@ -103,11 +119,25 @@ fn without_a_network_the_error_says_what_to_do() {
     let catalog = Catalog::with(dir.path(), KNOWN_MODELS.to_vec(), vec![Box::new(hub), Box::new(Pip)]);
     for model in LANGUAGE_MODELS {
         let message = catalog.path(model.repo).unwrap_err().to_string();
-        assert!(message.contains(&format!("handful models get {}", model.name)), "{message}");
+        assert!(
+            message.contains(&format!("handful models get {}", model.name)),
+            "{message}"
+        );
     }
     let message = catalog.get("Qwen/Qwen3-0.6B-GGUF", &mut quiet).unwrap_err().to_string();
-    for part in ["Qwen/Qwen3-0.6B-GGUF", "could not be fetched", "nothing was kept", "handful models add"] {
+    for part in [
+        "Qwen/Qwen3-0.6B-GGUF",
+        "could not be fetched",
+        "nothing was kept",
+        "handful models add",
+    ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert!(catalog.path("no-such-model").unwrap_err().to_string().contains("SmolLM2-360M-Instruct-GGUF"));
+    assert!(
+        catalog
+            .path("no-such-model")
+            .unwrap_err()
+            .to_string()
+            .contains("SmolLM2-360M-Instruct-GGUF")
+    );
 }

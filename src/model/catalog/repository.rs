@@ -46,7 +46,10 @@ const TYPES: [&str; 8] = ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "f16", "bf
 fn choose_gguf(files: &[String]) -> Option<String> {
     let is_whole = |name: &&String| {
         let plain = name.to_lowercase();
-        folder::is_gguf(Path::new(name)) && !name.contains('/') && !plain.starts_with("mmproj") && !plain.contains("-of-0")
+        folder::is_gguf(Path::new(name))
+            && !name.contains('/')
+            && !plain.starts_with("mmproj")
+            && !plain.contains("-of-0")
     };
     let whole: Vec<&String> = files.iter().filter(is_whole).collect();
     if let [only] = whole.as_slice() {
@@ -73,7 +76,8 @@ pub fn choose(files: &[String]) -> Result<Vec<String>, String> {
     let has = |name: &str| files.iter().any(|file| file == name);
     let Some(mut chosen) = weights::choose_names(files) else {
         let file = choose_gguf(files).ok_or_else(|| {
-            "it holds no weights in a format that is read (model.safetensors, pytorch_model.bin, or one GGUF file)".to_owned()
+            "it holds no weights in a format that is read (model.safetensors, pytorch_model.bin, or one GGUF file)"
+                .to_owned()
         })?;
         let readme = has("README.md").then(|| "README.md".to_owned());
         return Ok([file].into_iter().chain(readme).collect());

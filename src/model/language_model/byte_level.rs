@@ -17,7 +17,8 @@ use crate::model::error::{ModelError, Result};
 /// Words, numbers of up to three digits, punctuation, white space.
 const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// The same with digits one by one.
-const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN_2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Words end where capitals begin.
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// The same with contractions and numbers of up to three digits.
@@ -68,12 +69,18 @@ pub fn build(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Tokenizer> 
         let known: Vec<&str> = RULES.iter().map(|(name, _)| *name).collect();
         return Err(ModelError::Unsupported {
             what: format!("a tokenizer that splits texts as {}", pre.escape_debug()),
-            supported: format!("{} are, and any with the model's tokenizer.json beside the file", known.join(", ")),
+            supported: format!(
+                "{} are, and any with the model's tokenizer.json beside the file",
+                known.join(", ")
+            ),
             path: metadata.path().to_path_buf(),
         });
     };
     let Some(lines) = metadata.find_texts("tokenizer.ggml.merges")? else {
-        return Err(ModelError::config(metadata.path(), "the metadata lacks tokenizer.ggml.merges"));
+        return Err(ModelError::config(
+            metadata.path(),
+            "the metadata lacks tokenizer.ggml.merges",
+        ));
     };
     let mut merges = Merges::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
@@ -93,7 +100,9 @@ pub fn build(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Tokenizer> 
         .map_err(|error| wrong(error.to_string()))?;
     let mut tokenizer = Tokenizer::new(model);
     if matches!(pre, "qwen2" | "deepseek-r1-qwen") {
-        tokenizer.with_normalizer(Some(NFC)).map_err(|error| wrong(error.to_string()))?;
+        tokenizer
+            .with_normalizer(Some(NFC))
+            .map_err(|error| wrong(error.to_string()))?;
     }
     let parts = parts(words).map_err(|error| wrong(error.to_string()))?;
     tokenizer.with_pre_tokenizer(Some(Sequence::new(parts)));

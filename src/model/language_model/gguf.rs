@@ -174,7 +174,10 @@ impl Gguf {
         let Some(n_bytes) = n_bytes else {
             return Err(self.complaint(name, format!("cannot have the shape {:?} as {kind:?}", record.shape)));
         };
-        let begin = self.data.checked_add(record.offset).and_then(|at| usize::try_from(at).ok());
+        let begin = self
+            .data
+            .checked_add(record.offset)
+            .and_then(|at| usize::try_from(at).ok());
         let end = begin.and_then(|at| at.checked_add(n_bytes));
         match (begin, end) {
             (Some(begin), Some(end)) if end <= self.map.len() => Ok((begin, end)),

@@ -88,7 +88,9 @@ impl Layer {
         };
         // In phi3 gate and product are the halves of one matrix.
         let has_gate = tensors.has(&name("ffn_gate.weight"));
-        let gate = has_gate.then(|| linear("ffn_gate", shape.inner, shape.width)).transpose()?;
+        let gate = has_gate
+            .then(|| linear("ffn_gate", shape.inner, shape.width))
+            .transpose()?;
         let n_up = if has_gate { shape.inner } else { 2 * shape.inner };
         Ok(Layer {
             before_attention: norm("attn_norm")?,
@@ -139,7 +141,9 @@ impl Layer {
 
         // Heads that share keys are rows of one product.
         let n_keys = keys.dim(1)?;
-        let scores = queries.reshape((n_kv, group * n, dim))?.matmul(&keys.transpose(1, 2)?)?;
+        let scores = queries
+            .reshape((n_kv, group * n, dim))?
+            .matmul(&keys.transpose(1, 2)?)?;
         let scores = match reading.mask {
             Some(mask) => scores
                 .reshape((n_kv * group, n, n_keys))?
@@ -148,7 +152,10 @@ impl Layer {
             None => scores,
         };
         let attended = softmax(&scores)?.matmul(&values)?;
-        let attended = attended.reshape((shape.n_heads, n, dim))?.transpose(0, 1)?.contiguous()?;
+        let attended = attended
+            .reshape((shape.n_heads, n, dim))?
+            .transpose(0, 1)?
+            .contiguous()?;
         self.output.forward(&attended.reshape((n, shape.n_heads * dim))?)
     }
 

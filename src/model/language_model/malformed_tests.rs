@@ -33,11 +33,17 @@ fn other_architectures_name_those_that_are_known() {
         let old: &[u8] = b"qwen3.vocab_size";
         let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
         let new: &[u8] = b"qwen3.pooling_type";
-        bytes.splice(at - 8..at + old.len(), [&(new.len() as u64).to_le_bytes(), new].concat());
+        bytes.splice(
+            at - 8..at + old.len(),
+            [&(new.len() as u64).to_le_bytes(), new].concat(),
+        );
         // Whatever that moves, the tensors do not end the file.
         bytes.extend([0; 64]);
     });
-    assert!(message.contains("embedding model") && message.contains("qwen3"), "{message}");
+    assert!(
+        message.contains("embedding model") && message.contains("qwen3"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -45,7 +51,10 @@ fn files_that_end_early_say_so() {
     let bytes = fs::read(tiny("llama")).unwrap();
     for n in (0..bytes.len() - 32).step_by(997).chain(0..40) {
         let message = refusal_of("llama", |bytes| bytes.truncate(n));
-        assert!(message.contains("incomplete or damaged") || message.contains("read the model"), "{n}: {message}");
+        assert!(
+            message.contains("incomplete or damaged") || message.contains("read the model"),
+            "{n}: {message}"
+        );
     }
 }
 
@@ -84,7 +93,10 @@ fn claims_that_cannot_be_are_refused() {
     assert!(message.contains("claims a list"), "{message}");
     // Weights that are not those of the architecture's name.
     let message = refusal_of("llama", |bytes| {
-        let at = bytes.windows(14).position(|window| window == b"blk.0.ffn_gate").unwrap();
+        let at = bytes
+            .windows(14)
+            .position(|window| window == b"blk.0.ffn_gate")
+            .unwrap();
         put(bytes, at, b"blk.0.ffn_geta");
     });
     assert!(message.contains("ffn_up") || message.contains("ffn_gate"), "{message}");
@@ -97,7 +109,13 @@ fn an_alignment_of_nothing_is_refused() {
         let old: &[u8] = b"general.name";
         let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
         let n_value = u64::from_le_bytes(bytes[at + 16..at + 24].try_into().unwrap()) as usize;
-        let new = [&17_u64.to_le_bytes(), b"general.alignment".as_slice(), &4_u32.to_le_bytes(), &0_u32.to_le_bytes()].concat();
+        let new = [
+            &17_u64.to_le_bytes(),
+            b"general.alignment".as_slice(),
+            &4_u32.to_le_bytes(),
+            &0_u32.to_le_bytes(),
+        ]
+        .concat();
         bytes.splice(at - 8..at + 24 + n_value, new);
     });
     assert!(message.contains("general.alignment is 0"), "{message}");
@@ -121,7 +139,12 @@ fn a_tokenizer_beside_the_file_counts() {
     let mut own = LanguageModel::load(folder.path(), Compute::EXACT).unwrap();
     let beside = tokenizers::Tokenizer::new(
         tokenizers::models::bpe::BPE::builder()
-            .vocab_and_merges([("a".to_owned(), 7_u32)].into_iter().collect::<tokenizers::models::bpe::Vocab>(), vec![])
+            .vocab_and_merges(
+                [("a".to_owned(), 7_u32)]
+                    .into_iter()
+                    .collect::<tokenizers::models::bpe::Vocab>(),
+                vec![],
+            )
             .build()
             .unwrap(),
     );

@@ -11,6 +11,8 @@ mod layer;
 mod malformed_tests;
 mod metadata;
 mod reader;
+#[cfg(test)]
+mod real_check;
 mod rotary;
 mod sentence_piece;
 mod shape;
@@ -68,7 +70,11 @@ impl LanguageModel {
         let vocabulary = tokens.vocabulary();
         let frame = match metadata.find_text("tokenizer.chat_template")? {
             None => Err("the file has none".to_owned()),
-            Some(template) => chat::frame(template, vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)),
+            Some(template) => chat::frame(
+                template,
+                vocabulary.text(vocabulary.bos),
+                vocabulary.text(vocabulary.eos),
+            ),
         };
         Ok(LanguageModel { decoder, tokens, frame })
     }
@@ -115,7 +121,10 @@ pub fn find_file(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return match is_named(path) && path.is_file() {
             true => Ok(path.to_path_buf()),
-            false => Err(ModelError::Input(format!("this is no GGUF file, and no folder with one: {}", path.display()))),
+            false => Err(ModelError::Input(format!(
+                "this is no GGUF file, and no folder with one: {}",
+                path.display()
+            ))),
         };
     }
     let entries = std::fs::read_dir(path).map_err(ModelError::io("list the folder", path))?;
@@ -128,7 +137,10 @@ pub fn find_file(path: &Path) -> Result<PathBuf> {
     found.sort();
     match found.as_slice() {
         [file] => Ok(file.clone()),
-        [] => Err(ModelError::Input(format!("there is no GGUF file in this folder: {}", path.display()))),
+        [] => Err(ModelError::Input(format!(
+            "there is no GGUF file in this folder: {}",
+            path.display()
+        ))),
         several => Err(ModelError::Input(format!(
             "this folder holds {} GGUF files; name one of them: {}",
             several.len(),
@@ -146,5 +158,6 @@ pub fn check_file(path: &Path) -> Result<()> {
 }
 
 fn is_named(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING))
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING))
 }

@@ -23,7 +23,9 @@ impl Rotary {
     /// For `dim` numbers of each head; `factors` divide the frequencies, one for each pair.
     pub fn new(rotation: &Rotation, dim: usize, pairing: Pairing, factors: Option<&[f32]>) -> Rotary {
         let frequency = |pair: usize| {
-            let own = factors.and_then(|factors| factors.get(pair)).map_or(1.0, |factor| f64::from(*factor));
+            let own = factors
+                .and_then(|factors| factors.get(pair))
+                .map_or(1.0, |factor| f64::from(*factor));
             (rotation.base.powf(-2.0 * pair as f64 / dim as f64) / own / rotation.factor) as f32
         };
         Rotary {
@@ -35,7 +37,8 @@ impl Rotary {
 
     /// For `n` tokens from position `first`.
     pub fn turns(&self, first: usize, n: usize, device: &Device) -> Result<Turns> {
-        let angles = (first..first + n).flat_map(|at| self.frequencies.iter().map(move |frequency| at as f32 * frequency));
+        let angles =
+            (first..first + n).flat_map(|at| self.frequencies.iter().map(move |frequency| at as f32 * frequency));
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for angle in angles {
             cos.push(angle.cos() * self.scale);

@@ -28,7 +28,10 @@ pub fn build(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Tokenizer> 
         vocab.entry(token.clone()).or_insert(id);
     }
     let merges = merges(&tokens, vocabulary, &vocab, &ranks);
-    let mut model = BPE::builder().vocab_and_merges(vocab, merges).fuse_unk(true).byte_fallback(true);
+    let mut model = BPE::builder()
+        .vocab_and_merges(vocab, merges)
+        .fuse_unk(true)
+        .byte_fallback(true);
     if let Some(unknown) = vocabulary.unknown.and_then(|id| tokens.get(id as usize)) {
         model = model.unk_token(unknown.clone());
     }
@@ -37,7 +40,11 @@ pub fn build(metadata: &Metadata, vocabulary: &Vocabulary) -> Result<Tokenizer> 
     tokenizer
         .with_normalizer(Some(space(" ", SPACE)?))
         .map_err(|error| wrong(error.to_string()))?;
-    let decoders = vec![space(SPACE, " ")?.into(), ByteFallback::new().into(), Fuse::new().into()];
+    let decoders = vec![
+        space(SPACE, " ")?.into(),
+        ByteFallback::new().into(),
+        Fuse::new().into(),
+    ];
     tokenizer.with_decoder(Some(Sequence::new(decoders)));
     Ok(tokenizer)
 }

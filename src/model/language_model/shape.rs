@@ -138,7 +138,11 @@ impl Shape {
             } else {
                 Pairing::Halves
             },
-            gate: if architecture == "gemma3" { Gate::Gelu } else { Gate::Silu },
+            gate: if architecture == "gemma3" {
+                Gate::Gelu
+            } else {
+                Gate::Silu
+            },
             rotation,
             local_rotation,
             is_local: keys.local_layers(sizes.n_layers, window.is_some())?,
@@ -241,7 +245,9 @@ impl Keys<'_> {
             .find_size("rope.dimension_count", MAX_HEAD_DIM)?
             .unwrap_or(head_dim);
         if rotary_dim > head_dim || !rotary_dim.is_multiple_of(2) {
-            return Err(self.wrong(format!("{rotary_dim} of {head_dim} numbers a head cannot be turned in pairs")));
+            return Err(self.wrong(format!(
+                "{rotary_dim} of {head_dim} numbers a head cannot be turned in pairs"
+            )));
         }
         Ok(Sizes {
             n_layers: self.size("block_count", MAX_LAYERS)?,
@@ -254,37 +260,35 @@ impl Keys<'_> {
         })
     }
 
-    /// The scaling of the rotation, if any. With long and short factors the short ones are used, and the context is what they are for.
+    /// The scaling of the rotation, if any. Phi's files do not name its kind, but have a factor and two kinds of factors of frequencies.
     fn rotation(&self) -> Result<Rotation> {
-        let plain = Rotation {
-            base: self.positive_or("rope.freq_base", 10_000.0)?,
-            factor: 1.0,
-            scale: 1.0,
-            own_factors: true,
+        let factor = match self.metadata.find_text(&self.key("rope.scaling.type"))? {
+            None | Some("none" | "longrope") => 1.0,
+            Some("linear") => self.positive_or("rope.scaling.factor", 1.0)?,
+            Some(other) => {
+                return Err(ModelError::Unsupported {
+                    what: format!("a scaling of positions of the kind {}", other.escape_debug()),
+                    supported: "none, linear, longrope and factors in rope_freqs.weight are".into(),
+                    path: self.metadata.path().to_path_buf(),
+                });
+            }
         };
-        match self.metadata.find_text(&self.key("rope.scaling.type"))? {
-            None | Some("none") => Ok(plain),
-            Some("linear") => Ok(Rotation {
-                factor: self.positive_or("rope.scaling.factor", 1.0)?,
-                ..plain
-            }),
-            Some("longrope") => Ok(Rotation {
-                scale: self.positive_or("rope.scaling.attn_factor", 1.0)?,
-                ..plain
-            }),
-            Some(other) => Err(ModelError::Unsupported {
-                what: format!("a scaling of positions of the kind {}", other.escape_debug()),
-                supported: "none, linear, longrope and factors in rope_freqs.weight are".into(),
-                path: self.metadata.path().to_path_buf(),
-            }),
-        }
+        Ok(Rotation {
+            base: self.positive_or("rope.freq_base", 10_000.0)?,
+            factor,
+            scale: self.positive_or("rope.scaling.attn_factor", 1.0)?,
+            own_factors: true,
+        })
     }
 
+    /// Of phi3 no more than it was trained with at first: beyond, it would turn by its other factors.
     fn context(&self) -> Result<usize> {
         let whole = self.size("context_length", MAX_CONTEXT)?;
-        let is_long = self.metadata.find_text(&self.key("rope.scaling.type"))? == Some("longrope");
         let original = self.find_size("rope.scaling.original_context_length", MAX_CONTEXT)?;
-        Ok(original.filter(|_| is_long).map_or(whole, |original| original.min(whole)))
+        let is_phi = self.architecture == "phi3";
+        Ok(original
+            .filter(|_| is_phi)
+            .map_or(whole, |original| original.min(whole)))
     }
 
     fn attention_scale(&self, sizes: &Sizes) -> Result<f64> {
@@ -314,7 +318,11 @@ impl Keys<'_> {
             }
             return Ok(flags.iter().map(|flag| *flag != 0.0).collect());
         }
-        let usual = if self.architecture == "gemma3" { GEMMA_PATTERN } else { 0 };
+        let usual = if self.architecture == "gemma3" {
+            GEMMA_PATTERN
+        } else {
+            0
+        };
         let pattern = self.metadata.find_size(&key, MAX_LAYERS)?.unwrap_or(usual);
         // A pattern of 6: five layers with the window, one without.
         let is_local = |layer: usize| pattern == 0 || !(layer + 1).is_multiple_of(pattern);

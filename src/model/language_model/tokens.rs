@@ -69,7 +69,9 @@ impl TokenReader {
     pub fn beginning(&mut self, text: &str) -> Result<Vec<u32>> {
         let begins_with_mark = || {
             let marks = self.vocabulary.of_kind(Kind::Control);
-            marks.into_iter().any(|(_, mark)| !mark.is_empty() && text.starts_with(mark))
+            marks
+                .into_iter()
+                .any(|(_, mark)| !mark.is_empty() && text.starts_with(mark))
         };
         let ids = if self.adds_space && !text.is_empty() && !begins_with_mark() {
             self.encode(&[" ", text].concat(), true)?
@@ -153,7 +155,10 @@ fn own(metadata: &Metadata, model: &str, vocabulary: &Vocabulary) -> Result<Toke
             .map(|text| AddedToken::from(text, kind == Kind::Control).normalized(false))
             .collect()
     };
-    let (marks, whole) = (unsplit(&tokenizer, Kind::Control), unsplit(&tokenizer, Kind::UserDefined));
+    let (marks, whole) = (
+        unsplit(&tokenizer, Kind::Control),
+        unsplit(&tokenizer, Kind::UserDefined),
+    );
     tokenizer.add_special_tokens(marks).map_err(complaint)?;
     tokenizer.add_tokens(whole).map_err(complaint)?;
     Ok(tokenizer)

@@ -64,7 +64,10 @@ impl Vocabulary {
             return Err(wrong("the metadata lacks tokenizer.ggml.tokens".into()));
         };
         if tokens.is_empty() || tokens.len() > MAX_TOKENS {
-            return Err(wrong(format!("{} tokens are not between 1 and {MAX_TOKENS}", tokens.len())));
+            return Err(wrong(format!(
+                "{} tokens are not between 1 and {MAX_TOKENS}",
+                tokens.len()
+            )));
         }
         if let Some(at) = tokens.iter().position(|token| token.len() > MAX_TOKEN_BYTES) {
             return Err(wrong(format!("token {at} is longer than {MAX_TOKEN_BYTES} bytes")));
@@ -73,7 +76,11 @@ impl Vocabulary {
             None => vec![Kind::Normal; tokens.len()],
             Some(kinds) if kinds.len() == tokens.len() => kinds.iter().map(|kind| kind_of(*kind)).collect(),
             Some(kinds) => {
-                return Err(wrong(format!("there are {} kinds for {} tokens", kinds.len(), tokens.len())));
+                return Err(wrong(format!(
+                    "there are {} kinds for {} tokens",
+                    kinds.len(),
+                    tokens.len()
+                )));
             }
         };
         let id = |name: &str| -> Result<Option<u32>> {
@@ -100,7 +107,8 @@ impl Vocabulary {
 
     /// A token's text; empty for none.
     pub fn text(&self, id: Option<u32>) -> &str {
-        id.and_then(|id| self.tokens.get(id as usize)).map_or("", String::as_str)
+        id.and_then(|id| self.tokens.get(id as usize))
+            .map_or("", String::as_str)
     }
 
     /// Tokens of a kind, with their ids.

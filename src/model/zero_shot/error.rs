@@ -83,13 +83,17 @@ pub enum ZeroShotError {
         context: usize,
     },
     /// More options than have codes.
-    #[error("a language model is asked about at most {most} labels at a time; ask about fewer, or let it write their names")]
+    #[error(
+        "a language model is asked about at most {most} labels at a time; ask about fewer, or let it write their names"
+    )]
     TooManyOptions {
         /// The most.
         most: usize,
     },
     /// Nearest examples of other texts.
-    #[error("there are nearest examples for {found} texts, but {expected} are to be scored; rank the examples for these texts")]
+    #[error(
+        "there are nearest examples for {found} texts, but {expected} are to be scored; rank the examples for these texts"
+    )]
     Ranks {
         /// Texts to score.
         expected: usize,

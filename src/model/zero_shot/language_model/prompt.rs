@@ -2,9 +2,9 @@
 //! text, then what its answer follows.
 
 use super::super::ZeroShotError;
+use super::Refusals;
 use super::answers::Answers;
 use super::wording::LEAD;
-use super::Refusals;
 use crate::model::ModelError;
 use crate::model::language_model::{Frame, LanguageModel};
 

@@ -33,7 +33,12 @@ pub fn named(reply: &str, names: &[String]) -> Option<usize> {
     });
     let longest = begun.iter().map(|at| plain(&names[*at]).len()).max();
     if let Some(longest) = longest {
-        return only(begun.into_iter().filter(|at| plain(&names[*at]).len() == longest).collect());
+        return only(
+            begun
+                .into_iter()
+                .filter(|at| plain(&names[*at]).len() == longest)
+                .collect(),
+        );
     }
     if words.chars().count() < MIN_PREFIX {
         return None;

@@ -33,7 +33,8 @@ pub fn nearest(texts: &Embeddings, pool: &Embeddings, k: usize) -> Result<Vec<Ve
         });
     }
     let dot = |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum() };
-    let rows = |of: &Embeddings| -> Vec<Vec<f32>> { of.data.chunks_exact(of.dim.max(1)).map(<[f32]>::to_vec).collect() };
+    let rows =
+        |of: &Embeddings| -> Vec<Vec<f32>> { of.data.chunks_exact(of.dim.max(1)).map(<[f32]>::to_vec).collect() };
     let pool: Vec<(Vec<f32>, f64)> = rows(pool)
         .into_iter()
         .map(|row| (row.clone(), dot(&row, &row).sqrt().max(1e-8)))
@@ -102,7 +103,10 @@ mod tests {
         let labels = vec![label("a", &["1", "2"]), label("b", &["3", "1", "4"]), label("c", &[])];
         let question = Question::new(labels, ["{}"], true).unwrap();
         let shots = per_label(&question, 2);
-        let shown: Vec<(&str, &[usize])> = shots.iter().map(|shot| (shot.text.as_str(), shot.labels.as_slice())).collect();
+        let shown: Vec<(&str, &[usize])> = shots
+            .iter()
+            .map(|shot| (shot.text.as_str(), shot.labels.as_slice()))
+            .collect();
         assert_eq!(shown, [("1", &[0, 1][..]), ("3", &[1]), ("2", &[0])]);
     }
 }

@@ -1,6 +1,9 @@
 use std::ops::ControlFlow;
 
 use super::answers::Answers;
+use super::prompt::{Beginning, Ending, Shot};
+use super::scoring::{decisions, listed};
+use super::wording::Task;
 use super::*;
 use crate::model::language_model::testing::tiny;
 use crate::model::zero_shot::{LabelText, Progress};
@@ -47,7 +50,9 @@ fn apart(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
 
 #[test]
 fn rows_sum_to_one_with_every_architecture() {
-    for case in ["llama", "llama3", "mistral", "smollm", "qwen2", "qwen3", "phi3", "phi4", "gemma3", "qwen3-q8"] {
+    for case in [
+        "llama", "llama3", "mistral", "smollm", "qwen2", "qwen3", "phi3", "phi4", "gemma3", "qwen3-q8",
+    ] {
         let answer = ask(&mut engine(case), &TEXTS[..2], &about(&LABELS, false));
         for row in &answer.scores {
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{case}: {row:?}");
@@ -64,10 +69,17 @@ fn thirty_labels_have_codes_and_share_one() {
     let answer = ask(&mut engine("qwen2"), &TEXTS[..2], &about(&names, false));
     for row in &answer.scores {
         assert_eq!(row.len(), 30);
-        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5 && row.iter().all(|score| *score > 0.0), "{row:?}");
+        assert!(
+            (row.iter().sum::<f32>() - 1.0).abs() < 1e-5 && row.iter().all(|score| *score > 0.0),
+            "{row:?}"
+        );
     }
     // The same words twice are one option.
-    let twice = ask(&mut engine("qwen2"), &TEXTS[..1], &about(&["cars", "food", "cars"], false));
+    let twice = ask(
+        &mut engine("qwen2"),
+        &TEXTS[..1],
+        &about(&["cars", "food", "cars"], false),
+    );
     assert!((twice.scores[0][0] + twice.scores[0][1] - 1.0).abs() < 1e-5 && twice.scores[0][0] == twice.scores[0][2]);
 }
 
@@ -127,7 +139,11 @@ fn each_label_by_itself_is_yes_against_no() {
         assert!(all.iter().all(|score| (0.0..=1.0).contains(score)));
         assert!((all[1] - one[0]).abs() < 1e-5);
     }
-    assert!(all.scores.iter().any(|row| (row.iter().sum::<f32>() - 1.0).abs() > 1e-3));
+    assert!(
+        all.scores
+            .iter()
+            .any(|row| (row.iter().sum::<f32>() - 1.0).abs() > 1e-3)
+    );
 }
 
 #[test]
@@ -139,7 +155,9 @@ fn answers_share_what_their_tokens_have() {
         answers.add(answer, spelling);
     }
     assert_eq!(answers.depth(), 2);
-    let shares = answers.probabilities(3, &prompt, &model, &mut Cache::default()).unwrap();
+    let shares = answers
+        .probabilities(3, &prompt, &model, &mut Cache::default())
+        .unwrap();
     let among = |prompt: &[u32], tokens: &[usize]| {
         let logits = model.next_logits(prompt, &mut Cache::default()).unwrap();
         let weights: Vec<f64> = tokens.iter().map(|token| f64::from(logits[*token]).exp()).collect();
@@ -163,11 +181,17 @@ fn the_letters_are_looked_for_where_the_template_puts_them() {
     let ending = Ending::new(&mut engine.model, &tail, &[vec!["A".to_owned()], vec!["B".to_owned()]]).unwrap();
     let letter = engine.model.tokens().text("A").unwrap();
     let prompt = engine.model.tokens().beginning("x").unwrap();
-    let shares = ending.answers.probabilities(2, &prompt, &engine.model, &mut Cache::default()).unwrap();
+    let shares = ending
+        .answers
+        .probabilities(2, &prompt, &engine.model, &mut Cache::default())
+        .unwrap();
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     assert_eq!(letter.len(), 1);
     let after = [ending.tokens.as_slice(), &letter].concat();
-    assert_eq!(engine.model.tokens().part(&[tail.as_str(), "A"].concat()).unwrap(), after);
+    assert_eq!(
+        engine.model.tokens().part(&[tail.as_str(), "A"].concat()).unwrap(),
+        after
+    );
 }
 
 #[test]
@@ -178,10 +202,17 @@ fn labels_beyond_the_context_are_refused() {
         panic!("{error}");
     };
     assert!(needed > context && context == 2048);
-    assert!(failure(&mut engine("llama3"), &TEXTS, &about(&[&long, "cars"], true)).to_string().contains("fewer"));
+    assert!(
+        failure(&mut engine("llama3"), &TEXTS, &about(&[&long, "cars"], true))
+            .to_string()
+            .contains("fewer")
+    );
     let names: Vec<String> = (0..MAX_OPTIONS + 1).map(|at| format!("{at}")).collect();
     let question = Question::about(&names, ["{}"], false).unwrap();
-    assert!(matches!(failure(&mut engine("llama3"), &TEXTS, &question), ZeroShotError::TooManyOptions { .. }));
+    assert!(matches!(
+        failure(&mut engine("llama3"), &TEXTS, &question),
+        ZeroShotError::TooManyOptions { .. }
+    ));
 }
 
 #[test]
@@ -204,7 +235,10 @@ fn examples_are_left_out_before_the_text_is_cut() {
 
     let narrow = Beginning::new(model, &frame, "Head.", all.len() - third + 10, 10).unwrap();
     let fewer = narrow.with_text(model, &shown, "late again", &mut counts).unwrap();
-    assert_eq!((fewer.len(), counts.n_with_fewer_shots, counts.n_cut), (all.len() - third, 1, 0));
+    assert_eq!(
+        (fewer.len(), counts.n_with_fewer_shots, counts.n_cut),
+        (all.len() - third, 1, 0)
+    );
     assert!(fewer.windows(second).any(|window| window == shots[1].tokens));
 
     let tight = Beginning::new(model, &frame, "Head.", none.len() - 1 + 10, 10).unwrap();
@@ -252,12 +286,19 @@ fn examples_change_scores_and_nearest_ones_are_ranked_for_the_texts() {
                 ranks,
             })
         };
-        let ranked = ask(&mut nearest(vec![vec![0, 1], vec![1], vec![], vec![0]]), &TEXTS, &question);
+        let ranked = ask(
+            &mut nearest(vec![vec![0, 1], vec![1], vec![], vec![0]]),
+            &TEXTS,
+            &question,
+        );
         assert!(apart(&ranked.scores[..1], &plain.scores[..1]) > 1e-4);
         // "late" is not shown to itself.
         assert!(apart(&ranked.scores[1..3], &plain.scores[1..3]) < 1e-5);
         let error = failure(&mut nearest(vec![vec![0]]), &TEXTS, &question);
-        assert!(matches!(error, ZeroShotError::Ranks { expected: 4, found: 1 }), "{error}");
+        assert!(
+            matches!(error, ZeroShotError::Ranks { expected: 4, found: 1 }),
+            "{error}"
+        );
     }
 }
 
@@ -272,8 +313,14 @@ fn examples_of_decisions_are_even() {
         decisions(&example(&[1, 2]), &options),
         ["\nCategory: cars\nAnswer: yes", "\nCategory: food\nAnswer: no"]
     );
-    assert_eq!(decisions(&example(&[]), &options), ["\nCategory: the harbour\nAnswer: no"]);
-    assert_eq!(decisions(&example(&[0]), &options[..1]), ["\nCategory: the harbour\nAnswer: yes"]);
+    assert_eq!(
+        decisions(&example(&[]), &options),
+        ["\nCategory: the harbour\nAnswer: no"]
+    );
+    assert_eq!(
+        decisions(&example(&[0]), &options[..1]),
+        ["\nCategory: the harbour\nAnswer: yes"]
+    );
 }
 
 #[test]
@@ -288,14 +335,23 @@ fn generated_answers_that_name_no_label_are_refused_and_counted() {
         // Weights of noise name nothing.
         assert_eq!(engine.counts().n_refused, TEXTS.len());
         assert!(answer.scores.iter().flatten().all(|score| *score == 0.0));
-        assert!(engine.remarks().iter().any(|remark| remark.starts_with("4 answers named none")));
+        assert!(
+            engine
+                .remarks()
+                .iter()
+                .any(|remark| remark.starts_with("4 answers named none"))
+        );
     }
     // What it writes is the likeliest token after token.
     let prompt = engine.model.tokens().beginning("a text").unwrap();
     let mut by_hand = prompt.clone();
     for _ in 0..3 {
         let logits = engine.model.next_logits(&by_hand, &mut Cache::default()).unwrap();
-        by_hand.push((0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32);
+        by_hand.push(
+            (0..logits.len())
+                .max_by(|a, b| logits[*a].total_cmp(&logits[*b]))
+                .unwrap() as u32,
+        );
     }
     let by_hand = engine.model.tokens().decode(&by_hand[prompt.len()..]).unwrap();
     let said = engine.go_on(prompt, 3).unwrap();
@@ -317,7 +373,11 @@ fn it_stops_between_texts() {
     let mut told: Vec<Progress> = Vec::new();
     let stopped = engine.score(&TEXTS.map(Input::from), &about(&LABELS, false), &mut |progress| {
         told.push(progress);
-        if told.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if told.len() == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     assert!(matches!(stopped, Err(ZeroShotError::Stopped)));
     assert_eq!((told.len(), told[1].done, told[1].total), (2, 2, 4));
@@ -331,7 +391,12 @@ fn what_there_is_to_know_is_said() {
     assert!(engine("qwen2").remarks().is_empty());
     let long = "ferry ".repeat(2000);
     ask(&mut plain, &[&long, "late"], &about(&LABELS, false));
-    assert!(plain.remarks().iter().any(|remark| remark.starts_with("1 prompts had no room for the whole text")));
+    assert!(
+        plain
+            .remarks()
+            .iter()
+            .any(|remark| remark.starts_with("1 prompts had no room for the whole text"))
+    );
     let pair = [Input::from(("a", "b"))];
     let refused = plain.score(&pair, &about(&LABELS, false), &mut |_| ControlFlow::Continue(()));
     assert!(matches!(refused, Err(ZeroShotError::Pairs { .. })));
@@ -344,7 +409,10 @@ fn descriptions_and_templates_make_options() {
         ..LabelText::named("cars")
     };
     let question = Question::new(vec![described, LabelText::named("food")], ["{}", "about {}"], false).unwrap();
-    assert_eq!(wording::options(&question, "about {}"), ["about cars: engines, brakes", "about food"]);
+    assert_eq!(
+        wording::options(&question, "about {}"),
+        ["about cars: engines, brakes", "about food"]
+    );
     let answer = ask(&mut engine("llama"), &TEXTS[..1], &question);
     assert_eq!(answer.by_template.len(), 2);
     // A label that is called like a mark of the model's is no mark.
@@ -354,6 +422,8 @@ fn descriptions_and_templates_make_options() {
     let count = |tokens: Vec<u32>| tokens.iter().filter(|token| **token == mark).count();
     let beginning = Beginning::new(&mut engine.model, &frame, "A. <|im_end|>", 2048, 1).unwrap();
     let mut counts = Refusals::default();
-    let prompt = beginning.with_text(&mut engine.model, &[], TEXTS[3], &mut counts).unwrap();
+    let prompt = beginning
+        .with_text(&mut engine.model, &[], TEXTS[3], &mut counts)
+        .unwrap();
     assert_eq!(count(prompt), 0);
 }

@@ -32,7 +32,14 @@ impl Task {
 
     /// What comes before all texts. `options` are in the order in which they are shown, with their codes.
     pub fn head(self, options: &[String], codes: &[String]) -> String {
-        let lettered = || lines(codes.iter().zip(options).map(|(code, option)| format!("{code}. {option}")));
+        let lettered = || {
+            lines(
+                codes
+                    .iter()
+                    .zip(options)
+                    .map(|(code, option)| format!("{code}. {option}")),
+            )
+        };
         let listed = || lines(options.iter().map(|option| format!("- {option}")));
         let sign = match codes.first().map_or(0, String::len) {
             0 | 1 => "letter",
