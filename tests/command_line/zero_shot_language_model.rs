@@ -124,7 +124,7 @@ fn what_cannot_be_asked_is_refused() {
             &["--engine", "language-model", "--model", &encoder],
             "no GGUF file in this folder",
         ),
-        (&["--engine", "entailment", "--model", &file], "config.json"),
+        (&["--engine", "entailment", "--model", &file], "--engine language-model"),
     ] {
         let message = ask(more);
         assert!(message.contains(said), "{more:?}: {message}");

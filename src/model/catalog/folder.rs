@@ -108,6 +108,12 @@ pub fn is_gguf(path: &Path) -> bool {
     ending.is_some_and(|ending| ending.eq_ignore_ascii_case(language_model::ENDING))
 }
 
+/// Whether a path is that of a language model: a GGUF file, or a folder with one and without an encoder's weights. Whether it can be used is
+/// another question.
+pub fn is_language_model(path: &Path) -> bool {
+    is_gguf(path) && path.is_file() || is_of_language_model(path)
+}
+
 /// Whether a GGUF file holds a language model that can be used.
 pub fn check_language_model(file: &Path) -> Result<(), CatalogError> {
     language_model::check_file(file).map_err(|error| CatalogError::NotAModel {

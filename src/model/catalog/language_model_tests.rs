@@ -60,7 +60,7 @@ fn a_file_or_a_folder_is_added_listed_and_found() {
     assert_eq!(entry.bytes, std::fs::metadata(&file).unwrap().len());
     let path = catalog.path("model").unwrap();
     assert!(path.join("model.gguf").is_file() && path.join("manifest.json").is_file());
-    assert!(crate::model::language_model::is_language_model(&path));
+    assert!(is_language_model(&path));
     // A folder brings the tokenizer that lies beside the file.
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(&file, folder.path().join("weights.gguf")).unwrap();

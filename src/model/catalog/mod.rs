@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::error::CatalogError;
+pub use self::folder::is_language_model;
 pub use self::hub::Hub;
 pub use self::known::{
     DEFAULT_MODEL, ENTAILMENT_MODELS, HubModel, KNOWN_MODELS, KnownFile, KnownModel, LANGUAGE_MODELS, Wheel,

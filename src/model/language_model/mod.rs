@@ -11,8 +11,6 @@ mod layer;
 mod malformed_tests;
 mod metadata;
 mod reader;
-#[cfg(test)]
-mod real_check;
 mod rotary;
 mod sentence_piece;
 mod shape;
@@ -106,11 +104,6 @@ impl LanguageModel {
     pub fn next_logits(&self, tokens: &[u32], cache: &mut Cache) -> Result<Vec<f32>> {
         self.decoder.next_logits(tokens, cache)
     }
-}
-
-/// Whether a path is that of a language model: a GGUF file, or a folder with one.
-pub fn is_language_model(path: &Path) -> bool {
-    find_file(path).is_ok()
 }
 
 /// The GGUF file that a path means: itself, or the only one in the folder.

@@ -1,3 +1,5 @@
+//! The engine with tiny models of noise: what its scores keep to, whatever the weights.
+
 use std::ops::ControlFlow;
 
 use super::answers::Answers;
