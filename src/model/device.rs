@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// What training and encoding are made of. The CPU has a fused kernel of ours for each; on other devices all of them are made of candle's
 /// operations.
-pub const OPERATIONS: [&str; 12] = [
+pub const OPERATIONS: [&str; 14] = [
     "gather",
     "linear",
     "attention",
@@ -19,6 +19,8 @@ pub const OPERATIONS: [&str; 12] = [
     "gated",
     "add_norm",
     "add",
+    "beside",
+    "scale",
     "dropout",
     "pool",
     "normalize",

@@ -168,6 +168,15 @@ pub static ARCHITECTURES: &[(&str, Constructor)] = &[
     ("bart", |source| Bart::load(source).map(boxed)),
 ];
 
+/// Those of [`ARCHITECTURES`] that are read with their head only and embed no texts.
+const CLASSIFIERS_ONLY: [&str; 1] = ["bart"];
+
+/// The `model_type`s of [`ARCHITECTURES`] that embed texts.
+pub fn encoders() -> impl Iterator<Item = &'static str> {
+    let all = ARCHITECTURES.iter().map(|(name, _)| *name);
+    all.filter(|name| !CLASSIFIERS_ONLY.contains(name))
+}
+
 fn boxed<E: Encode + 'static>(loaded: Loaded<E>) -> Loaded<Box<dyn Architecture>> {
     Loaded {
         model: Box::new(loaded.model),

@@ -1,3 +1,6 @@
+//! Entailment: pairs from pieces, batches, long texts, progress, models trained here, refusals. That scores are those of transformers is tested in
+//! `tests/zero_shot_parity.rs`.
+
 use std::fs;
 use std::path::PathBuf;
 
