@@ -16,7 +16,7 @@ use super::{Output, progress};
 use crate::app::App;
 use crate::core::Words;
 use crate::core::text::in_line;
-use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
+use crate::jobs::models::{DEFAULT_ENCODER, encoder_dir, load_encoder};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
@@ -170,7 +170,7 @@ impl ZeroShot {
                     Some(PoolingName::Max) => LongTexts::Split(Pooling::Max),
                     Some(PoolingName::Mean) => LongTexts::Split(Pooling::Mean),
                 };
-                let dir = app.catalog.path(model)?;
+                let dir = encoder_dir(&app.catalog, model)?;
                 let engine = Entailment::load(&dir, model, app.compute())?;
                 Ok(Box::new(engine.with_long_texts(long_texts)))
             }
