@@ -33,6 +33,8 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("hf_hub", &["model"]),
     ("tokenizers", &["model"]),
+    ("minijinja", &["model"]),
+    ("minijinja_contrib", &["model"]),
     ("prost", &["model"]),
 ];
 

@@ -23,6 +23,7 @@ mod search;
 mod table;
 mod thresholds;
 mod zero_shot;
+mod zero_shot_language_model;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

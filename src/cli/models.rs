@@ -22,11 +22,11 @@ pub enum Models {
         #[arg(default_value = DEFAULT_ENCODER)]
         name: String,
     },
-    /// Copy a sentence-transformers or Hugging Face folder into the cache
+    /// Copy a sentence-transformers or Hugging Face folder, or a language model's GGUF file, into the cache
     Add {
-        /// The folder
+        /// The folder, or the file
         dir: PathBuf,
-        /// The name to give it; the folder's name otherwise
+        /// The name to give it; the folder's or the file's name otherwise
         #[arg(long)]
         name: Option<String>,
         /// What to put before every text, such as "query: "; what the folder says otherwise
@@ -140,18 +140,16 @@ fn list(app: &App, output: &Output) -> anyhow::Result<()> {
             known.name, "", known.name
         );
     }
-    for model in app
-        .catalog
-        .unpinned()
-        .iter()
-        .filter(|unpinned| !models.iter().any(|model| model.name == unpinned.name))
-    {
+    let entailment = app.catalog.unpinned().iter().map(|model| (model, "for entailment"));
+    let language_models = app.catalog.language_models().iter();
+    let unpinned = entailment.chain(language_models.map(|model| (model, "language model")));
+    for (model, purpose) in unpinned.filter(|(unpinned, _)| !models.iter().any(|model| model.name == unpinned.name)) {
         rows.push(json!({
             "name": model.name, "repo": model.repo, "licence": model.licence, "about": model.about, "path": null,
         }));
         let _ = writeln!(
             text,
-            "{:<24} not here yet, for entailment ({}): `handful models get {}`",
+            "{:<24} not here yet, {purpose} ({}): `handful models get {}`",
             model.name, model.about, model.name
         );
     }

@@ -11,15 +11,16 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::classify::shortened;
+use super::zero_shot_language_model::LanguageModelOptions;
 use super::{Output, progress};
 use crate::app::App;
 use crate::core::Words;
 use crate::core::text::in_line;
-use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
+use crate::jobs::models::{DEFAULT_ENCODER, encoder_dir, load_encoder};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
-    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, entailment,
+    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, entailment, language_model,
 };
 
 #[derive(Debug, Args)]
@@ -37,7 +38,7 @@ pub struct ZeroShot {
     #[arg(long, value_enum, default_value_t = EngineName::Similarity)]
     engine: EngineName,
     /// A model's name or a folder: for similarity any encoder, all-MiniLM-L6-v2 where none is named; for entailment a classifier trained on
-    /// natural language inference
+    /// natural language inference; for a language model a GGUF file
     #[arg(long, alias = "encoder")]
     model: Option<String>,
     /// The sentence a label name is put into, with {} in its place; may be given several times, and the scores are averaged. Where none is
@@ -54,6 +55,8 @@ pub struct ZeroShot {
     /// Similarity: let what labels mean move towards the texts that lie nearest to them
     #[arg(long, value_enum, value_name = "WHEN")]
     pile: Option<PileName>,
+    #[command(flatten)]
+    language_model: LanguageModelOptions,
 }
 
 /// Whether similarity reads the texts.
@@ -84,6 +87,8 @@ enum EngineName {
     Similarity,
     /// How far each label's sentence follows from a text: one pass of a large model for every text and label
     Entailment,
+    /// What a language model on this machine says: a GGUF file, one pass for every text
+    LanguageModel,
 }
 
 /// How the scores of the parts of a text become one.
@@ -110,9 +115,19 @@ impl ZeroShot {
             self.pile.is_none() || self.engine == EngineName::Similarity,
             "--pile belongs to --engine similarity"
         );
+        ensure!(
+            !self.language_model.is_any_given() || self.engine == EngineName::LanguageModel,
+            "--mode, --rotations, --shots, --nearest and --context belong to --engine language-model"
+        );
         // Before a model is loaded, which may take long.
-        let question = Question::about(&labels, self.templates(), multi)?;
-        let mut engine = self.open(app)?;
+        let question = match self.engine {
+            EngineName::LanguageModel => {
+                let described = self.language_model.labels(app, &labels, self.project.is_some())?;
+                Question::new(described, self.templates(), multi)?
+            }
+            _ => Question::about(&labels, self.templates(), multi)?,
+        };
+        let mut engine = self.open(app, &labels, &texts)?;
         let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
         let bar = progress::bar(output, inputs.len(), "scoring");
         let began = Instant::now();
@@ -134,10 +149,13 @@ impl ZeroShot {
             engine.name(),
             engine.model()
         );
+        for remark in engine.remarks() {
+            let _ = writeln!(text, "Note: {remark}");
+        }
         output.result(
             &json!({
                 "engine": engine.name(), "model": engine.model(), "templates": question.templates(), "multi": multi, "secs": secs,
-                "texts_per_sec": texts_per_sec, "texts": rows,
+                "remarks": engine.remarks(), "texts_per_sec": texts_per_sec, "texts": rows,
             }),
             &text,
         )
@@ -151,12 +169,17 @@ impl ZeroShot {
         let own = match self.engine {
             EngineName::Similarity => zero_shot::DEFAULT_TEMPLATE,
             EngineName::Entailment => entailment::DEFAULT_TEMPLATE,
+            EngineName::LanguageModel => language_model::DEFAULT_TEMPLATE,
         };
         vec![own.to_owned()]
     }
 
-    fn open(&self, app: &App) -> anyhow::Result<Box<dyn Engine>> {
+    fn open(&self, app: &App, labels: &[String], texts: &[Named]) -> anyhow::Result<Box<dyn Engine>> {
         match self.engine {
+            EngineName::LanguageModel => {
+                let words: Vec<&Words> = texts.iter().map(|(_, words)| words).collect();
+                self.language_model.open(app, self.model.as_deref(), labels, &words)
+            }
             EngineName::Similarity => {
                 let model = self.model.as_deref().unwrap_or(DEFAULT_ENCODER);
                 let encoder = load_encoder(&app.catalog, model, app.compute())?;
@@ -176,7 +199,7 @@ impl ZeroShot {
                     Some(PoolingName::Max) => LongTexts::Split(Pooling::Max),
                     Some(PoolingName::Mean) => LongTexts::Split(Pooling::Mean),
                 };
-                let dir = app.catalog.path(model)?;
+                let dir = encoder_dir(&app.catalog, model)?;
                 let engine = Entailment::load(&dir, model, app.compute())?;
                 Ok(Box::new(engine.with_long_texts(long_texts)))
             }

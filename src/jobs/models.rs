@@ -3,16 +3,24 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
+
 use super::worker::{JobContext, Outcome};
-use crate::model::catalog::{Catalog, Progress};
+use crate::model::catalog::{Catalog, Progress, is_language_model};
 use crate::model::{Compute, Encoder};
 
 /// The encoder used where none is named.
 pub const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
 
-/// The folder of an encoder: a name in the catalog, or a folder.
+/// The folder of an encoder or a classifier: a name in the catalog, or a folder.
 pub fn encoder_dir(catalog: &Catalog, name_or_dir: &str) -> anyhow::Result<PathBuf> {
-    Ok(catalog.path(name_or_dir)?)
+    let path = catalog.path(name_or_dir)?;
+    ensure!(
+        !is_language_model(&path),
+        "{name_or_dir} is a language model, which answers questions and neither embeds texts nor classifies pairs; it is asked with \
+         `handful zero-shot --engine language-model`"
+    );
+    Ok(path)
 }
 
 /// Loads an encoder; the device is opened for it: call it on the thread that will compute.

@@ -24,6 +24,7 @@ pub mod gradients;
 pub mod head;
 pub mod input;
 pub mod label_names;
+pub mod language_model;
 pub mod lora;
 #[cfg(test)]
 mod lora_tests;

@@ -12,7 +12,7 @@ use crate::model::encoder::model_type;
 use crate::model::error::{ModelError, Result as ModelResult};
 use crate::model::sentence_transformer::{Layout, read_json};
 use crate::model::weights::{self, WeightFiles};
-use crate::model::{architecture, tokenize};
+use crate::model::{architecture, language_model, tokenize};
 
 /// Bounds on what is copied: a model beyond them is a mistake or an attack.
 const MAX_FILES: usize = 200;
@@ -21,7 +21,15 @@ const MAX_WEIGHTS_BYTES: u64 = 20 << 30;
 const MAX_DEPTH: usize = 2;
 
 /// What is copied, besides the weights in use: weights in other formats, code and archives are left out.
-const ENDINGS: [&str; 6] = ["safetensors", "json", "txt", "model", "md", "jinja"];
+const ENDINGS: [&str; 7] = [
+    "safetensors",
+    "json",
+    "txt",
+    "model",
+    "md",
+    "jinja",
+    language_model::ENDING,
+];
 
 /// A file to copy: its path within the folder, with forward slashes, and its size.
 pub type Listed = (String, u64);
@@ -42,12 +50,83 @@ pub fn inspect(folder: &Path) -> Result<Vec<Listed>, CatalogError> {
     let mut files = Vec::new();
     list(folder, "", MAX_DEPTH, &mut files).map_err(refuse)?;
     files.sort();
+    if is_of_language_model(folder) {
+        language_model::find_file(folder)
+            .and_then(|file| language_model::check_file(&file))
+            .map_err(|error| refuse(error.to_string()))?;
+        return Ok(files);
+    }
+    files.retain(|(path, _)| !is_gguf(Path::new(path)));
     check_transformer(folder).map_err(|error| refuse(reason(error, folder)))?;
     // Other modules' weights too: what is copied holds tensors and nothing else.
     for (path, _) in files.iter().filter(|(path, _)| is_weights(path)) {
         weights::check_file(&folder.join(path)).map_err(|error| refuse(error.to_string()))?;
     }
     Ok(files)
+}
+
+/// What is added to the catalog, checked.
+pub struct Contents {
+    /// Where the files lie.
+    pub folder: PathBuf,
+    /// What of it is copied.
+    pub files: Vec<Listed>,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is a language model.
+    pub is_language_model: bool,
+}
+
+/// What a folder, or the GGUF file of a language model, brings along. Of a file only the file itself.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn contents(path: &Path) -> Result<Contents, CatalogError> {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let text = |name: Option<&std::ffi::OsStr>| name.and_then(std::ffi::OsStr::to_str).unwrap_or_default().to_owned();
+    if !(is_gguf(&full) && full.is_file()) {
+        return Ok(Contents {
+            files: inspect(path)?,
+            name: text(full.file_name()),
+            is_language_model: is_of_language_model(path),
+            folder: path.to_owned(),
+        });
+    }
+    check_language_model(&full)?;
+    let bytes = std::fs::metadata(&full).map_err(io_error("reading", &full))?.len();
+    Ok(Contents {
+        folder: full.parent().unwrap_or(Path::new(".")).to_owned(),
+        files: vec![(text(full.file_name()), bytes)],
+        name: text(full.file_stem()),
+        is_language_model: true,
+    })
+}
+
+/// Whether a name ends as those of GGUF files do.
+pub fn is_gguf(path: &Path) -> bool {
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case(language_model::ENDING))
+}
+
+/// Whether a path is that of a language model: a GGUF file, or a folder with one and without an encoder's weights. Whether it can be used is
+/// another question.
+pub fn is_language_model(path: &Path) -> bool {
+    is_gguf(path) && path.is_file() || is_of_language_model(path)
+}
+
+/// Whether a GGUF file holds a language model that can be used.
+pub fn check_language_model(file: &Path) -> Result<(), CatalogError> {
+    language_model::check_file(file).map_err(|error| CatalogError::NotAModel {
+        reason: error.to_string(),
+        path: file.to_owned(),
+    })
+}
+
+/// A folder with GGUF files and without an encoder's weights.
+fn is_of_language_model(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_gguf = entries.take(MAX_FILES).any(|entry| is_gguf(&entry.path()));
+    has_gguf && weights::file_names(folder).unwrap_or_default().is_empty() && !folder.join("modules.json").is_file()
 }
 
 /// Whether the folder has what an encoder is loaded from: a layout and a kind of model that are known, a tokenizer's files, weights.
@@ -77,7 +156,7 @@ fn reason(error: ModelError, folder: &Path) -> String {
 }
 
 fn is_weights(path: &str) -> bool {
-    path.ends_with(".safetensors") || path.ends_with(".bin")
+    path.ends_with(".safetensors") || path.ends_with(".bin") || is_gguf(Path::new(path))
 }
 
 fn list(root: &Path, below: &str, depth: usize, files: &mut Vec<Listed>) -> Result<(), String> {

@@ -225,6 +225,64 @@ const fn entailment(repo: &'static str, owner: usize, licence: &'static str, abo
     }
 }
 
+/// Language models in GGUF files, small ones, for zero-shot by a language model on this machine. Repositories that ask for an agreement first
+/// have copies elsewhere, which are these.
+pub static LANGUAGE_MODELS: &[HubModel] = &[
+    language_model(
+        "Qwen/Qwen3-0.6B-GGUF",
+        5,
+        "Apache-2.0",
+        "Qwen3, 0.6 billion weights, a hundred languages",
+    ),
+    language_model(
+        "Qwen/Qwen2.5-0.5B-Instruct-GGUF",
+        5,
+        "Apache-2.0",
+        "Qwen2.5, 0.5 billion weights",
+    ),
+    language_model(
+        "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
+        5,
+        "Apache-2.0",
+        "Qwen2.5, 1.5 billion weights",
+    ),
+    language_model(
+        "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
+        14,
+        "Apache-2.0",
+        "SmolLM2, 0.36 billion weights, English",
+    ),
+    language_model(
+        "HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF",
+        14,
+        "Apache-2.0",
+        "SmolLM2, 1.7 billion weights, English",
+    ),
+    language_model(
+        "bartowski/Llama-3.2-1B-Instruct-GGUF",
+        10,
+        "LicenseRef-Llama-3.2",
+        "Llama 3.2, 1.2 billion weights",
+    ),
+    language_model(
+        "ggml-org/gemma-3-1b-it-GGUF",
+        9,
+        "LicenseRef-Gemma",
+        "Gemma 3, 1 billion weights",
+    ),
+    language_model(
+        "unsloth/Phi-4-mini-instruct-GGUF",
+        8,
+        "MIT",
+        "Phi-4 mini, 3.8 billion weights",
+    ),
+];
+
+/// A model named like its repository without its first `owner` bytes: the owner and the slash.
+const fn language_model(repo: &'static str, owner: usize, licence: &'static str, about: &'static str) -> HubModel {
+    entailment(repo, owner, licence, about)
+}
+
 const fn file(path: &'static str, bytes: u64, sha256: &'static str) -> KnownFile {
     KnownFile { path, bytes, sha256 }
 }

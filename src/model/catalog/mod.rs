@@ -6,6 +6,8 @@ mod error;
 mod folder;
 mod hub;
 mod known;
+#[cfg(test)]
+mod language_model_tests;
 mod manifest;
 mod prompt;
 mod repository;
@@ -22,8 +24,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::error::CatalogError;
+pub use self::folder::is_language_model;
 pub use self::hub::Hub;
-pub use self::known::{DEFAULT_MODEL, ENTAILMENT_MODELS, HubModel, KNOWN_MODELS, KnownFile, KnownModel, Wheel};
+pub use self::known::{
+    DEFAULT_MODEL, ENTAILMENT_MODELS, HubModel, KNOWN_MODELS, KnownFile, KnownModel, LANGUAGE_MODELS, Wheel,
+};
 pub use self::manifest::{MANIFEST, Manifest, ManifestFile};
 pub use self::repository::{Delivered, choose};
 pub use self::source::{OnProgress, Progress, Source, SourceError};
@@ -130,7 +135,7 @@ impl Catalog {
         Ok(models)
     }
 
-    /// The folder of a model: of a name in the cache, or of a folder given itself.
+    /// The folder of a model: of a name in the cache, or of a folder given itself. A language model may be a file.
     ///
     /// # Errors
     /// [`CatalogError::NotFetched`] or [`CatalogError::Unknown`] for names, [`CatalogError::NotAModel`] for folders.
@@ -153,6 +158,10 @@ impl Catalog {
         let given = Path::new(name_or_folder);
         if given.is_dir() {
             folder::inspect(given)?;
+            return Ok(given.to_owned());
+        }
+        if folder::is_gguf(given) && given.is_file() {
+            folder::check_language_model(given)?;
             return Ok(given.to_owned());
         }
         Err(self.unknown(name_or_folder))
@@ -204,8 +213,8 @@ impl Catalog {
         })
     }
 
-    /// Copies a sentence-transformers or Hugging Face folder into the catalog, under `name` or the folder's own, and makes `prompt`, else what
-    /// the folder says, what it puts before every text. The folder is not changed.
+    /// Copies a sentence-transformers or Hugging Face folder, a folder with a GGUF file, or such a file alone into the catalog, under `name` or
+    /// its own, and makes `prompt`, else what the folder says, what it puts before every text. What is copied is not changed.
     ///
     /// # Errors
     /// [`CatalogError::NotAModel`] when it is none, [`CatalogError::NameTaken`], [`CatalogError::NotTheModel`] when the name is a known
@@ -217,13 +226,21 @@ impl Catalog {
         prompt: Option<&str>,
         on_progress: OnProgress<'_>,
     ) -> Result<ModelEntry, CatalogError> {
-        let files = folder::inspect(dir)?;
-        let own_name = || dir.canonicalize().ok()?.file_name()?.to_str().map(str::to_owned);
-        let name = name.map(str::to_owned).or_else(own_name).unwrap_or_default();
+        let folder::Contents {
+            folder: dir,
+            files,
+            name: own_name,
+            is_language_model,
+        } = folder::contents(dir)?;
+        let name = name.map(str::to_owned).unwrap_or(own_name);
         if !is_name(&name) {
             return Err(CatalogError::BadName { name });
         }
         if let Some(prompt) = prompt {
+            if is_language_model {
+                let reason = "a language model is asked in prompts of its own".to_owned();
+                return Err(CatalogError::Prompt { reason });
+            }
             prompt::check(prompt)?;
             self.refuse_pinned(&name)?;
         }
@@ -235,11 +252,11 @@ impl Catalog {
         let staging = self.staging(&name)?;
         // Under its new name: a prompt may depend on it.
         let copy = staging.path().join(&name);
-        folder::copy(dir, &files, &copy, on_progress)?;
+        folder::copy(&dir, &files, &copy, on_progress)?;
         let known = self.known.iter().find(|known| known.name == name);
         match prompt {
             Some(prompt) => prompt::write(&copy, prompt)?,
-            None if known.is_none() => keep_prompt(dir, &copy)?,
+            None if known.is_none() && !is_language_model => keep_prompt(&dir, &copy)?,
             None => {}
         }
         // What was copied is what counts, should the folder have changed meanwhile.
@@ -255,7 +272,7 @@ impl Catalog {
         check_weights(known, &manifest).map_err(|reason| CatalogError::NotTheModel {
             name: name.clone(),
             reason,
-            path: dir.to_owned(),
+            path: dir.clone(),
         })?;
         settle(&copy, &manifest, &path)?;
         self.entry(&name).ok_or(CatalogError::NotFetched { name })
@@ -307,7 +324,8 @@ impl Catalog {
 
     fn unknown(&self, name: &str) -> CatalogError {
         let pinned = self.known.iter().map(|known| known.name);
-        let known = pinned.chain(self.unpinned().iter().map(|model| model.name));
+        let unpinned = self.unpinned().iter().chain(self.language_models());
+        let known = pinned.chain(unpinned.map(|model| model.name));
         let known = known.collect::<Vec<_>>().join(", ");
         CatalogError::Unknown {
             name: name.to_owned(),

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
-use super::known::{ENTAILMENT_MODELS, HubModel};
+use super::known::{ENTAILMENT_MODELS, HubModel, LANGUAGE_MODELS};
 use super::manifest::Manifest;
 use super::{Catalog, CatalogError, Failure, OnProgress, Progress, SourceError, folder, record, settle};
 use crate::model::weights;
@@ -39,16 +39,49 @@ pub struct Delivered {
     pub sha256: Vec<(String, String)>,
 }
 
+/// Types of weights by the names in GGUF files, the one to take first: with 8 bits nothing is lost that shows, and small models need all they have.
+const TYPES: [&str; 8] = ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "f16", "bf16", "f32"];
+
+/// Of several files of one language model the one that is fetched; `None` where there is none, or none that is whole and of a known type.
+fn choose_gguf(files: &[String]) -> Option<String> {
+    let is_whole = |name: &&String| {
+        let plain = name.to_lowercase();
+        folder::is_gguf(Path::new(name))
+            && !name.contains('/')
+            && !plain.starts_with("mmproj")
+            && !plain.contains("-of-0")
+    };
+    let whole: Vec<&String> = files.iter().filter(is_whole).collect();
+    if let [only] = whole.as_slice() {
+        return Some((*only).clone());
+    }
+    let of_type = |kind: &&str| {
+        let ends = |name: &&&String| {
+            let stem = name.to_lowercase();
+            let stem = stem.strip_suffix(".gguf").unwrap_or_default().strip_suffix(*kind);
+            stem.is_some_and(|rest| rest.ends_with(['-', '.', '_']))
+        };
+        whole.iter().find(ends).map(|name| (*name).clone())
+    };
+    TYPES.iter().find_map(of_type)
+}
+
 /// Which of a repository's files are fetched, the weights first: `model.safetensors`, else its shards, else `pytorch_model.bin`, else its
-/// shards; the configuration; the tokenizer in one file, else its vocabulary. Files in folders, other formats and code are left alone.
+/// shards; the configuration; the tokenizer in one file, else its vocabulary. Of a language model one GGUF file, which has all of that in it.
+/// Files in folders, other formats and code are left alone.
 ///
 /// # Errors
 /// A repository without a configuration, without weights in a format that is read, or without a tokenizer; the message says which.
 pub fn choose(files: &[String]) -> Result<Vec<String>, String> {
     let has = |name: &str| files.iter().any(|file| file == name);
-    let mut chosen = weights::choose_names(files).ok_or_else(|| {
-        "it holds no weights in a format that is read (model.safetensors or pytorch_model.bin)".to_owned()
-    })?;
+    let Some(mut chosen) = weights::choose_names(files) else {
+        let file = choose_gguf(files).ok_or_else(|| {
+            "it holds no weights in a format that is read (model.safetensors, pytorch_model.bin, or one GGUF file)"
+                .to_owned()
+        })?;
+        let readme = has("README.md").then(|| "README.md".to_owned());
+        return Ok([file].into_iter().chain(readme).collect());
+    };
     if !has("config.json") {
         return Err("it holds no config.json".to_owned());
     }
@@ -68,15 +101,21 @@ pub fn choose(files: &[String]) -> Result<Vec<String>, String> {
 }
 
 impl Catalog {
-    /// Models by name whose files are chosen from what their repository holds when they are fetched.
+    /// Classifiers for entailment by name, whose files are chosen from what their repository holds when they are fetched.
     pub fn unpinned(&self) -> &'static [HubModel] {
         ENTAILMENT_MODELS
+    }
+
+    /// Language models by name, of whose repositories one file is fetched.
+    pub fn language_models(&self) -> &'static [HubModel] {
+        LANGUAGE_MODELS
     }
 
     /// The model of this name, or the one whose repository it is.
     pub(super) fn find_unpinned(&self, name: &str) -> Option<&'static HubModel> {
         ENTAILMENT_MODELS
             .iter()
+            .chain(LANGUAGE_MODELS)
             .find(|model| model.name == name || model.repo == name)
     }
 

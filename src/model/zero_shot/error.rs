@@ -71,6 +71,35 @@ pub enum ZeroShotError {
         /// What the model is called.
         model: String,
     },
+    /// A prompt without any text is too long already.
+    #[error(
+        "the labels and what is said about them take {needed} tokens with one token of a text, but the model reads {context}; ask about fewer \
+         labels, or shorten their descriptions"
+    )]
+    PromptTooLong {
+        /// Tokens.
+        needed: usize,
+        /// The most a prompt may have.
+        context: usize,
+    },
+    /// More options than have codes.
+    #[error(
+        "a language model is asked about at most {most} labels at a time; ask about fewer, or let it write their names"
+    )]
+    TooManyOptions {
+        /// The most.
+        most: usize,
+    },
+    /// Nearest examples of other texts.
+    #[error(
+        "there are nearest examples for {found} texts, but {expected} are to be scored; rank the examples for these texts"
+    )]
+    Ranks {
+        /// Texts to score.
+        expected: usize,
+        /// Texts with ranks.
+        found: usize,
+    },
     /// Logits that are no numbers.
     #[error(
         "the model answers with numbers that are not finite; its weights are damaged, or a class has never been trained"

@@ -7,6 +7,7 @@ mod answer;
 pub mod entailment;
 mod error;
 mod inference_classes;
+pub mod language_model;
 mod premise_reader;
 pub mod prototypes;
 mod question;
@@ -19,6 +20,7 @@ use std::time::Instant;
 pub use answer::{Answer, Rows};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
+pub use language_model::LocalLanguageModel;
 pub use prototypes::Prototypes;
 pub use question::{LabelText, Question, sentences};
 pub use similarity::{DEFAULT_TEMPLATE, Pile, Similar, Similarity, TEMPERATURE, similarity};
@@ -30,7 +32,7 @@ pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
 
 /// A way to score labels without training.
 pub trait Engine {
-    /// Which engine it is, as it is named on the command line: "similarity", "entailment".
+    /// Which engine it is, as it is named on the command line: "similarity", "entailment", "language-model".
     fn name(&self) -> &'static str;
 
     /// What its model is called.
@@ -47,6 +49,11 @@ pub trait Engine {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError>;
+
+    /// What whoever reads the last answer should know besides, in sentences without an end: answers that were refused, texts that were cut.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// How far an engine is. Its steps are of one kind: texts embedded, pairs read, prompts answered.

@@ -106,6 +106,11 @@ impl Question {
         self.asked.iter().map(|&at| &self.labels[at])
     }
 
+    /// The place of a label among [`Question::asked`].
+    pub(super) fn asked_at(&self, label: usize) -> Option<usize> {
+        self.asked_at.get(label).copied()
+    }
+
     /// The wordings.
     pub fn templates(&self) -> &[String] {
         &self.templates
