@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::classify::shortened;
+use super::endpoint::EndpointOptions;
 use super::{Output, progress};
 use crate::app::App;
 use crate::core::Words;
@@ -19,7 +20,7 @@ use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
-    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, entailment,
+    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, endpoint, entailment,
 };
 
 #[derive(Debug, Args)]
@@ -37,11 +38,11 @@ pub struct ZeroShot {
     #[arg(long, value_enum, default_value_t = EngineName::Similarity)]
     engine: EngineName,
     /// A model's name or a folder: for similarity any encoder, all-MiniLM-L6-v2 where none is named; for entailment a classifier trained on
-    /// natural language inference
+    /// natural language inference; for an endpoint the name its server knows the model by
     #[arg(long, alias = "encoder")]
     model: Option<String>,
     /// The sentence a label name is put into, with {} in its place; may be given several times, and the scores are averaged. Where none is
-    /// given, "This text is about {}." for similarity, "This example is {}." for entailment
+    /// given, "This text is about {}." for similarity, "This example is {}." for entailment, the label as it is for an endpoint
     #[arg(long)]
     template: Vec<String>,
     /// A text may have several labels: scores do not add up to 1
@@ -54,6 +55,8 @@ pub struct ZeroShot {
     /// Similarity: let what labels mean move towards the texts that lie nearest to them
     #[arg(long, value_enum, value_name = "WHEN")]
     pile: Option<PileName>,
+    #[command(flatten)]
+    endpoint: EndpointOptions,
 }
 
 /// Whether similarity reads the texts.
@@ -84,6 +87,9 @@ enum EngineName {
     Similarity,
     /// How far each label's sentence follows from a text: one pass of a large model for every text and label
     Entailment,
+    /// What a model answers behind an OpenAI-compatible interface (Ollama, llama.cpp, vLLM): one request for every text, with --multi one
+    /// for every text and label
+    Endpoint,
 }
 
 /// How the scores of the parts of a text become one.
@@ -110,9 +116,13 @@ impl ZeroShot {
             self.pile.is_none() || self.engine == EngineName::Similarity,
             "--pile belongs to --engine similarity"
         );
+        ensure!(
+            !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
+            "--address, --allow-remote, --key-env, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
+        );
         // Before a model is loaded, which may take long.
         let question = Question::about(&labels, self.templates(), multi)?;
-        let mut engine = self.open(app)?;
+        let mut engine = self.open(app, output)?;
         let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
         let bar = progress::bar(output, inputs.len(), "scoring");
         let began = Instant::now();
@@ -134,10 +144,13 @@ impl ZeroShot {
             engine.name(),
             engine.model()
         );
+        for remark in engine.remarks() {
+            let _ = writeln!(text, "Note: {remark}");
+        }
         output.result(
             &json!({
                 "engine": engine.name(), "model": engine.model(), "templates": question.templates(), "multi": multi, "secs": secs,
-                "texts_per_sec": texts_per_sec, "texts": rows,
+                "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
             }),
             &text,
         )
@@ -151,12 +164,14 @@ impl ZeroShot {
         let own = match self.engine {
             EngineName::Similarity => zero_shot::DEFAULT_TEMPLATE,
             EngineName::Entailment => entailment::DEFAULT_TEMPLATE,
+            EngineName::Endpoint => endpoint::DEFAULT_TEMPLATE,
         };
         vec![own.to_owned()]
     }
 
-    fn open(&self, app: &App) -> anyhow::Result<Box<dyn Engine>> {
+    fn open(&self, app: &App, output: &Output) -> anyhow::Result<Box<dyn Engine>> {
         match self.engine {
+            EngineName::Endpoint => Ok(Box::new(self.endpoint.open(self.model.as_deref(), output)?)),
             EngineName::Similarity => {
                 let model = self.model.as_deref().unwrap_or(DEFAULT_ENCODER);
                 let encoder = load_encoder(&app.catalog, model, app.compute())?;
