@@ -21,6 +21,10 @@ pub struct EndpointOptions {
     /// Endpoint: the environment variable that holds the key, where one is needed; HANDFUL_ENDPOINT_KEY where none is named
     #[arg(long, value_name = "VARIABLE")]
     key_env: Option<String>,
+    /// Endpoint: a command that prints the key, to read it from a keyring: "secret-tool lookup service handful" on Linux, "security
+    /// find-generic-password -s handful -w" on macOS
+    #[arg(long, value_name = "COMMAND", conflicts_with = "key_env")]
+    key_command: Option<String>,
     /// Endpoint: requests at once, 1 to 8; 4 where nothing is said
     #[arg(long, value_name = "N")]
     at_once: Option<usize>,
@@ -44,6 +48,7 @@ impl EndpointOptions {
         self.allow_remote
             || self.address.is_some()
             || self.key_env.is_some()
+            || self.key_command.is_some()
             || self.at_once.is_some()
             || self.per_minute.is_some()
             || self.timeout.is_some()
@@ -57,8 +62,8 @@ impl EndpointOptions {
         let address = address.context("the endpoint needs --address, such as http://localhost:11434/v1")?;
         let model = model.context("the endpoint needs --model, the name its server knows the model by")?;
         let mut settings = Settings::new(Address::new(address)?, model);
-        settings.key = self.key()?;
         settings.allow_remote = self.allow_remote;
+        settings.key = self.key()?;
         settings.at_once = self.at_once.unwrap_or(settings.at_once);
         settings.per_minute = self.per_minute;
         settings.answer_tokens = self.answer_tokens.unwrap_or(settings.answer_tokens);
@@ -75,6 +80,9 @@ impl EndpointOptions {
     }
 
     fn key(&self) -> anyhow::Result<Option<Key>> {
+        if let Some(command) = &self.key_command {
+            return Ok(Some(Key::from_command(command)?));
+        }
         let key = Key::from_env(self.key_env.as_deref().unwrap_or(KEY_VARIABLE))?;
         if let Some(variable) = &self.key_env {
             ensure!(

@@ -118,7 +118,7 @@ impl ZeroShot {
         );
         ensure!(
             !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
-            "--address, --allow-remote, --key-env, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
+            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
         );
         // Before a model is loaded, which may take long.
         let question = Question::about(&labels, self.templates(), multi)?;

@@ -26,6 +26,12 @@ pub enum EndpointError {
         /// Where it came from.
         from: String,
     },
+    /// A command that gives no key.
+    #[error("the command that should print the key failed ({why}); try it in a terminal")]
+    KeyCommand {
+        /// How it ended.
+        why: String,
+    },
     /// A setting out of its range.
     #[error("{what} must be {range}")]
     Setting {
@@ -65,7 +71,7 @@ pub enum EndpointError {
         asked: u32,
     },
     /// A key is needed, or is not the right one.
-    #[error("{host} does not let us in ({status}): {message}. Put the right key into the environment variable {KEY}, or name another with --key-env", KEY = super::KEY_VARIABLE)]
+    #[error("{host} does not let us in ({status}): {message}. Put the right key into the environment variable {KEY}, or name another place with --key-env or --key-command", KEY = super::KEY_VARIABLE)]
     Unauthorised {
         /// Host and port.
         host: String,

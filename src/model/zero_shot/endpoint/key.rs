@@ -1,6 +1,7 @@
 //! The key of an endpoint: where it comes from, and that it is shown nowhere.
 
 use std::fmt;
+use std::process::{Command, Stdio};
 
 use super::EndpointError;
 
@@ -39,6 +40,28 @@ impl Key {
         }
     }
 
+    /// The first line a command prints, such as `secret-tool lookup service handful`: so a key is read from the keyring of any system by the
+    /// system's own tool. The shell runs it; it may ask questions on the terminal, and is waited for.
+    ///
+    /// # Errors
+    /// [`EndpointError::KeyCommand`] where it cannot be run or fails, which repeats neither the command nor what it printed; those of
+    /// [`Key::new`].
+    pub fn from_command(command: &str) -> Result<Key, EndpointError> {
+        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        let ran = Command::new(shell)
+            .args([flag, command])
+            .stdin(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .output();
+        let failed = |why: String| EndpointError::KeyCommand { why };
+        let output = ran.map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(output.status.to_string()));
+        }
+        let printed = String::from_utf8_lossy(&output.stdout);
+        Key::new(printed.lines().next().unwrap_or_default(), "the command")
+    }
+
     /// The header's value.
     pub(super) fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
@@ -71,6 +94,17 @@ mod tests {
             assert!(error.to_string().contains("SOME_VARIABLE"));
             assert!(!format!("{error} {error:?}").contains("s3cr"), "{error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn commands_print_keys() {
+        let key = Key::from_command("printf 'sk-%s\\nmore\\n' s3cret").unwrap();
+        assert_eq!(key.bearer(), "Bearer sk-s3cret");
+        let failed = Key::from_command("echo s3cret; exit 3").unwrap_err();
+        assert!(matches!(failed, EndpointError::KeyCommand { .. }));
+        assert!(failed.to_string().contains('3') && !format!("{failed} {failed:?}").contains("s3cret"));
+        assert!(matches!(Key::from_command("true"), Err(EndpointError::Key { .. })));
     }
 
     #[test]
