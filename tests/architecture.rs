@@ -32,6 +32,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("hf_hub", &["model"]),
+    ("ureq", &["model"]),
     ("tokenizers", &["model"]),
     ("minijinja", &["model"]),
     ("minijinja_contrib", &["model"]),
@@ -113,6 +114,27 @@ fn libraries_stay_in_their_rooms() {
                 "{}: `{}` does without `{path}`",
                 file.path.display(),
                 file.room
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The only folders with files that ask the network, and the paths by which they would.
+const ASK_THE_NETWORK: &[&str] = &["model/catalog", "model/zero_shot/endpoint"];
+const NETWORK: &[&str] = &["std::net", "hf_hub", "ureq"];
+
+#[test]
+fn two_folders_ask_the_network() {
+    let mut wrong = Vec::new();
+    for file in source_files() {
+        let may = ASK_THE_NETWORK.iter().any(|folder| file.path.starts_with(folder));
+        let code = without_tests(&code_of(&file.text));
+        for path in NETWORK.iter().filter(|path| !may && names_path(&code, path)) {
+            wrong.push(format!(
+                "{}: `{path}` is for {}",
+                file.path.display(),
+                ASK_THE_NETWORK.join(", ")
             ));
         }
     }

@@ -10,6 +10,7 @@ mod compare;
 mod confusion_table;
 mod demo;
 mod doctor;
+mod endpoint;
 mod evaluate;
 mod explain;
 mod interrupt;
@@ -118,7 +119,8 @@ enum Verb {
     Thresholds(thresholds::Thresholds),
     /// Score texts against label names, without any training
     ///
-    /// By similarity with any encoder, or by entailment with a classifier trained on natural language inference. Nothing is stored.
+    /// By similarity with any encoder, by entailment with a classifier trained on natural language inference, or by a model behind an
+    /// OpenAI-compatible endpoint (Ollama, llama.cpp, vLLM). Nothing is stored, and nothing leaves this machine without --allow-remote.
     ZeroShot(zero_shot::ZeroShot),
     /// Write a run's model to a folder, open it again and compare
     Export(runs::Export),

@@ -37,6 +37,11 @@ impl Output {
         }
     }
 
+    /// Something people must see whoever reads the result; on standard error.
+    pub fn warning(&self, text: &str) {
+        eprintln!("{text}");
+    }
+
     /// The result: `text` for people, `value` for machines. A reader that has gone away is no error.
     pub fn result(&self, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
         if self.json {

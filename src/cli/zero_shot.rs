@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::classify::shortened;
+use super::endpoint::EndpointOptions;
 use super::zero_shot_language_model::LanguageModelOptions;
 use super::{Output, progress};
 use crate::app::App;
@@ -20,7 +21,8 @@ use crate::jobs::models::{DEFAULT_ENCODER, encoder_dir, load_encoder};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
-    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, entailment, language_model,
+    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, endpoint, entailment,
+    language_model,
 };
 
 #[derive(Debug, Args)]
@@ -38,11 +40,11 @@ pub struct ZeroShot {
     #[arg(long, value_enum, default_value_t = EngineName::Similarity)]
     engine: EngineName,
     /// A model's name or a folder: for similarity any encoder, all-MiniLM-L6-v2 where none is named; for entailment a classifier trained on
-    /// natural language inference; for a language model a GGUF file
+    /// natural language inference; for a language model a GGUF file; for an endpoint the name its server knows the model by
     #[arg(long, alias = "encoder")]
     model: Option<String>,
     /// The sentence a label name is put into, with {} in its place; may be given several times, and the scores are averaged. Where none is
-    /// given, "This text is about {}." for similarity, "This example is {}." for entailment
+    /// given, "This text is about {}." for similarity, "This example is {}." for entailment, the label as it is for an endpoint
     #[arg(long)]
     template: Vec<String>,
     /// A text may have several labels: scores do not add up to 1
@@ -57,6 +59,7 @@ pub struct ZeroShot {
     pile: Option<PileName>,
     #[command(flatten)]
     language_model: LanguageModelOptions,
+    endpoint: EndpointOptions,
 }
 
 /// Whether similarity reads the texts.
@@ -89,6 +92,9 @@ enum EngineName {
     Entailment,
     /// What a language model on this machine says: a GGUF file, one pass for every text
     LanguageModel,
+    /// What a model answers behind an OpenAI-compatible interface (Ollama, llama.cpp, vLLM): one request for every text, with --multi one
+    /// for every text and label
+    Endpoint,
 }
 
 /// How the scores of the parts of a text become one.
@@ -119,6 +125,10 @@ impl ZeroShot {
             !self.language_model.is_any_given() || self.engine == EngineName::LanguageModel,
             "--mode, --rotations, --shots, --nearest and --context belong to --engine language-model"
         );
+        ensure!(
+            !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
+            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
+        );
         // Before a model is loaded, which may take long.
         let question = match self.engine {
             EngineName::LanguageModel => {
@@ -127,7 +137,7 @@ impl ZeroShot {
             }
             _ => Question::about(&labels, self.templates(), multi)?,
         };
-        let mut engine = self.open(app, &labels, &texts)?;
+        let mut engine = self.open(app, output, &labels, &texts)?;
         let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
         let bar = progress::bar(output, inputs.len(), "scoring");
         let began = Instant::now();
@@ -155,7 +165,7 @@ impl ZeroShot {
         output.result(
             &json!({
                 "engine": engine.name(), "model": engine.model(), "templates": question.templates(), "multi": multi, "secs": secs,
-                "remarks": engine.remarks(), "texts_per_sec": texts_per_sec, "texts": rows,
+                "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
             }),
             &text,
         )
@@ -170,16 +180,18 @@ impl ZeroShot {
             EngineName::Similarity => zero_shot::DEFAULT_TEMPLATE,
             EngineName::Entailment => entailment::DEFAULT_TEMPLATE,
             EngineName::LanguageModel => language_model::DEFAULT_TEMPLATE,
+            EngineName::Endpoint => endpoint::DEFAULT_TEMPLATE,
         };
         vec![own.to_owned()]
     }
 
-    fn open(&self, app: &App, labels: &[String], texts: &[Named]) -> anyhow::Result<Box<dyn Engine>> {
+    fn open(&self, app: &App, output: &Output, labels: &[String], texts: &[Named]) -> anyhow::Result<Box<dyn Engine>> {
         match self.engine {
             EngineName::LanguageModel => {
                 let words: Vec<&Words> = texts.iter().map(|(_, words)| words).collect();
                 self.language_model.open(app, self.model.as_deref(), labels, &words)
             }
+            EngineName::Endpoint => Ok(Box::new(self.endpoint.open(self.model.as_deref(), output)?)),
             EngineName::Similarity => {
                 let model = self.model.as_deref().unwrap_or(DEFAULT_ENCODER);
                 let encoder = load_encoder(&app.catalog, model, app.compute())?;

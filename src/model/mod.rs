@@ -1,7 +1,7 @@
 //! Encoders, their differentiable operations, tokenising, embedding, heads and the folders they live in, on candle.
 //!
-//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here runs a pickle, and only `catalog`, which fetches
-//! a named model into the cache, asks the network.
+//! Not here: SQL, widgets, project files, training loops, optimisers. Nothing here runs a pickle. Two folders ask the network:
+//! `catalog` fetches a named model into the cache, `zero_shot::endpoint` asks the server it is given.
 //!
 //! An [`Encoder`] is one folder on disk: tokenizer, transformer, pooling. It turns texts into rows of numbers, either for use
 //! ([`Encoder::embed`]) or for training ([`Encoder::forward`], then [`Encoder::backward`]).

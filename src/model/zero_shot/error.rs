@@ -108,6 +108,9 @@ pub enum ZeroShotError {
     /// Whoever listened to the progress asked to stop.
     #[error("stopped before every text had its scores; none were kept")]
     Stopped,
+    /// An endpoint could not be used.
+    #[error(transparent)]
+    Endpoint(#[from] super::EndpointError),
     /// The model could not be used.
     #[error(transparent)]
     Model(ModelError),

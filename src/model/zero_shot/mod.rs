@@ -4,6 +4,7 @@
 //! becomes of scores; they are suggestions and no labels.
 
 mod answer;
+pub mod endpoint;
 pub mod entailment;
 mod error;
 mod inference_classes;
@@ -18,6 +19,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 pub use answer::{Answer, Rows};
+pub use endpoint::{Endpoint, EndpointError};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
 pub use language_model::LocalLanguageModel;
@@ -53,6 +55,11 @@ pub trait Engine {
     /// What whoever reads the last answer should know besides, in sentences without an end: answers that were refused, texts that were cut.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Requests, tokens and cost, for an engine that asks a server; `None` for others.
+    fn usage(&self) -> Option<endpoint::Usage> {
+        None
     }
 }
 
