@@ -105,7 +105,8 @@ enum Verb {
     Tune(runs::Tune),
     /// Score texts against label names, without any training
     ///
-    /// By similarity with any encoder, or by entailment with a classifier trained on natural language inference. Nothing is stored.
+    /// By similarity with any encoder, by entailment with a classifier trained on natural language inference, or by a language model in a GGUF
+    /// file on this machine. Nothing is stored.
     ZeroShot(zero_shot::ZeroShot),
     /// Write a run's model to a folder, open it again and compare
     Export(runs::Export),
