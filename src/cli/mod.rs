@@ -119,8 +119,9 @@ enum Verb {
     Thresholds(thresholds::Thresholds),
     /// Score texts against label names, without any training
     ///
-    /// By similarity with any encoder, by entailment with a classifier trained on natural language inference, or by a model behind an
-    /// OpenAI-compatible endpoint (Ollama, llama.cpp, vLLM). Nothing is stored, and nothing leaves this machine without --allow-remote.
+    /// By similarity with any encoder, by entailment with a classifier trained on natural language inference, by a language model in a GGUF
+    /// file on this machine, or by a model behind an OpenAI-compatible endpoint (Ollama, llama.cpp, vLLM). Nothing leaves this machine without
+    /// --allow-remote.
     ZeroShot(zero_shot::ZeroShot),
     /// Write a run's model to a folder, open it again and compare
     Export(runs::Export),

@@ -54,7 +54,8 @@ impl LocalLanguageModel {
             let mut near = Vec::new();
             for example in self.examples(question, at) {
                 let answers = tell(&example);
-                if !answers.is_empty() {
+                let is_shown = shots.iter().any(|shot: &Shot| shot.text == example.text);
+                if !answers.is_empty() && !is_shown {
                     near.push(beginning.shot(&mut self.model, &example.text, &answers)?);
                 }
             }
