@@ -79,6 +79,9 @@ pub enum ZeroShotError {
     /// Whoever listened to the progress asked to stop.
     #[error("stopped before every text had its scores; none were kept")]
     Stopped,
+    /// The engine learns from label names first, and could not.
+    #[error("nothing could be learnt from the labels' names: {0}")]
+    Training(String),
     /// The model could not be used.
     #[error(transparent)]
     Model(ModelError),

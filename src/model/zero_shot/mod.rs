@@ -6,12 +6,15 @@
 mod answer;
 pub mod entailment;
 mod error;
+mod fitted;
 mod inference_classes;
 mod premise_reader;
 pub mod prototypes;
 mod question;
 pub mod similarity;
+pub mod templates;
 mod text_parts;
+pub mod wordings;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -19,9 +22,12 @@ use std::time::Instant;
 pub use answer::{Answer, Rows};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
+pub use fitted::fitted_similarity;
 pub use prototypes::Prototypes;
 pub use question::{LabelText, Question, sentences};
 pub use similarity::{DEFAULT_TEMPLATE, Pile, Similar, Similarity, TEMPERATURE, similarity};
+pub use templates::{Language, guess_language};
+pub use wordings::{RankedTemplate, rank_templates};
 
 use super::Input;
 
