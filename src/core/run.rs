@@ -127,7 +127,7 @@ pub struct Run {
     pub n_test: usize,
     /// Milliseconds since the Unix epoch.
     pub started_at_millis: i64,
-    /// Seconds spent training, without loading the encoder and without scoring.
+    /// Seconds spent training, without loading the encoder and without scoring; of a zero-shot run, all it took.
     pub train_secs: f64,
     /// Where it stands.
     pub status: RunStatus,

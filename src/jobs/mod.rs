@@ -21,6 +21,8 @@ pub mod training;
 mod trial;
 pub mod tune;
 pub mod worker;
+pub mod zero_shot_engine;
+pub mod zero_shot_run;
 
 pub use compare::{CompareRequest, Comparison};
 pub use evaluate::Evaluation;
@@ -33,4 +35,6 @@ pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroS
 pub use training::TrainRequest;
 pub use trial::{DEFAULT_FOLDS, Ended};
 pub use tune::{TuneRequest, Tuning};
+pub use zero_shot_engine::{EngineKind, EngineSpec};
+pub use zero_shot_run::ZeroShotRunRequest;
 pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

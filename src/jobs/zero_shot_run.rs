@@ -339,7 +339,7 @@ impl Work<'_> {
     }
 
     /// Whether every text is scored: engines whose scores of a text rest on that text alone.
-    fn in_portions(&mut self, job: &mut JobContext) -> anyhow::Result<bool> {
+    fn in_portions(&self, job: &mut JobContext) -> anyhow::Result<bool> {
         let mut known: Vec<Scores> = Vec::new();
         for (kind, _) in &self.scoring.texts {
             known.push(self.store.scores(self.run.id, *kind)?.into_iter().collect());
