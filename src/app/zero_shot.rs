@@ -26,6 +26,14 @@ pub enum Because {
 }
 
 impl Because {
+    /// The language of the sentences to choose from.
+    pub fn language(self) -> Language {
+        match self {
+            Because::Language(language) => language,
+            Because::Chosen | Because::Unsure => Language::English,
+        }
+    }
+
     /// In words, for beside the templates.
     pub fn words(self) -> String {
         match self {

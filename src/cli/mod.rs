@@ -23,6 +23,7 @@ mod search;
 mod table;
 mod thresholds;
 mod zero_shot;
+mod zero_shot_wordings;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -64,14 +64,22 @@ impl EngineKind {
         }
     }
 
-    /// What is asked where nobody has given a template: one sentence, but several for the engine that learns from them.
-    pub fn default_templates(&self, language: Language) -> Vec<String> {
+    /// Every sentence of a language that suits the engine, to choose among.
+    pub fn every_template(&self, language: Language) -> Vec<String> {
         let sentences = match self {
-            EngineKind::Similarity { .. } => &language.topics()[..1],
-            EngineKind::TemplatedSetFit { .. } => language.topics(),
-            EngineKind::Entailment { .. } => &language.hypotheses()[..1],
+            EngineKind::Similarity { .. } | EngineKind::TemplatedSetFit { .. } => language.topics(),
+            EngineKind::Entailment { .. } => language.hypotheses(),
         };
         sentences.iter().map(|sentence| (*sentence).to_owned()).collect()
+    }
+
+    /// What is asked where nobody has given a template: one sentence, but several for the engine that learns from them.
+    pub fn default_templates(&self, language: Language) -> Vec<String> {
+        let mut sentences = self.every_template(language);
+        if !matches!(self, EngineKind::TemplatedSetFit { .. }) {
+            sentences.truncate(1);
+        }
+        sentences
     }
 }
 

@@ -124,6 +124,11 @@ impl Scoring {
         })
     }
 
+    /// The run of the same request, where there is one.
+    pub fn known(&self) -> Option<&Run> {
+        self.known.as_ref()
+    }
+
     fn n_of(&self, kind: ScoreKind) -> usize {
         self.texts.iter().filter(|(known, _)| *known == kind).map(|(_, texts)| texts.len()).sum()
     }
@@ -254,6 +259,7 @@ impl Work<'_> {
                 self.run.scored_on = Some(*kind);
             }
         }
+        self.run.findings.insert("n_scored".into(), n_scored.into());
         self.run.status = if finished { RunStatus::Done } else { RunStatus::Stopped };
         if !finished {
             let n_texts = self.scoring.n_texts();
