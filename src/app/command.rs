@@ -8,7 +8,7 @@ use super::{App, CompareSpec, Project, SearchSpec, now_millis, sample};
 use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits};
 use crate::io::import::{self, ReadOptions};
 use crate::jobs::snapshot::Snapshot;
-use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest, TuneRequest};
+use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest, TuneRequest, ZeroShotRunRequest};
 use crate::store::Store;
 use crate::train::{self, Method};
 
@@ -50,6 +50,8 @@ pub enum Command {
     Search(SearchSpec),
     /// Trains variants of one method and puts their figures side by side.
     Compare(CompareSpec),
+    /// Scores every labelled text with a zero-shot engine and keeps that as a run; the same request goes on with the same run.
+    ZeroShotRun(ZeroShotRunRequest),
     /// Asks a job to stop; training keeps what it has.
     Stop(JobId),
     /// Asks a job to wait where it is; training writes its state first.
@@ -113,6 +115,7 @@ impl App {
             } => self.train(&method, encoder, seed, &options, teacher)?,
             Command::Search(spec) => self.search(&spec)?,
             Command::Compare(spec) => self.compare(&spec)?,
+            Command::ZeroShotRun(request) => self.zero_shot_run(&request)?,
             Command::Stop(job) => {
                 self.jobs.cancel(job);
                 return Ok(None);
@@ -261,6 +264,9 @@ impl App {
     fn resume_run(&mut self, run: RunId) -> anyhow::Result<JobId> {
         self.ensure_idle()?;
         let run = self.run(run)?;
+        if let Some(why) = run.why_no_model() {
+            bail!("{why}");
+        }
         ensure!(
             run.status != RunStatus::Done,
             "{} was trained to its end: there is nothing to resume",
@@ -275,7 +281,7 @@ impl App {
         }))
     }
 
-    fn ensure_idle(&self) -> anyhow::Result<()> {
+    pub(super) fn ensure_idle(&self) -> anyhow::Result<()> {
         let idle = self.running(JobKind::Train).is_none();
         ensure!(idle, "a training is running; wait for it or stop it");
         Ok(())
@@ -312,6 +318,9 @@ impl App {
             method.id
         );
         let run = self.run(teacher)?;
+        if let Some(why) = run.why_no_model() {
+            bail!("{why}");
+        }
         ensure!(
             run.has_model(),
             "{} has not finished, so there is nothing to learn from it: choose a finished run",

@@ -38,6 +38,9 @@ pub(super) fn finished(app: &mut App, outcome: Outcome) {
             }
         }
         Outcome::Evaluated(evaluation) => {
+            if let Some(remark) = &evaluation.remark {
+                app.notify(NoticeKind::Info, remark.clone());
+            }
             if let Some(project) = &mut app.project {
                 project.evaluated(evaluation);
                 project.revision += 1;

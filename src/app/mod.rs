@@ -12,6 +12,7 @@ pub mod project;
 pub mod sample;
 pub mod series;
 pub mod settings;
+pub mod zero_shot;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

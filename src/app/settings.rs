@@ -1,5 +1,6 @@
 //! What a person has chosen, remembered between starts in the user's configuration folder.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,8 @@ pub struct Settings {
     /// How exact products on the CPU are. One that this version does not know is `f32`.
     #[serde(deserialize_with = "precision")]
     pub precision: Precision,
+    /// The zero-shot templates of projects that have their own, by the project's path.
+    pub templates: BTreeMap<PathBuf, Vec<String>>,
     #[serde(skip)]
     file: Option<PathBuf>,
 }
@@ -68,6 +71,7 @@ impl Default for Settings {
             encoder: DEFAULT_ENCODER.to_owned(),
             device: DeviceChoice::Auto,
             precision: Precision::F32,
+            templates: BTreeMap::new(),
             file: None,
         }
     }
@@ -110,14 +114,32 @@ impl Settings {
         let _ = write();
     }
 
+    /// The zero-shot templates of a project, where it has its own.
+    pub fn templates_of(&self, project: &Path) -> Option<&[String]> {
+        self.templates.get(&canonical(project)).map(Vec::as_slice)
+    }
+
+    /// Remembers the zero-shot templates of a project; none means those of its texts' language.
+    pub fn remember_templates(&mut self, project: &Path, templates: &[String]) {
+        match templates.is_empty() {
+            true => self.templates.remove(&canonical(project)),
+            false => self.templates.insert(canonical(project), templates.to_vec()),
+        };
+        self.save();
+    }
+
     /// Puts a project on top of the recent ones.
     pub fn remember(&mut self, project: &Path) {
-        let project = project.canonicalize().unwrap_or_else(|_| project.to_path_buf());
+        let project = canonical(project);
         self.recent.retain(|known| *known != project);
         self.recent.insert(0, project);
         self.recent.truncate(MAX_RECENT);
         self.save();
     }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 #[cfg(test)]
@@ -132,7 +154,12 @@ mod tests {
         settings.zoom = 1.5;
         settings.device = DeviceChoice::Cuda(1);
         settings.remember(folder.path());
+        settings.remember_templates(folder.path(), &["On {}.".to_owned()]);
+        assert_eq!(settings.templates_of(folder.path()), Some(&["On {}.".to_owned()][..]));
         assert_eq!(Settings::load_from(&file), settings);
+        fs::write(&file, r#"{"zoom": 1.5, "device": "abacus"}"#)?;
+        settings.remember_templates(folder.path(), &[]);
+        assert_eq!(Settings::load_from(&file).templates_of(folder.path()), None);
         fs::write(&file, r#"{"zoom": 1.5, "device": "abacus"}"#)?;
         let newer = Settings::load_from(&file);
         assert_eq!((newer.zoom, newer.device), (1.5, DeviceChoice::Auto));

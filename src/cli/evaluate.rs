@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::confusion_table::ConfusionArgs;
-use super::runs::{chosen, kind};
+use super::runs::{judged, kind};
 use super::{Output, classify::write_lines, progress, project};
 use crate::app::{App, Command};
 use crate::core::metrics::FBeta;
@@ -59,7 +59,7 @@ fn beta(written: &str) -> Result<f64, String> {
 impl Evaluate {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let run = chosen(app, self.run)?;
+        let run = judged(app, self.run)?;
         let kind = self.split.or(run.scored_on).unwrap_or(ScoreKind::Test);
         let mut evaluation = evaluate(app, output, run.id, kind)?;
         if let Some(only) = &self.only {
@@ -105,6 +105,7 @@ fn to_json(evaluation: &Evaluation) -> anyhow::Result<Value> {
     value["run_name"] = json!(evaluation.run_name);
     value["scored_on"] = json!(evaluation.kind);
     value["slices"] = json!(evaluation.slices);
+    value["remark"] = json!(evaluation.remark);
     Ok(value)
 }
 

@@ -13,7 +13,7 @@ use super::{Output, progress, project, runs};
 use crate::app::{App, Project};
 use crate::core::{Text, Words};
 use crate::jobs::predict::label_names;
-use crate::jobs::training::run_dir;
+use crate::jobs::training::{ensure_model, run_dir};
 use crate::model::{Classifier, Explanation, Input, Target, WordEffect, explain};
 
 /// Words printed for each text; `--json` has all.
@@ -50,6 +50,7 @@ impl Explain {
         let project = app.project()?;
         let asked = self.texts.iter().map(|written| find(project, written));
         let asked = asked.collect::<anyhow::Result<Vec<Asked>>>()?;
+        ensure_model(&run)?;
         let dir = run_dir(&project.store, run.id);
         let classifier = Classifier::load(&dir, app.compute())
             .with_context(|| format!("the model of {} cannot be opened; train it again", run.name))?;

@@ -25,6 +25,7 @@ mod table;
 mod thresholds;
 mod zero_shot;
 mod zero_shot_language_model;
+mod zero_shot_wordings;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

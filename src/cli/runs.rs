@@ -127,7 +127,15 @@ const HEADLINES: [&str; 4] = ["accuracy", "macro_f1", "micro_f1", "constant_gues
 
 /// A run in a line or two.
 pub fn run_text(run: &Run) -> String {
-    let mut text = format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs);
+    let mut text = match run.findings.get("n_scored") {
+        Some(n_scored) if run.is_zero_shot() => {
+            format!(
+                "{}: {n_scored} texts scored with {}, {:.1} s",
+                run.name, run.encoder, run.train_secs
+            )
+        }
+        _ => format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs),
+    };
     if let Some(kind) = run.scored_on {
         let shown = METRICS.iter().filter(|metric| HEADLINES.contains(&metric.id));
         let metrics: Vec<String> = shown
@@ -144,8 +152,19 @@ pub fn run_text(run: &Run) -> String {
     text
 }
 
-/// The run asked for, or the newest usable one.
+/// The run asked for, or the newest that has a model.
 pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
+    newest(app, run, Run::has_model)
+}
+
+/// The run asked for, or the newest whose scores can be judged: one that has a model, or a zero-shot run.
+pub fn judged(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
+    newest(app, run, |run| {
+        run.has_model() || run.is_zero_shot() && run.status.is_finished()
+    })
+}
+
+fn newest(app: &App, run: Option<i64>, usable: impl Fn(&Run) -> bool) -> anyhow::Result<Run> {
     let state = &app.project()?.state;
     match run {
         Some(id) => state.run(RunId(id)).cloned().with_context(|| {
@@ -160,7 +179,7 @@ pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
             .runs
             .iter()
             .rev()
-            .find(|run| run.has_model())
+            .find(|run| usable(run))
             .cloned()
             .context("no run has a model yet; `handful train` makes one, `handful runs` lists them all"),
     }

@@ -61,7 +61,7 @@ fn on_or_off(written: &str) -> Result<bool, String> {
 impl Tune {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let run = runs::chosen(app, self.run)?;
+        let run = runs::judged(app, self.run)?;
         let only = self.label.map(|label| place(&run, &label)).transpose()?;
         let request = TuneRequest {
             objective: self.objective,
@@ -224,7 +224,7 @@ fn label_threshold(written: &str) -> Result<(String, f64), String> {
 impl Thresholds {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        let run = runs::chosen(app, self.run)?;
+        let run = runs::judged(app, self.run)?;
         ensure!(
             !run.thresholds.is_empty(),
             "{} has no thresholds: it did not get that far",
@@ -233,7 +233,7 @@ impl Thresholds {
         if self.reset || self.all.is_some() || !self.set.is_empty() || self.at_least_one.is_some() {
             self.change(app, output, &run)?;
         }
-        let run = runs::chosen(app, Some(run.id.0))?;
+        let run = runs::judged(app, Some(run.id.0))?;
         let kind = Project::tuning_kind(&run);
         // A run without such scores still has thresholds to show.
         let evaluation = evaluate::evaluate(app, output, run.id, kind);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
@@ -12,18 +13,24 @@ use serde_json::json;
 
 use super::classify::shortened;
 use super::endpoint::EndpointOptions;
+use super::runs::{run_figures, run_text};
 use super::zero_shot_language_model::LanguageModelOptions;
-use super::{Output, progress};
-use crate::app::App;
-use crate::core::Words;
+use super::zero_shot_wordings::compare;
+use super::{Output, interrupt, progress};
+use crate::app::zero_shot::Because;
+use crate::app::{App, Command};
 use crate::core::text::in_line;
-use crate::jobs::models::{DEFAULT_ENCODER, encoder_dir, load_encoder};
+use crate::core::{LabelId, Split, Text, Words};
+use crate::jobs::snapshot::Snapshot;
+use crate::jobs::zero_shot_engine::Beside;
+use crate::jobs::zero_shot_run::{Scoring, labels_asked};
+use crate::jobs::{EngineKind, EngineSpec, ZeroShotRunRequest};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
 use crate::model::zero_shot::{
-    self, Answer, Engine, Entailment, LongTexts, Pile, Progress, Question, Similarity, endpoint, entailment,
-    language_model,
+    Answer, Engine, LabelText, Language, LongTexts, Pile, Progress, Question, endpoint, language_model,
 };
+use crate::train::templated::DEFAULT_COPIES;
 
 #[derive(Debug, Args)]
 pub struct ZeroShot {
@@ -39,14 +46,29 @@ pub struct ZeroShot {
     /// What scores the labels
     #[arg(long, value_enum, default_value_t = EngineName::Similarity)]
     engine: EngineName,
-    /// A model's name or a folder: for similarity any encoder, all-MiniLM-L6-v2 where none is named; for entailment a classifier trained on
-    /// natural language inference; for a language model a GGUF file; for an endpoint the name its server knows the model by
+    /// A model's name or a folder: for similarity and templated-setfit any encoder, all-MiniLM-L6-v2 where none is named; for entailment a
+    /// classifier trained on natural language inference; for a language model a GGUF file; for an endpoint the name its server knows it by
     #[arg(long, alias = "encoder")]
     model: Option<String>,
     /// The sentence a label name is put into, with {} in its place; may be given several times, and the scores are averaged. Where none is
-    /// given, "This text is about {}." for similarity, "This example is {}." for entailment, the label as it is for an endpoint
+    /// given, those kept for the project, else as "This text is about {}." for similarity and "This example is {}." for entailment, in the
+    /// language of the texts
     #[arg(long)]
     template: Vec<String>,
+    /// Keep the templates given for this project; without any, forget those kept
+    #[arg(long, requires = "project")]
+    keep_templates: bool,
+    /// Score the texts in the words of each template and rank the templates: by macro-F1 over labelled texts (test texts aside), or by
+    /// confidence where none is labelled. Without --template, sentences in the language of the texts
+    #[arg(long, conflicts_with = "save")]
+    compare_templates: bool,
+    /// Ask with each label's description, where the project has one, in place of its name
+    #[arg(long, requires = "project")]
+    descriptions: bool,
+    /// Score every labelled text of the project and keep that as a run, for `handful evaluate`, `handful thresholds` and the rest; the same
+    /// engine with the same options goes on with the same run
+    #[arg(long, requires = "project", conflicts_with = "labels")]
+    save: bool,
     /// A text may have several labels: scores do not add up to 1
     #[arg(long)]
     multi: bool,
@@ -54,15 +76,20 @@ pub struct ZeroShot {
     /// otherwise such texts lose their end
     #[arg(long, value_enum, value_name = "POOLING")]
     split_sentences: Option<PoolingName>,
-    /// Similarity: let what labels mean move towards the texts that lie nearest to them
+    /// Similarity: let what labels mean move towards the texts that lie nearest to them; auto where nothing is said. Templated SetFit:
+    /// also learn from unlabelled texts; off where nothing is said
     #[arg(long, value_enum, value_name = "WHEN")]
     pile: Option<PileName>,
+    /// Templated SetFit: sentences about each label to learn from, 8 where nothing is said
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    copies: Option<u16>,
     #[command(flatten)]
     language_model: LanguageModelOptions,
+    #[command(flatten)]
     endpoint: EndpointOptions,
 }
 
-/// Whether similarity reads the texts.
+/// Whether the texts are read beside the labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PileName {
     /// Where there are 200 texts or more
@@ -88,6 +115,9 @@ impl From<PileName> for Pile {
 enum EngineName {
     /// How close a text and each label's sentence lie: any encoder, fast
     Similarity,
+    /// An encoder tuned for seconds on sentences about the labels
+    #[value(name = "templated-setfit")]
+    TemplatedSetFit,
     /// How far each label's sentence follows from a text: one pass of a large model for every text and label
     Entailment,
     /// What a language model on this machine says: a GGUF file, one pass for every text
@@ -109,36 +139,58 @@ enum PoolingName {
 /// A text with the id it is shown by.
 type Named = (String, Words);
 
+/// What is asked about, and what is known of it.
+#[derive(Default)]
+pub struct Asked {
+    pub texts: Vec<Named>,
+    pub labels: Vec<LabelText>,
+    pub multi: bool,
+    /// Rows of texts that train or validate, with the columns of their labels.
+    pub known: Vec<(usize, Vec<usize>)>,
+    /// Of these, the texts that train and have one label.
+    pub truth: Vec<(usize, usize)>,
+    /// Unlabelled texts.
+    pub pile: Vec<Arc<str>>,
+}
+
 impl ZeroShot {
-    pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
-        let (texts, labels, multi) = self.inputs(app, output)?;
-        ensure!(!labels.is_empty(), "there are no labels: name some with --labels a,b");
+    pub fn run(mut self, app: &mut App, output: &Output) -> anyhow::Result<()> {
+        let mut asked = self.asked(app, output)?;
         ensure!(
-            self.split_sentences.is_none() || self.engine == EngineName::Entailment,
-            "--split-sentences belongs to --engine entailment"
+            !asked.labels.is_empty(),
+            "there are no labels: name some with --labels a,b"
         );
-        ensure!(
-            self.pile.is_none() || self.engine == EngineName::Similarity,
-            "--pile belongs to --engine similarity"
-        );
-        ensure!(
-            !self.language_model.is_any_given() || self.engine == EngineName::LanguageModel,
-            "--mode, --rotations, --shots, --nearest and --context belong to --engine language-model"
-        );
-        ensure!(
-            !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
-            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
-        );
+        let spec = self.spec()?;
+        if self.keep_templates {
+            // Before they are kept.
+            self.question(
+                &asked,
+                if self.template.is_empty() {
+                    vec!["{}".into()]
+                } else {
+                    self.template.clone()
+                },
+            )?;
+            app.remember_templates(&self.template)?;
+        }
+        let remark = self.choose_templates(app, spec.as_ref());
+        if self.save {
+            let spec = spec.context(
+                "--save keeps the scores of similarity, templated-setfit and entailment; nothing was scored",
+            )?;
+            return self.save(app, output, spec, &asked);
+        }
+        if self.engine == EngineName::LanguageModel {
+            let names: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
+            asked.labels = self.language_model.labels(app, &names, self.project.is_some())?;
+        }
         // Before a model is loaded, which may take long.
-        let question = match self.engine {
-            EngineName::LanguageModel => {
-                let described = self.language_model.labels(app, &labels, self.project.is_some())?;
-                Question::new(described, self.templates(), multi)?
-            }
-            _ => Question::about(&labels, self.templates(), multi)?,
-        };
-        let mut engine = self.open(app, output, &labels, &texts)?;
-        let inputs: Vec<Input<'_>> = texts.iter().map(|(_, words)| words.into()).collect();
+        let question = self.question(&asked, self.template.clone())?;
+        let mut engine = self.open(app, output, spec.as_ref(), &asked)?;
+        if self.compare_templates {
+            return compare(output, engine.as_mut(), spec.as_ref(), &question, &asked);
+        }
+        let inputs: Vec<Input<'_>> = asked.texts.iter().map(|(_, words)| words.into()).collect();
         let bar = progress::bar(output, inputs.len(), "scoring");
         let began = Instant::now();
         let answer = engine.score(&inputs, &question, &mut |progress| {
@@ -148,118 +200,208 @@ impl ZeroShot {
         })?;
         bar.finish_and_clear();
         let secs = began.elapsed().as_secs_f64();
-        let texts_per_sec = texts.len() as f64 / secs.max(1e-9);
+        let texts_per_sec = inputs.len() as f64 / secs.max(1e-9);
+        let labels: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
         let of_text = |(at, (id, _)): (usize, &Named)| json!({ "id": id, "scores": named(&labels, answer.scores.get(at)), "by_template": by_template(&labels, &answer, at) });
-        let rows: Vec<_> = texts.iter().enumerate().map(of_text).collect();
-        let mut text = table(&texts, &labels, &answer);
+        let rows: Vec<_> = asked.texts.iter().enumerate().map(of_text).collect();
+        let mut text = table(&asked.texts, &labels, &answer);
+        let (name, model) = (engine.name(), engine.model());
         let _ = writeln!(
             text,
-            "{} texts, {} with {}, {secs:.1} s, {texts_per_sec:.1} texts/s",
-            texts.len(),
-            engine.name(),
-            engine.model()
+            "{} texts, {name} with {model}, {secs:.1} s, {texts_per_sec:.1} texts/s",
+            inputs.len()
         );
+        let words = remark.map(Because::words);
+        if let Some(words) = &words {
+            let _ = writeln!(text, "Wording: {} ({words})", question.templates().join(" · "));
+        }
         for remark in engine.remarks() {
             let _ = writeln!(text, "Note: {remark}");
         }
         output.result(
             &json!({
-                "engine": engine.name(), "model": engine.model(), "templates": question.templates(), "multi": multi, "secs": secs,
-                "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
+                "engine": name, "model": model, "templates": question.templates(), "templates_because": words,
+                "multi": asked.multi, "secs": secs, "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
             }),
             &text,
         )
     }
 
-    /// The templates given, else the engine's own.
-    fn templates(&self) -> Vec<String> {
+    /// Fills in the templates where none are given, and says why these.
+    fn choose_templates(&mut self, app: &App, spec: Option<&EngineSpec>) -> Option<Because> {
         if !self.template.is_empty() {
-            return self.template.clone();
+            return None;
         }
-        let own = match self.engine {
-            EngineName::Similarity => zero_shot::DEFAULT_TEMPLATE,
-            EngineName::Entailment => entailment::DEFAULT_TEMPLATE,
-            EngineName::LanguageModel => language_model::DEFAULT_TEMPLATE,
-            EngineName::Endpoint => endpoint::DEFAULT_TEMPLATE,
+        let Some(spec) = spec else {
+            let own = match self.engine {
+                EngineName::Endpoint => endpoint::DEFAULT_TEMPLATE,
+                _ => language_model::DEFAULT_TEMPLATE,
+            };
+            self.template.push(own.to_owned());
+            return None;
         };
-        vec![own.to_owned()]
+        if self.compare_templates {
+            let language = app.zero_shot_language().unwrap_or(Language::English);
+            self.template = spec.kind.every_template(language);
+            return None;
+        }
+        let chosen = app.zero_shot_templates(&spec.kind);
+        self.template = chosen.sentences;
+        Some(chosen.because).filter(|_| self.project.is_some())
     }
 
-    fn open(&self, app: &App, output: &Output, labels: &[String], texts: &[Named]) -> anyhow::Result<Box<dyn Engine>> {
-        match self.engine {
-            EngineName::LanguageModel => {
-                let words: Vec<&Words> = texts.iter().map(|(_, words)| words).collect();
-                self.language_model.open(app, self.model.as_deref(), labels, &words)
-            }
-            EngineName::Endpoint => Ok(Box::new(self.endpoint.open(self.model.as_deref(), output)?)),
-            EngineName::Similarity => {
-                let model = self.model.as_deref().unwrap_or(DEFAULT_ENCODER);
-                let encoder = load_encoder(&app.catalog, model, app.compute())?;
-                let pile = self.pile.map_or(Pile::Auto, Pile::from);
-                Ok(Box::new(Similarity::new(encoder).with_pile(pile)))
-            }
-            EngineName::Entailment => {
-                let model = self.model.as_deref().with_context(|| {
-                    let names: Vec<&str> = app.catalog.unpinned().iter().map(|model| model.name).collect();
-                    format!(
-                        "entailment needs --model: the folder of a classifier trained on natural language inference, or one of {}, which `handful models get` fetches",
-                        names.join(", ")
-                    )
-                })?;
-                let long_texts = match self.split_sentences {
+    /// The engine that was asked for; `spec` where it has one.
+    fn open(
+        &self,
+        app: &App,
+        output: &Output,
+        spec: Option<&EngineSpec>,
+        asked: &Asked,
+    ) -> anyhow::Result<Box<dyn Engine>> {
+        if let Some(spec) = spec {
+            let beside = Beside {
+                pile: &asked.pile,
+                truth: &asked.truth,
+            };
+            return spec.open(&app.catalog, app.compute(), beside);
+        }
+        if self.engine == EngineName::Endpoint {
+            return Ok(Box::new(self.endpoint.open(self.model.as_deref(), output)?));
+        }
+        let names: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
+        let words: Vec<&Words> = asked.texts.iter().map(|(_, words)| words).collect();
+        self.language_model.open(app, self.model.as_deref(), &names, &words)
+    }
+
+    fn question(&self, asked: &Asked, templates: Vec<String>) -> anyhow::Result<Question> {
+        Ok(Question::new(asked.labels.clone(), templates, asked.multi)?)
+    }
+
+    fn save(self, app: &mut App, output: &Output, engine: EngineSpec, asked: &Asked) -> anyhow::Result<()> {
+        ensure!(
+            asked.multi == app.project()?.is_multi(),
+            "the project says that a text has one label, so its run cannot have several: leave --multi out"
+        );
+        let request = ZeroShotRunRequest {
+            engine,
+            templates: self.template,
+            descriptions: self.descriptions,
+        };
+        interrupt::stop_on_first(app)?;
+        progress::execute(app, output, Command::ZeroShotRun(request.clone()))?;
+        let scoring = Scoring::new(&app.project()?.state, &app.catalog, &request)?;
+        let run = scoring.known().context("the scoring has ended without a run")?;
+        let mut value = run_figures(run);
+        value["message"] = json!(run.message);
+        output.result(&value, &run_text(run))
+    }
+
+    /// The engine with its options; `None` for those that are opened by what the command line says alone.
+    fn spec(&self) -> anyhow::Result<Option<EngineSpec>> {
+        ensure!(
+            self.split_sentences.is_none() || self.engine == EngineName::Entailment,
+            "--split-sentences belongs to --engine entailment"
+        );
+        ensure!(
+            self.pile.is_none() || matches!(self.engine, EngineName::Similarity | EngineName::TemplatedSetFit),
+            "--pile belongs to --engine similarity and --engine templated-setfit"
+        );
+        ensure!(
+            self.copies.is_none() || self.engine == EngineName::TemplatedSetFit,
+            "--copies belongs to --engine templated-setfit"
+        );
+        ensure!(
+            !self.language_model.is_any_given() || self.engine == EngineName::LanguageModel,
+            "--mode, --rotations, --shots, --nearest and --context belong to --engine language-model"
+        );
+        ensure!(
+            !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
+            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
+        );
+        let pile = |unsaid: Pile| self.pile.map_or(unsaid, Pile::from);
+        let kind = match self.engine {
+            EngineName::Similarity => EngineKind::Similarity { pile: pile(Pile::Auto) },
+            EngineName::TemplatedSetFit => EngineKind::TemplatedSetFit {
+                copies: self.copies.map_or(DEFAULT_COPIES, usize::from),
+                pile: pile(Pile::Off),
+            },
+            EngineName::Entailment => EngineKind::Entailment {
+                long_texts: match self.split_sentences {
                     None => LongTexts::Cut,
                     Some(PoolingName::Max) => LongTexts::Split(Pooling::Max),
                     Some(PoolingName::Mean) => LongTexts::Split(Pooling::Mean),
-                };
-                let dir = encoder_dir(&app.catalog, model)?;
-                let engine = Entailment::load(&dir, model, app.compute())?;
-                Ok(Box::new(engine.with_long_texts(long_texts)))
-            }
-        }
+                },
+            },
+            EngineName::LanguageModel | EngineName::Endpoint => return Ok(None),
+        };
+        let model = self.model.clone();
+        Ok(Some(EngineSpec { model, kind }))
     }
 
-    /// Texts with an id, label names, and whether a text may have several.
-    fn inputs(&self, app: &mut App, output: &Output) -> anyhow::Result<(Vec<Named>, Vec<String>, bool)> {
+    /// Texts with an id and labels, and what the project knows of them.
+    fn asked(&self, app: &mut App, output: &Output) -> anyhow::Result<Asked> {
         let Some(path) = &self.project else {
-            let texts = self
-                .text
-                .iter()
-                .enumerate()
-                .map(|(at, text)| {
-                    let (body, second) = (text.as_str().into(), None);
-                    ((at + 1).to_string(), Words { body, second })
-                })
-                .collect();
-            return Ok((texts, self.labels.clone(), self.multi));
+            let text = |(at, text): (usize, &String)| {
+                let (body, second) = (text.as_str().into(), None);
+                ((at + 1).to_string(), Words { body, second })
+            };
+            return Ok(Asked {
+                texts: self.text.iter().enumerate().map(text).collect(),
+                labels: self.labels.iter().map(LabelText::named).collect(),
+                multi: self.multi,
+                ..Asked::default()
+            });
         };
         super::project::open(app, output, path)?;
         let project = app.project()?;
-        let labels = if self.labels.is_empty() {
-            project
-                .state
-                .labels
-                .in_order()
-                .into_iter()
-                .map(|(_, label)| label.name.clone())
-                .collect()
-        } else {
-            self.labels.clone()
+        let of_project = labels_asked(&project.state, self.descriptions);
+        let (ids, labels): (Vec<Option<LabelId>>, Vec<LabelText>) = match self.labels.is_empty() {
+            true => of_project.into_iter().map(|(id, label)| (Some(id), label)).unzip(),
+            false => self.labels.iter().map(|name| given(name, &of_project)).unzip(),
         };
-        let texts = project
-            .state
-            .texts()
-            .map(|text| {
-                (
-                    text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
-                    text.words(),
-                )
-            })
-            .collect();
-        Ok((texts, labels, self.multi || project.is_multi()))
+        let columns = |text: &Text| -> Option<Vec<usize>> {
+            let annotation = text.annotation.as_ref()?;
+            let column = |id: &LabelId| ids.iter().position(|known| *known == Some(*id));
+            Some(annotation.labels.iter().filter_map(column).collect())
+        };
+        let (mut known, mut truth) = (Vec::new(), Vec::new());
+        for (row, text) in project.state.texts().enumerate() {
+            let Some(columns) = columns(text).filter(|_| text.split != Some(Split::Test)) else {
+                continue;
+            };
+            if let (true, [label]) = (text.trains(), columns.as_slice()) {
+                truth.push((row, *label));
+            }
+            if project.is_multi() || !columns.is_empty() {
+                known.push((row, columns));
+            }
+        }
+        let named = |text: &Text| {
+            (
+                text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
+                text.words(),
+            )
+        };
+        Ok(Asked {
+            texts: project.state.texts().map(named).collect(),
+            labels,
+            multi: self.multi || project.is_multi(),
+            known,
+            truth,
+            pile: Snapshot::take(&project.state).pile,
+        })
     }
 }
 
-fn rate(progress: Progress) -> String {
+/// A label named on the command line, as the project's where it has one of that name.
+fn given(name: &str, of_project: &[(LabelId, LabelText)]) -> (Option<LabelId>, LabelText) {
+    match of_project.iter().find(|(_, label)| label.name.trim() == name.trim()) {
+        Some((id, label)) => (Some(*id), label.clone()),
+        None => (None, LabelText::named(name)),
+    }
+}
+
+pub fn rate(progress: Progress) -> String {
     match (progress.texts_per_sec(), progress.secs_left()) {
         (Some(rate), Some(left)) => format!("scoring · {rate:.1} texts/s · {left:.0} s left"),
         _ => "scoring".to_owned(),

@@ -127,7 +127,7 @@ pub struct Run {
     pub n_test: usize,
     /// Milliseconds since the Unix epoch.
     pub started_at_millis: i64,
-    /// Seconds spent training, without loading the encoder and without scoring.
+    /// Seconds spent training, without loading the encoder and without scoring; of a zero-shot run, all it took.
     pub train_secs: f64,
     /// Where it stands.
     pub status: RunStatus,
@@ -166,9 +166,30 @@ impl Run {
         }
     }
 
-    /// Whether its model is kept: trials of searches and comparisons leave scores and figures only, as does a run without a model at all.
+    /// Whether its model is kept: trials of searches and comparisons and zero-shot runs leave scores and figures only.
     pub fn has_model(&self) -> bool {
-        self.status.is_finished() && !self.is_trial()
+        self.status.is_finished() && !self.is_trial() && !self.is_zero_shot()
+    }
+
+    /// Whether nothing was trained: an engine scored the labels' names.
+    pub fn is_zero_shot(&self) -> bool {
+        self.method == ZERO_SHOT
+    }
+
+    /// What to say where its model is needed and it can have none; `None` where it may have one.
+    pub fn why_no_model(&self) -> Option<String> {
+        if self.is_zero_shot() {
+            return Some(format!(
+                "{} has no model: it is scores that {} gave to label names, and nothing was trained; train a model, or choose a run that has one",
+                self.name, self.encoder
+            ));
+        }
+        self.is_trial().then(|| {
+            format!(
+                "{} has no model: trials leave scores and figures only; train with its options, or choose another run",
+                self.name
+            )
+        })
     }
 
     /// Whether it is a trial of a search or a comparison, rather than a training of its own.
@@ -176,6 +197,9 @@ impl Run {
         TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark))
     }
 }
+
+/// The method of runs that are zero-shot scores of a project.
+pub const ZERO_SHOT: &str = "zero-shot";
 
 /// What a run's findings say where it is one of several to choose from: its number in a search, its name in a comparison.
 pub const TRIAL_MARKS: [&str; 2] = ["trial", "variant"];

@@ -60,6 +60,8 @@ pub struct Evaluation {
     pub facts: Vec<Facts>,
     /// The same figures for texts that have something in common.
     pub slices: Vec<SliceReport>,
+    /// What a reader of the figures must know; `None` when there is nothing to say.
+    pub remark: Option<String>,
 }
 
 /// What of a run an evaluation rests on, beside its scores.
@@ -182,6 +184,7 @@ impl Evaluation {
             report,
             facts: Vec::new(),
             slices: Vec::new(),
+            remark: None,
         })
     }
 
@@ -214,8 +217,13 @@ impl Evaluation {
 
     /// The report for a terminal.
     pub fn text(&self) -> String {
+        let remark = self
+            .remark
+            .as_ref()
+            .map(|remark| format!("Note: {remark}\n"))
+            .unwrap_or_default();
         format!(
-            "{} on {} {} texts\n\n{}",
+            "{} on {} {} texts\n{remark}\n{}",
             self.run_name,
             self.ids.len(),
             self.kind.name(),
@@ -272,14 +280,33 @@ pub(super) fn evaluation(
     let missing: Vec<usize> = (0..texts.len())
         .filter(|row| !scores.contains_key(&texts.ids[*row]))
         .collect();
-    if !missing.is_empty() && kind != ScoreKind::OutOfFold {
+    let unscored = (!missing.is_empty() && !run.has_model()).then(|| no_model_for(run, missing.len(), texts.len()));
+    if !missing.is_empty() && kind != ScoreKind::OutOfFold && run.why_no_model().is_none() {
         let new = score_missing(job, store, run, compute, &texts, &missing)?;
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
     let scored = Scored::new(run, kind, texts, &scores)?;
     let mut on_progress = |done: usize, total: usize| job.progress(done as u64, total as u64, "sorting scores");
-    Evaluation::new(Judged::new(run, kind), scored, known, &mut on_progress)
+    let evaluation = Evaluation::new(Judged::new(run, kind), scored, known, &mut on_progress)?;
+    Ok(Evaluation {
+        remark: unscored.flatten(),
+        ..evaluation
+    })
+}
+
+/// What is said of texts that a run without a model has no scores of.
+fn no_model_for(run: &Run, n_missing: usize, n_texts: usize) -> Option<String> {
+    let why = run.why_no_model()?;
+    let how = match run.is_zero_shot() {
+        true => {
+            " `handful zero-shot --save` with the same engine and options, or Score all in the preview, scores them too."
+        }
+        false => "",
+    };
+    Some(format!(
+        "{n_missing} of {n_texts} texts have no scores and are left out. {why}.{how}"
+    ))
 }
 
 fn score_missing(

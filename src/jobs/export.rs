@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Serialize;
 
 use super::predict::{Prediction, predict};
-use super::training::run_dir;
+use super::training::{ensure_model, run_dir};
 use super::worker::{JobContext, Outcome};
 use crate::core::{ProjectState, Run, Words};
 use crate::model::{Classifier, Compute, Input};
@@ -55,6 +55,7 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
         "nothing was written: there is something already; choose another folder: {}",
         out.display()
     );
+    ensure_model(run).context("nothing was written")?;
     job.progress(0, 4, "loading the run's model");
     let mut classifier = Classifier::load(&run_dir(store, run.id), Compute::EXACT)
         .with_context(|| format!("the model of {} cannot be opened; train it again", run.name))?;

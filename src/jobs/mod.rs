@@ -21,6 +21,8 @@ pub mod training;
 mod trial;
 pub mod tune;
 pub mod worker;
+pub mod zero_shot_engine;
+pub mod zero_shot_run;
 
 pub use compare::{CompareRequest, Comparison};
 pub use evaluate::Evaluation;
@@ -34,3 +36,5 @@ pub use training::TrainRequest;
 pub use trial::{DEFAULT_FOLDS, Ended};
 pub use tune::{TuneRequest, Tuning};
 pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};
+pub use zero_shot_engine::{EngineKind, EngineSpec};
+pub use zero_shot_run::ZeroShotRunRequest;

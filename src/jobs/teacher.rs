@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use rand::seq::index;
 
 use super::snapshot::Snapshot;
-use super::training::run_dir;
+use super::training::{ensure_model, run_dir};
 use super::worker::JobContext;
 use crate::core::{LabelId, Run, TaskKind, rng};
 use crate::model::{Classifier, Compute};
@@ -32,6 +32,7 @@ pub fn ask(
         "{} knows none of the labels there are now; choose a newer run as the teacher",
         run.name
     );
+    ensure_model(run)?;
     shorten(set, max_unlabelled, seed);
     let classifier = Classifier::load(&run_dir(store, run.id), compute).with_context(|| {
         format!(

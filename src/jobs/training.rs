@@ -70,6 +70,15 @@ pub fn run_dir(store: &Store, run: RunId) -> PathBuf {
     store.files_dir().join("runs").join(run.to_string())
 }
 
+/// # Errors
+/// A run that can have no model, and why.
+pub fn ensure_model(run: &Run) -> anyhow::Result<()> {
+    match run.why_no_model() {
+        Some(why) => Err(anyhow::Error::msg(why)),
+        None => Ok(()),
+    }
+}
+
 /// Trains, scores validation and test texts, saves model and scores. A failed run stays in the table with its reason.
 pub fn run(
     job: &mut JobContext,

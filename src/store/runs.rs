@@ -6,11 +6,13 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 use super::load::task_named;
-use crate::core::run::{Deciding, LossPoint};
+use crate::core::run::{Deciding, LossPoint, ZERO_SHOT};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 
 const INTERRUPTED: &str =
     "Handful ended before training did; labels are safe. Resume it where its state was saved, or train again";
+
+const SCORING_INTERRUPTED: &str = "Handful ended before every text was scored; the scores so far are kept, and the same engine with the same options goes on from there";
 
 /// Stores a new run under the next id; one without a name is called by its method and id.
 pub(super) fn create(connection: &Connection, mut run: Run) -> Result<Run, StoreError> {
@@ -50,8 +52,9 @@ pub(super) fn save(connection: &Connection, run: &Run) -> Result<(), StoreError>
 /// Runs that were training when the program ended were interrupted.
 pub(super) fn interrupt_unfinished(connection: &Connection) -> Result<(), StoreError> {
     connection.execute(
-        "UPDATE runs SET status = 'failed', interrupted = 1, message = ?1 WHERE status = 'training'",
-        [INTERRUPTED],
+        "UPDATE runs SET status = 'failed', interrupted = 1, message = CASE method WHEN ?2 THEN ?3 ELSE ?1 END \
+         WHERE status = 'training'",
+        [INTERRUPTED, ZERO_SHOT, SCORING_INTERRUPTED],
     )?;
     Ok(())
 }

@@ -24,6 +24,7 @@ mod remarks;
 pub mod schedule;
 pub mod setfit;
 pub mod speed;
+pub mod templated;
 mod touched_rows;
 pub mod tuner;
 

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::premise_reader::{Evidence, PremiseReader};
 use super::text_parts::sentences;
@@ -23,7 +24,8 @@ const PAIRS_PER_ROUND: usize = 2048;
 const MAX_CHARS: usize = 1 << 20;
 
 /// What becomes of texts that are longer than the model takes beside a hypothesis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LongTexts {
     /// They lose their end.
     #[default]
@@ -33,7 +35,8 @@ pub enum LongTexts {
 }
 
 /// How the scores of several parts of a text become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pooling {
     /// The best of each label: it is enough that one part says so. Where labels exclude each other the row is divided by its sum again.
     Max,

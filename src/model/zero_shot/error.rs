@@ -111,6 +111,9 @@ pub enum ZeroShotError {
     /// An endpoint could not be used.
     #[error(transparent)]
     Endpoint(#[from] super::EndpointError),
+    /// The engine learns from label names first, and could not.
+    #[error("nothing could be learnt from the labels' names: {0}")]
+    Training(String),
     /// The model could not be used.
     #[error(transparent)]
     Model(ModelError),

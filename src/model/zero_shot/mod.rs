@@ -7,13 +7,16 @@ mod answer;
 pub mod endpoint;
 pub mod entailment;
 mod error;
+mod fitted;
 mod inference_classes;
 pub mod language_model;
 mod premise_reader;
 pub mod prototypes;
 mod question;
 pub mod similarity;
+pub mod templates;
 mod text_parts;
+pub mod wordings;
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -22,10 +25,13 @@ pub use answer::{Answer, Rows};
 pub use endpoint::{Endpoint, EndpointError};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
+pub use fitted::fitted_similarity;
 pub use language_model::LocalLanguageModel;
 pub use prototypes::Prototypes;
 pub use question::{LabelText, Question, sentences};
 pub use similarity::{DEFAULT_TEMPLATE, Pile, Similar, Similarity, TEMPERATURE, similarity};
+pub use templates::{Language, guess_language};
+pub use wordings::{RankedTemplate, rank_templates};
 
 use super::Input;
 

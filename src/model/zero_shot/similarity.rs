@@ -2,6 +2,9 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
+use super::fitted::fitted_similarity;
 use super::prototypes::{self, Prototypes};
 use super::{Answer, Engine, LabelText, Meter, OnProgress, Question, Rows, ZeroShotError, softmax};
 use crate::model::{Embeddings, Encoder, Input, label_names};
@@ -17,7 +20,8 @@ pub const TEMPERATURE: f64 = 0.05;
 const NEUTRAL: &str = "something";
 
 /// Whether the texts themselves say what labels mean ([`Prototypes`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pile {
     /// Where there are [`prototypes::LEAST_TEXTS`] of them.
     #[default]
@@ -128,6 +132,8 @@ fn embed(encoder: &Encoder, texts: &[String]) -> Result<Embeddings, ZeroShotErro
 pub struct Similarity {
     encoder: Encoder,
     pile: Pile,
+    truth: Vec<(usize, usize)>,
+    temperatures: Vec<f64>,
 }
 
 impl Similarity {
@@ -136,12 +142,46 @@ impl Similarity {
         Similarity {
             encoder,
             pile: Pile::default(),
+            truth: Vec::new(),
+            temperatures: Vec::new(),
         }
     }
 
     /// The same, which reads the texts it is given or does not.
     pub fn with_pile(self, pile: Pile) -> Similarity {
         Similarity { pile, ..self }
+    }
+
+    /// The same, whose temperature is fitted to what is known of some texts: their row among the texts it will be given, and the column of
+    /// their label. Only the sureness of scores follows from it, and only where labels exclude each other ([`fitted_similarity`]).
+    pub fn with_truth(self, truth: Vec<(usize, usize)>) -> Similarity {
+        Similarity { truth, ..self }
+    }
+
+    /// The temperatures that were fitted for the last answer, one for each template; empty where there was nothing to fit.
+    pub fn temperatures(&self) -> &[f64] {
+        &self.temperatures
+    }
+
+    /// The encoder that embeds.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Answers for texts that are embedded already.
+    ///
+    /// # Errors
+    /// Those of [`similarity`].
+    pub fn answer(&mut self, embedded: &Embeddings, question: &Question) -> Result<Answer, ZeroShotError> {
+        self.temperatures.clear();
+        let mut of_templates = Vec::new();
+        for template in question.templates() {
+            let asked = (question, template.as_str());
+            let (similar, fitted) = fitted_similarity(&self.encoder, embedded, asked, self.pile, &self.truth)?;
+            self.temperatures.extend(fitted);
+            of_templates.push(similar.scores);
+        }
+        Ok(Answer::new(question, of_templates))
     }
 }
 
@@ -170,12 +210,7 @@ impl Engine for Similarity {
                 Err(_) => ControlFlow::Break(()),
             }
         })?;
-        let of_template = |template: &String| {
-            let asked = (question, template.as_str());
-            similarity(&self.encoder, &embedded, asked, self.pile, TEMPERATURE).map(|similar| similar.scores)
-        };
-        let of_templates = question.templates().iter().map(of_template);
-        Ok(Answer::new(question, of_templates.collect::<Result<_, _>>()?))
+        self.answer(&embedded, question)
     }
 }
 
