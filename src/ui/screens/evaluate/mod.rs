@@ -5,6 +5,7 @@
 
 mod cell;
 mod cell_texts;
+mod cell_words;
 mod confusion;
 mod figures;
 mod heat_table;
@@ -14,6 +15,8 @@ mod outcomes;
 mod overview;
 mod shown;
 mod table_head;
+mod table_keys;
+mod table_names;
 mod threshold_side;
 mod thresholds;
 mod word_marks;
