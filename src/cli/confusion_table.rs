@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::classify::shortened;
 use super::table::table;
 use crate::core::TaskKind;
+use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{ConfusedPair, Confusion, Cooccurrence, LabelOrder};
 use crate::jobs::Evaluation;
 
@@ -170,7 +171,7 @@ impl<'a> Counts<'a> {
             .iter()
             .zip(&numbers)
             .map(|(truth, number)| {
-                let mut row = vec![number.clone(), shortened(self.name(*truth), NAME)];
+                let mut row = vec![number.clone(), short(self.name(*truth))];
                 row.extend(order.iter().map(|decided| dotted(count(*truth, *decided))));
                 row.extend(with_undecided.then(|| dotted(undecided.get(*truth).copied().unwrap_or(0))));
                 row
@@ -189,7 +190,7 @@ impl<'a> Counts<'a> {
                 others += &format!("{}no label {none}", if others.is_empty() { "" } else { ", " });
             }
             vec![
-                shortened(self.name(*truth), NAME),
+                short(self.name(*truth)),
                 self.support(*truth).to_string(),
                 self.count(*truth, *truth).to_string(),
                 others,
@@ -202,7 +203,7 @@ impl<'a> Counts<'a> {
     fn lines_together(&self, order: &[usize], together: &Cooccurrence, out: &mut String) {
         let row = |label: &usize| {
             vec![
-                shortened(self.name(*label), NAME),
+                short(self.name(*label)),
                 self.support(*label).to_string(),
                 self.others(order, *label, |other| together.together(*label, other)),
             ]
@@ -219,10 +220,18 @@ impl<'a> Counts<'a> {
         let n_more = others.len().saturating_sub(N_NAMED);
         let named = others.iter().take(N_NAMED);
         let mut named: Vec<String> = named
-            .map(|(label, n)| format!("{} {n}", shortened(self.name(*label), NAME)))
+            .map(|(label, n)| format!("{} {n}", short(self.name(*label))))
             .collect();
         named.extend((n_more > 0).then(|| format!("{n_more} more")));
         named.join(", ")
+    }
+}
+
+/// A label's name; of a long path its end, which tells labels apart.
+fn short(name: &str) -> String {
+    match name.rsplit_once(PATH_SEPARATOR) {
+        Some((_, own)) if name.chars().count() > NAME => shortened(&format!("… > {own}"), NAME),
+        _ => shortened(name, NAME),
     }
 }
 

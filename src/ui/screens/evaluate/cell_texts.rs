@@ -7,6 +7,7 @@ use egui::{Context, Key, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, 
 
 use super::{
     cell::Cell,
+    cell_words::{ask_for_words, marks, words_ui},
     confusion::mistakes,
     figures::Figures,
     heat_table::View,
@@ -16,7 +17,7 @@ use super::{
 use crate::app::{Project, now_millis};
 use crate::core::metrics::Outcome;
 use crate::core::{EditError, How, LabelId, Text, TextId, text_edits};
-use crate::jobs::{Evaluation, ExplainKey, training::run_dir};
+use crate::jobs::Evaluation;
 use crate::ui::{
     desk::Desk,
     icons, keymap,
@@ -38,13 +39,14 @@ const EFFECTS: (f32, f32) = (6.0, 17.0);
 #[derive(Default)]
 pub(super) struct Memory {
     cell: Option<Cell>,
-    selected: Option<TextId>,
+    /// The text that is read.
+    pub selected: Option<TextId>,
     reveal: bool,
     /// Texts a person has looked at and kept, since the project was opened.
     kept: BTreeSet<TextId>,
     list: Option<List>,
     /// No words are marked.
-    plain: bool,
+    pub plain: bool,
     /// Points for the buttons below the selected text in the last frame.
     actions: f32,
     /// Another label is being looked for.
@@ -260,88 +262,6 @@ pub(super) fn texts_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
         words_ui(ui, desk, project, figures, cell);
         list_ui(ui, desk, project, figures, cell, &rows);
     });
-}
-
-/// Whether words are marked, and what that means.
-fn words_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell) {
-    let plain = desk.memory.evaluate.cells.plain;
-    let target = cell.target();
-    let name = |label| figures.look(desk, label).name;
-    let said = match (plain, project.explaining.failure(figures.evaluation.run)) {
-        (true, _) => "No words are marked.".to_owned(),
-        (false, Some(reason)) => format!("No words are marked: {reason}"),
-        (false, None) => {
-            let other = match target.against {
-                Some(label) => format!("for {}", name(label)),
-                None => format!("against {}", name(target.label)),
-            };
-            format!(
-                "Marked words speak for {}, underlined ones {other}: an estimate, by leaving out one word at a time.",
-                name(target.label)
-            )
-        }
-    };
-    egui::Frame::new()
-        .inner_margin(egui::Margin {
-            left: 15,
-            right: 8,
-            top: 0,
-            bottom: 8,
-        })
-        .show(ui, |ui| {
-            ui.horizontal(|ui| {
-                let width = (ui.available_width() - 100.0).max(80.0);
-                ui.allocate_ui_with_layout(vec2(width, 0.0), egui::Layout::top_down(egui::Align::Min), |ui| {
-                    ui.set_width(width);
-                    wrapped(ui, said, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
-                });
-                let button = Button::quiet("words")
-                    .key("W")
-                    .small()
-                    .selected(!plain)
-                    .name("Mark words");
-                if ui.add(button).clicked() {
-                    desk.memory.evaluate.cells.plain = !plain;
-                }
-            });
-        });
-}
-
-/// What of a text is explained, and asked for while it is in view.
-fn key(figures: &Figures, cell: Cell, text: TextId) -> ExplainKey {
-    ExplainKey {
-        run: figures.evaluation.run,
-        text,
-        target: cell.target(),
-    }
-}
-
-/// The marks of a text, as far as they are known and wanted.
-fn marks<'a>(desk: &Desk, project: &'a Project, figures: &Figures, cell: Cell, text: TextId) -> Marks<'a> {
-    match desk.memory.evaluate.cells.plain {
-        true => Marks::default(),
-        false => Marks::of(project.explaining.get(&key(figures, cell, text)).map(|known| &**known)),
-    }
-}
-
-/// Asks for the words of the texts in view, the selected one first.
-fn ask_for_words(desk: &mut Desk, project: &Project, figures: &Figures, cell: Cell, mut shown: Vec<TextId>) {
-    if desk.memory.evaluate.cells.plain {
-        return;
-    }
-    let selected = desk.memory.evaluate.cells.selected;
-    shown.sort_by_key(|id| Some(*id) != selected);
-    let run = figures.evaluation.run;
-    let keys: Vec<ExplainKey> = shown.iter().map(|id| key(figures, cell, *id)).collect();
-    if project.explaining.is_asked(run, &keys) {
-        return;
-    }
-    let texts: Vec<_> = keys
-        .into_iter()
-        .filter_map(|key| Some((key, project.state.text(key.text)?.words())))
-        .collect();
-    let dir = run_dir(&project.store, run);
-    desk.change(move |app| app.explain(run, dir, texts));
 }
 
 /// The selected text as it is laid out.

@@ -4,13 +4,14 @@ use egui::{Context, Rect, ScrollArea, Ui, vec2};
 
 use super::{
     cell::Cell, cell_texts, figures::Figures, heat_table::View, label_picker, matrix, outcomes, overview, table_head,
+    table_keys,
 };
 use crate::app::Project;
 use crate::core::metrics::{METRICS, Outcome};
 use crate::ui::{
     desk::Desk,
     keymap,
-    theme::{self, space},
+    theme::{self, color_at, space},
     widgets::{BarRow, Card, bar_row, card_head, columns, in_rect, split_top, thousands},
 };
 
@@ -34,7 +35,7 @@ pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &P
             h if h < 420.0 => 0.0,
             h => {
                 // Many labels need the room themselves.
-                let most = if figures.n_labels() > 20 { 2 } else { 4 };
+                let most = if figures.n_labels() > 20 && h < 700.0 { 2 } else { 4 };
                 (60.0 + 26.0 + 26.0 * mistakes(figures, view).len().min(most) as f32).min(h * 0.32)
             }
         };
@@ -56,7 +57,7 @@ pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &P
 /// Keys of the tab: first the table's, whose arrows come with Shift, then those of the texts.
 pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, project: &Project, figures: &Figures) {
     if keymap::letters_are_free(ctx) {
-        matrix::on_keys(ctx, desk, figures);
+        table_keys::on_keys(ctx, desk, figures);
         cell_texts::on_keys(ctx, desk, project, figures);
     }
 }
@@ -81,9 +82,9 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures, view: View) {
     let Some(most) = mistakes.first().map(|(_, n)| *n) else {
         return;
     };
-    let title = match view {
-        View::Together => "Most often together",
-        View::Outcomes | View::Taken => "Most confused",
+    let (title, color) = match view {
+        View::Together => ("Most often together", color_at(0)),
+        View::Outcomes | View::Taken => ("Most confused", theme::of(ui).wrong),
     };
     card_head(ui, title, "");
     ui.add_space(2.0);
@@ -97,7 +98,7 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures, view: View) {
                     name: &name,
                     name_width: (ui.available_width() * 0.42).round(),
                     share: *n as f32 / most.max(1) as f32,
-                    color: theme::of(ui).wrong,
+                    color,
                     figure: &thousands(*n),
                     figure_width: 34.0,
                     height: 26.0,

@@ -5,40 +5,42 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use egui::{
-    Context, EventFilter, Id, Key, Mesh, Modifiers, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui,
-    UiBuilder, Vec2, WidgetInfo, epaint::TextShape, pos2, vec2,
+    EventFilter, Id, Mesh, Rect, Response, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, Vec2,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::{
-    cell::Cell,
     figures::Figures,
     heat_table::{Cached, HeatTable, View},
+    table_names::{names_ui, readout_ui, sentence},
 };
 use crate::core::metrics::LabelOrder;
 use crate::ui::{
     desk::Desk,
-    theme::{self, Weight, color_at, font, size},
-    widgets::{HeatCell, galley, galley_cut, heat_cell, heat_fill, paint_left, paint_middle, paint_right, thousands},
+    theme::{self, Weight, color_at, font},
+    widgets::{HeatCell, galley, heat_cell, heat_fill, thousands},
 };
 
 /// The largest cell, in points.
 const LARGEST: Vec2 = vec2(116.0, 84.0);
 /// The smallest cell a zoom leads to.
 const SMALLEST: f32 = 1.0;
+/// With more labels a cell without texts shows no figure.
+const FEW: usize = 12;
 /// Smaller cells have no figures and are painted all at once.
 const READABLE: f32 = 20.0;
 /// Cells that are zoomed are so much wider than high, once they have figures.
 const ASPECT: f32 = 1.38;
 /// Narrower columns have their names upright.
-const LEVEL_NAMES: f32 = 56.0;
+const LEVEL_NAMES: f32 = 76.0;
 /// Points for names of columns that are level.
-const LEVEL: f32 = 26.0;
+pub(super) const LEVEL: f32 = 26.0;
 /// Points for names that stand upright.
-const UPRIGHT: f32 = 84.0;
+pub(super) const UPRIGHT: f32 = 84.0;
 /// Rows nearer to each other have names only where something is chosen or under the pointer.
-const NAMED: f32 = 11.0;
+pub(super) const NAMED: f32 = 11.0;
 /// Points for the line that says what is under the pointer.
-const READOUT: f32 = 22.0;
+pub(super) const READOUT: f32 = 22.0;
 /// What one press of a zoom key multiplies the size of cells by.
 pub(super) const ZOOM_STEP: f32 = 1.3;
 
@@ -67,12 +69,15 @@ pub(super) struct Memory {
     pub zoom: Option<f32>,
     /// The chosen cell is to be scrolled to.
     pub reveal: bool,
+    /// It is to stand in the middle then.
+    center: bool,
     pub cached: Cached,
     /// Points from one row to the next in the last frame, where it fits, and how far it was scrolled.
     drawn: Drawn,
     /// Where to scroll to, so that what is under the pointer stays there while it grows.
     offset: Option<Vec2>,
-    focus: Option<Id>,
+    /// The table as one thing that can have the keyboard.
+    pub focus: Option<Id>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,19 +101,21 @@ pub(super) fn zoom_by(memory: &mut Memory, factor: f32) {
     let wanted = (memory.drawn.pitch.y * factor).clamp(SMALLEST, most);
     memory.zoom = (wanted > memory.drawn.fits + 0.01).then_some(wanted);
     memory.reveal = true;
+    memory.center = true;
 }
 
 /// The size and the place of cells.
-struct Grid {
-    pitch: Vec2,
+pub(super) struct Grid {
+    pub pitch: Vec2,
     /// Between cells.
-    gap: f32,
-    table: Rc<HeatTable>,
-    body: Rect,
+    pub gap: f32,
+    pub table: Rc<HeatTable>,
+    pub body: Rect,
 }
 
 impl Grid {
-    fn n(&self) -> (usize, usize) {
+    /// Rows and columns.
+    pub fn n(&self) -> (usize, usize) {
         (self.table.n_labels(), self.table.n_columns())
     }
 
@@ -131,7 +138,7 @@ impl Grid {
 }
 
 /// Whether the names of columns are level: where columns are wide, and where only one of them is named.
-fn is_level(pitch: Vec2) -> bool {
+pub(super) fn is_level(pitch: Vec2) -> bool {
     pitch.x >= LEVEL_NAMES || pitch.min_elem() < NAMED
 }
 
@@ -156,7 +163,7 @@ pub(super) fn matrix_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figu
     }
 }
 
-fn chosen(desk: &Desk, table: &HeatTable) -> Option<(usize, usize)> {
+pub(super) fn chosen(desk: &Desk, table: &HeatTable) -> Option<(usize, usize)> {
     desk.memory.evaluate.cells.cell().and_then(|cell| table.place(cell))
 }
 
@@ -222,6 +229,7 @@ fn cells_ui(ui: &mut Ui, grid: &Grid, desk: &mut Desk, figures: &Figures) -> (Ve
         scroll = scroll.scroll_offset(offset);
     }
     let reveal = std::mem::take(&mut memory.reveal);
+    let align = std::mem::take(&mut memory.center).then_some(egui::Align::Center);
     let mut hovered = None;
     let mut child = ui.new_child(UiBuilder::new().id_salt("cells").max_rect(grid.body));
     let output = scroll.show_viewport(&mut child, |ui, view| {
@@ -252,7 +260,8 @@ fn cells_ui(ui: &mut Ui, grid: &Grid, desk: &mut Desk, figures: &Figures) -> (Ve
             }
         }
         if let Some((row, column)) = chosen(desk, &grid.table).filter(|_| reveal) {
-            ui.scroll_to_rect(grid.rect(origin, row, column).expand(grid.pitch.y.min(40.0)), None);
+            let margin = grid.pitch.y.min(40.0);
+            ui.scroll_to_rect(grid.rect(origin, row, column).expand(margin), align);
         }
     });
     let offset = output.state.clamped_offset();
@@ -296,7 +305,7 @@ fn wheel(ui: &Ui, grid: &Grid, offset: Vec2, desk: &mut Desk) {
     let memory = &mut desk.memory.evaluate.table;
     let before = grid.pitch;
     zoom_by(memory, factor);
-    memory.reveal = false;
+    (memory.reveal, memory.center) = (false, false);
     let high = memory.zoom.unwrap_or(memory.drawn.fits);
     let ratio = high / before.y;
     let from = at - grid.body.min;
@@ -304,7 +313,7 @@ fn wheel(ui: &Ui, grid: &Grid, offset: Vec2, desk: &mut Desk) {
     ui.ctx().request_repaint();
 }
 
-fn in_view(view: egui::Rangef, pitch: f32, n: usize) -> Range<usize> {
+pub(super) fn in_view(view: egui::Rangef, pitch: f32, n: usize) -> Range<usize> {
     let first = (view.min / pitch).floor().max(0.0) as usize;
     let end = (view.max / pitch).ceil().max(0.0) as usize;
     first.min(n)..end.min(n)
@@ -328,7 +337,7 @@ fn heat(ui: &Ui, table: &HeatTable, shares: Shares, (row, column): (usize, usize
 }
 
 /// The share a cell is of its row, or of its column where these are shown.
-fn part(table: &HeatTable, shares: Shares, truth: usize, decided: Option<usize>) -> f32 {
+pub(super) fn part(table: &HeatTable, shares: Shares, truth: usize, decided: Option<usize>) -> f32 {
     let of = match shares {
         Shares::Counts | Shares::Rows => table.of_row(truth),
         Shares::Columns => table.of_column(decided),
@@ -349,19 +358,22 @@ fn cell_ui(ui: &mut Ui, rect: Rect, grid: &Grid, desk: &mut Desk, figures: &Figu
         return;
     };
     let shares = desk.memory.evaluate.table.shares;
-    let count = thousands(table.count(truth, decided));
+    let n = table.count(truth, decided);
+    let count = thousands(n);
     let percent = format!("{:.1} %", 100.0 * part(table, shares, truth, decided));
     let (figure, remark) = match shares {
         Shares::Counts => (&count, &percent),
         Shares::Rows | Shares::Columns => (&percent, &count),
     };
     let (heat, color) = heat(ui, table, shares, place);
+    // Among many labels most cells are empty: they stand back.
+    let empty = n == 0 && table.n_labels() > FEW;
     let shown = HeatCell {
         name: &format!("{}: {count}", cell.title(desk, figures)),
-        figure,
-        remark,
+        figure: if empty { "" } else { figure },
+        remark: if empty { "" } else { remark },
         heat,
-        color,
+        color: if empty { theme::of(ui).text3 } else { color },
         chosen: desk.memory.evaluate.cells.is_chosen(cell),
         focusable: false,
     };
@@ -401,165 +413,4 @@ fn squares_ui(
                 .rect_stroke(around, 1, Stroke::new(width, color), StrokeKind::Inside);
         }
     }
-}
-
-/// The names of rows and columns, moved along with the cells. Where there is no room for all, those of one cell.
-fn names_ui(
-    ui: &Ui,
-    rect: Rect,
-    grid: &Grid,
-    offset: Vec2,
-    desk: &Desk,
-    figures: &Figures,
-    only: Option<(usize, usize)>,
-) {
-    let tokens = theme::of(ui);
-    let origin = grid.body.min + Vec2::splat(2.0) - offset;
-    let face = font(if grid.pitch.y < 24.0 { size::TINY } else { 12.5 }, Weight::Regular);
-    let view = |from: f32, room: f32| egui::Rangef::new(from, from + room);
-    let crowded = grid.pitch.min_elem() < NAMED;
-    let shown = |range: Range<usize>, only: Option<usize>| -> Vec<usize> {
-        match crowded {
-            true => only.into_iter().collect(),
-            false => range.collect(),
-        }
-    };
-    let strong = |at: usize, only: Option<usize>| {
-        if only == Some(at) || !crowded {
-            tokens.text
-        } else {
-            tokens.text2
-        }
-    };
-    let left = Rect::from_min_max(pos2(rect.left(), grid.body.top()), grid.body.left_bottom());
-    let rows = ui.painter().with_clip_rect(left.intersect(ui.clip_rect()));
-    let in_rows = in_view(view(offset.y, grid.body.height()), grid.pitch.y, grid.n().0);
-    let only_row = only.map(|place| place.0);
-    for at in shown(in_rows, only_row) {
-        let Some(label) = grid.table.row_label(at) else {
-            continue;
-        };
-        let name = figures.look(desk, label).name;
-        let name = galley_cut(ui, name, face.clone(), strong(at, only_row), left.width() - 10.0);
-        let y = origin.y + (at as f32 + 0.5) * grid.pitch.y - grid.gap / 2.0;
-        paint_right(
-            &rows,
-            pos2(left.right() - 8.0, y.max(left.top() + 7.0).min(left.bottom() - 7.0)),
-            name,
-        );
-    }
-    let above = Rect::from_min_max(pos2(grid.body.left(), rect.top()), grid.body.right_top());
-    let heads = ui.painter().with_clip_rect(above.intersect(ui.clip_rect()));
-    let in_columns = in_view(view(offset.x, grid.body.width()), grid.pitch.x, grid.n().1);
-    let only_column = only.map(|place| place.1);
-    for at in shown(in_columns, only_column) {
-        let x = origin.x + (at as f32 + 0.5) * grid.pitch.x - grid.gap / 2.0;
-        let (name, color) = match grid.table.column_label(at) {
-            Some(Some(label)) => (figures.look(desk, label).name, strong(at, only_column)),
-            Some(None) => ("no label", tokens.text2),
-            None => continue,
-        };
-        if is_level(grid.pitch) {
-            let width = if crowded {
-                above.width()
-            } else {
-                grid.pitch.x - grid.gap
-            };
-            let name = galley_cut(ui, name, face.clone(), color, width);
-            let half = name.size().x / 2.0;
-            let x = x.min(above.right() - half).max(above.left() + half);
-            paint_middle(&heads, pos2(x, grid.body.top() - LEVEL / 2.0), name);
-        } else {
-            let name = galley_cut(ui, name, face.clone(), color, UPRIGHT - 10.0);
-            let at = pos2(x - name.size().y / 2.0, grid.body.top() - 4.0);
-            heads.add(TextShape::new(at, name, color).with_angle(-std::f32::consts::FRAC_PI_2));
-        }
-    }
-}
-
-/// What one cell says, in a sentence: "World taken for Business: 38 texts, 7.6 % of the row, 8.0 % of the column".
-fn sentence(desk: &Desk, figures: &Figures, table: &HeatTable, (row, column): (usize, usize)) -> String {
-    let (Some(truth), Some(decided), Some(cell)) = (
-        table.row_label(row),
-        table.column_label(column),
-        table.cell(row, column),
-    ) else {
-        return String::new();
-    };
-    let n = table.count(truth, decided);
-    let share = |shares| 100.0 * part(table, shares, truth, decided);
-    format!(
-        "{}: {} {}, {:.1} % of the row, {:.1} % of the column",
-        cell.title(desk, figures),
-        thousands(n),
-        if n == 1 { "text" } else { "texts" },
-        share(Shares::Rows),
-        share(Shares::Columns)
-    )
-}
-
-fn readout_ui(ui: &Ui, rect: Rect, grid: &Grid, desk: &Desk, figures: &Figures, place: Option<(usize, usize)>) {
-    let Some(place) = place else { return };
-    let line = Rect::from_min_max(pos2(rect.left(), rect.bottom() - READOUT), rect.max);
-    let said = sentence(desk, figures, &grid.table, place);
-    let text = galley_cut(
-        ui,
-        &said,
-        font(size::SMALL, Weight::Regular),
-        theme::of(ui).text2,
-        line.width(),
-    );
-    paint_left(ui.painter(), line.left_center(), text);
-}
-
-/// Keys of the table: + − 0 for the size of its cells; arrows with Shift, or alone while it has the keyboard, for the chosen one.
-pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
-    let view = desk.memory.evaluate.table.view.of(figures.evaluation.task);
-    for c in crate::ui::keymap::typed(ctx) {
-        let memory = &mut desk.memory.evaluate.table;
-        match c {
-            '+' | '=' => zoom_by(memory, ZOOM_STEP),
-            '-' | '−' => zoom_by(memory, 1.0 / ZOOM_STEP),
-            '0' => memory.zoom = None,
-            _ => {}
-        }
-    }
-    let (right, down) = arrows(ctx, desk.memory.evaluate.table.focus);
-    if (right, down) == (0, 0) {
-        return;
-    }
-    let next = match view {
-        View::Outcomes => super::outcomes::beside(desk, figures, right, down),
-        View::Taken | View::Together => beside(desk, figures, view, right, down),
-    };
-    if let Some(cell) = next {
-        desk.memory.evaluate.cells.choose(cell);
-        desk.memory.evaluate.table.reveal = true;
-    }
-}
-
-/// How many cells to the right and down the arrows ask for.
-fn arrows(ctx: &Context, focus: Option<Id>) -> (i64, i64) {
-    let focused = focus.is_some() && ctx.memory(|memory| memory.focused()) == focus;
-    let pressed = |key| {
-        let taken = ctx.input_mut(|input| {
-            input.consume_key(Modifiers::SHIFT, key) || (focused && input.consume_key(Modifiers::NONE, key))
-        });
-        i64::from(taken)
-    };
-    (
-        pressed(Key::ArrowRight) - pressed(Key::ArrowLeft),
-        pressed(Key::ArrowDown) - pressed(Key::ArrowUp),
-    )
-}
-
-fn beside(desk: &mut Desk, figures: &Figures, view: View, right: i64, down: i64) -> Option<Cell> {
-    let memory = &mut desk.memory.evaluate.table;
-    let table = memory.cached.get(figures, view, memory.order);
-    let (row, column) = chosen(desk, &table).unwrap_or((0, 0));
-    let step = |at: usize, by: i64, n: usize| (at as i64 + by).clamp(0, n.saturating_sub(1) as i64) as usize;
-    table.cell(
-        step(row, down, table.n_labels()),
-        step(column, right, table.n_columns()),
-    )
 }

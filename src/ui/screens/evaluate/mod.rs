@@ -5,6 +5,7 @@
 
 mod cell;
 mod cell_texts;
+mod cell_words;
 mod confusion;
 mod figure_list;
 mod figures;
@@ -18,6 +19,8 @@ mod overview;
 mod shown;
 mod slice_table;
 mod table_head;
+mod table_keys;
+mod table_names;
 mod threshold_head;
 mod threshold_notes;
 mod threshold_rows;
