@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::queue::{QueueOrder, queue};
+use crate::core::queue::{QueueOrder, Suggestions, queue};
 use crate::core::{How, LabelId, ProjectState, TaskKind, TextId};
-use crate::jobs::Suggestions;
 
 /// The annotating session.
 #[derive(Debug, Default)]
@@ -30,7 +29,7 @@ impl Annotating {
         let nothing = Default::default();
         self.queue = queue(
             state,
-            suggestions.map_or(&nothing, |suggestions| &suggestions.rows),
+            suggestions.unwrap_or(&nothing),
             self.order,
         );
         self.queue.retain(|id| !self.skipped.contains(id));

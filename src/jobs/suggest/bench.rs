@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvError, TryRecvError};
 
 use super::quick::Quick;
-use super::{Labelled, Request, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
+use super::similar::Similar;
+use super::{Labelled, Request, SuggesterEvent, Suggestions};
 use crate::core::{TextId, Words, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
+use crate::jobs::zero_shot_scores::ZeroShotRequest;
 use crate::model::catalog::Catalog;
-use crate::model::zero_shot::{self, Answer, Pile, Question, TEMPERATURE};
 use crate::model::{Compute, Embeddings, Encoder, Input};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
@@ -37,6 +38,7 @@ pub(super) struct Bench {
     refit_due: bool,
     zero_shot_due: bool,
     quick: Quick,
+    similar: Similar,
     /// Whether the last refit gave a head.
     fitted: bool,
     refreshed: Instant,
@@ -66,6 +68,7 @@ impl Bench {
             refit_due: false,
             zero_shot_due: false,
             quick: Quick::default(),
+            similar: Similar::default(),
             fitted: false,
             refreshed: Instant::now(),
         }
@@ -123,6 +126,8 @@ impl Bench {
             Request::Texts(texts) => {
                 self.texts = texts;
                 self.next_text = 0;
+                self.similar.forget_texts();
+                self.zero_shot_due = self.zero_shot.is_some();
             }
             Request::Labelled(labelled) => {
                 self.labelled = Some(labelled);
@@ -178,6 +183,7 @@ impl Bench {
         }
         if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
             self.refreshed = Instant::now();
+            self.similar.forget_texts();
             (self.report)(SuggesterEvent::Embedded {
                 done: self.next_text,
                 total: self.texts.len(),
@@ -243,25 +249,18 @@ impl Bench {
     }
 
     fn score_zero_shot(&mut self) -> anyhow::Result<()> {
-        let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else {
+        let (Some((encoder, cache)), Some(request)) = (&self.ready, &self.zero_shot) else {
             return Ok(());
         };
-        let texts = Embeddings {
-            dim: cache.dim(),
-            data: cache.data().to_vec(),
-        };
-        let scored =
-            Question::about(&request.labels, [request.template.as_str()], request.multi).and_then(|question| {
-                let asked = (&question, request.template.as_str());
-                let similar = zero_shot::similarity(encoder, &texts, asked, Pile::Auto, TEMPERATURE)?;
-                Ok(Answer::new(&question, vec![similar.scores]).scores)
-            });
-        match scored {
-            Ok(scores) => (self.report)(SuggesterEvent::ZeroShot(Arc::new(ZeroShotScores {
-                request: request.clone(),
-                n_scored: scores.len(),
-                rows: cache.ids().iter().copied().zip(scores).collect(),
-            }))),
+        match self.similar.answer(request, encoder, cache, &self.texts) {
+            Ok(scores) => {
+                let scores = Arc::new(scores);
+                (self.report)(SuggesterEvent::ZeroShot(scores.clone()));
+                if self.inbox.is_empty() && scores.overall.macro_f1.is_some() {
+                    scores.find_interval();
+                    (self.report)(SuggesterEvent::ZeroShot(scores));
+                }
+            }
             Err(reason) => {
                 (self.report)(SuggesterEvent::ZeroShotRefused(reason.to_string()));
                 self.zero_shot = None;

@@ -4,6 +4,7 @@
 //! becomes of scores; they are suggestions and no labels.
 
 mod answer;
+mod compared;
 pub mod entailment;
 mod error;
 mod inference_classes;
@@ -17,6 +18,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 pub use answer::{Answer, Rows};
+pub use compared::{Compared, Embed, Wording};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;
 pub use prototypes::Prototypes;

@@ -106,6 +106,11 @@ impl Question {
         self.asked.iter().map(|&at| &self.labels[at])
     }
 
+    /// The place of a label among [`Question::asked`].
+    pub fn asked_at(&self, label: usize) -> Option<usize> {
+        self.asked_at.get(label).copied()
+    }
+
     /// The wordings.
     pub fn templates(&self) -> &[String] {
         &self.templates
@@ -130,7 +135,7 @@ impl Question {
     }
 
     /// A row over [`Question::asked`] as one over all labels.
-    pub(super) fn spread(&self, asked: &[f32]) -> Vec<f32> {
+    pub fn spread(&self, asked: &[f32]) -> Vec<f32> {
         let of = |at: &usize| asked.get(*at).copied().unwrap_or_default();
         self.asked_at.iter().map(of).collect()
     }
