@@ -27,11 +27,7 @@ impl Annotating {
     /// Orders the queue anew. The text on screen stays where it is.
     pub fn refresh(&mut self, state: &ProjectState, suggestions: Option<&Suggestions>) {
         let nothing = Default::default();
-        self.queue = queue(
-            state,
-            suggestions.unwrap_or(&nothing),
-            self.order,
-        );
+        self.queue = queue(state, suggestions.unwrap_or(&nothing), self.order);
         self.queue.retain(|id| !self.skipped.contains(id));
         if self
             .current

@@ -109,7 +109,11 @@ impl Previewing {
                 self.earlier = Some(known);
             }
         }
-        if self.earlier.as_ref().is_some_and(|earlier| earlier.n_scored() <= scores.n_scored()) {
+        if self
+            .earlier
+            .as_ref()
+            .is_some_and(|earlier| earlier.n_scored() <= scores.n_scored())
+        {
             self.earlier = None;
         }
         if let Some(rate) = scores.source.texts_per_sec {
@@ -146,7 +150,12 @@ impl Project {
     /// Takes over what the thread of slow engines has said. Whether there was anything.
     pub(super) fn poll_previewer(&mut self) -> bool {
         let (mut changed, mut used) = (false, false);
-        let next = |previewing: &Previewing| previewing.previewer.as_ref().and_then(|(_, thread)| thread.next(Duration::ZERO));
+        let next = |previewing: &Previewing| {
+            previewing
+                .previewer
+                .as_ref()
+                .and_then(|(_, thread)| thread.next(Duration::ZERO))
+        };
         while let Some(event) = next(&self.previewing) {
             changed = true;
             match event {
@@ -173,7 +182,11 @@ impl Project {
         let texts = self.state.texts().filter(|text| text.effective_split() != Split::Test);
         let of = |text: &crate::core::Text| {
             let annotation = text.annotation.as_ref()?;
-            let mut own: Vec<usize> = annotation.labels.iter().filter_map(|id| columns.get(id).copied()).collect();
+            let mut own: Vec<usize> = annotation
+                .labels
+                .iter()
+                .filter_map(|id| columns.get(id).copied())
+                .collect();
             own.sort_unstable();
             Some(Known {
                 text: text.id,
@@ -229,7 +242,10 @@ impl App {
                     choice: choice.clone(),
                     texts: Arc::new(texts),
                 };
-                let listens = previewing.previewer.as_ref().is_some_and(|(_, thread)| thread.score(request));
+                let listens = previewing
+                    .previewer
+                    .as_ref()
+                    .is_some_and(|(_, thread)| thread.score(request));
                 if !listens {
                     previewing.previewer = None;
                     previewing.failure = Some("the engine has stopped; ask again to start it anew".to_owned());
@@ -250,9 +266,9 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::zero_shot::Pile;
     use crate::jobs::zero_shot_scores::Source;
     use crate::model::zero_shot::Answer;
+    use crate::model::zero_shot::Pile;
 
     fn scored(generation: u64, label: &str, n_texts: usize) -> Arc<ZeroShotScores> {
         let question = Question::about(&[label, "b"], ["{}"], false).unwrap();
@@ -275,7 +291,13 @@ mod tests {
             scores: vec![vec![0.75, 0.25]; n_texts],
             by_template: Vec::new(),
         };
-        Arc::new(ZeroShotScores::new(request, source, (Arc::new(ids), Arc::new(places)), answer, Vec::new()))
+        Arc::new(ZeroShotScores::new(
+            request,
+            source,
+            (Arc::new(ids), Arc::new(places)),
+            answer,
+            Vec::new(),
+        ))
     }
 
     #[test]
@@ -283,7 +305,12 @@ mod tests {
         let mut previewing = Previewing::default();
         previewing.scored(scored(1, "a", 100));
         previewing.scored(scored(3, "c", 4));
-        assert!(previewing.earlier.as_ref().is_some_and(|earlier| earlier.name(0) == "a"));
+        assert!(
+            previewing
+                .earlier
+                .as_ref()
+                .is_some_and(|earlier| earlier.name(0) == "a")
+        );
         previewing.scored(scored(2, "late", 100));
         assert_eq!(previewing.scores.as_ref().map(|scores| scores.name(0)), Some("c"));
         previewing.scored(scored(3, "c", 100));
@@ -301,7 +328,10 @@ mod tests {
         assert!(!previewing.scored(scored(2, "c", 5)));
         assert_eq!(previewing.suggestions().map(|rows| rows.scores.len()), Some(2));
         assert!(previewing.scored(scored(3, "a", 5)));
-        assert_eq!(previewing.suggestions().map(|rows| rows.ranked(TextId(5))), Some(vec![(LabelId(1), 0.75)]));
+        assert_eq!(
+            previewing.suggestions().map(|rows| rows.ranked(TextId(5))),
+            Some(vec![(LabelId(1), 0.75)])
+        );
         previewing.leave();
         assert!(previewing.in_use().is_none() && !previewing.orders_queue);
     }

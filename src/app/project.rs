@@ -17,9 +17,7 @@ use crate::core::{
 };
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
-use crate::jobs::{
-    Comparison, Evaluation, JobEvent, SearchReport, Suggester, SuggesterEvent, Suggestions, Tuning,
-};
+use crate::jobs::{Comparison, Evaluation, JobEvent, SearchReport, Suggester, SuggesterEvent, Suggestions, Tuning};
 use crate::store::{History, Store, StoreError};
 use crate::train::{Fold, Phase, TrainEvent};
 

@@ -303,14 +303,20 @@ impl Desk {
         };
         let places: Vec<usize> = work.waiting.iter().take(work.portion_size()).copied().collect();
         let texts = work.asked.texts.clone();
-        let inputs: Vec<Input<'_>> = places.iter().filter_map(|at| texts.get(*at)).map(|(_, words)| words.into()).collect();
+        let inputs: Vec<Input<'_>> = places
+            .iter()
+            .filter_map(|at| texts.get(*at))
+            .map(|(_, words)| words.into())
+            .collect();
         let began = Instant::now();
         let (mut asks, inbox, report, told) = (Vec::new(), &self.inbox, &self.report, &mut self.told);
         let answer = engine.score(&inputs, &work.asked.request.question, &mut |progress| {
             asks.extend(inbox.try_iter());
             if told.elapsed() >= REFRESH {
                 *told = Instant::now();
-                report(PreviewEvent::Progress(work.progress(progress.fraction() * inputs.len() as f64)));
+                report(PreviewEvent::Progress(
+                    work.progress(progress.fraction() * inputs.len() as f64),
+                ));
             }
             let unwanted = asks.iter().any(|ask| match ask {
                 Ask::Score(asked) => !work.answers(asked),
@@ -404,7 +410,11 @@ impl Work {
         self.spent.0 += took.as_secs_f64();
         self.spent.1 += places.len();
         self.waiting.drain(..places.len());
-        for id in places.iter().filter_map(|at| self.asked.texts.get(*at)).map(|(id, _)| *id) {
+        for id in places
+            .iter()
+            .filter_map(|at| self.asked.texts.get(*at))
+            .map(|(id, _)| *id)
+        {
             self.done.places.insert(id, self.done.ids.len());
             self.done.ids.push(id);
         }
@@ -441,8 +451,11 @@ impl Work {
 
 /// The last part of a path; names stay as they are.
 fn short_name(model: &str) -> String {
-    let last = Path::new(model).file_name().map(|name| name.to_string_lossy().into_owned());
-    last.filter(|_| model.contains(['/', '\\'])).unwrap_or_else(|| model.to_owned())
+    let last = Path::new(model)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    last.filter(|_| model.contains(['/', '\\']))
+        .unwrap_or_else(|| model.to_owned())
 }
 
 #[cfg(test)]

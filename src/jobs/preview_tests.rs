@@ -124,7 +124,11 @@ fn scores_grow_and_what_is_in_view_comes_first() {
     assert_eq!(last.n_scored(), 200);
     assert!(last.ids()[..8].contains(&TextId(150)), "{:?}", &last.ids()[..8]);
     assert_eq!(last.scores(None, TextId(3)), Some([0.25, 0.75].as_slice()));
-    assert!(last.source.texts_per_sec.is_some_and(|rate| (10.0..110.0).contains(&rate)));
+    assert!(
+        last.source
+            .texts_per_sec
+            .is_some_and(|rate| (10.0..110.0).contains(&rate))
+    );
 }
 
 #[test]

@@ -145,7 +145,11 @@ impl ZeroShotScores {
 
     /// The names of the labels, in the order of the scores.
     pub fn name(&self, label: usize) -> &str {
-        self.request.question.labels().get(label).map_or("", |label| &label.name)
+        self.request
+            .question
+            .labels()
+            .get(label)
+            .map_or("", |label| &label.name)
     }
 
     /// Score per label of one text; `None` while it has none. `template`: in the words of one; `None`: the mean of all.
@@ -165,7 +169,10 @@ impl ZeroShotScores {
 
     /// The texts that say most about what `label` is taken to mean, most typical first; at most ten.
     pub fn typical(&self, template: Option<usize>, label: usize) -> Vec<TextId> {
-        let known = self.typical.get(template.unwrap_or(0)).and_then(|labels| labels.get(label));
+        let known = self
+            .typical
+            .get(template.unwrap_or(0))
+            .and_then(|labels| labels.get(label));
         if let Some(rows) = known {
             return rows.iter().filter_map(|row| self.ids.get(*row).copied()).collect();
         }
@@ -203,10 +210,20 @@ impl ZeroShotScores {
         let columns: Vec<(usize, LabelId)> = (self.request.ids.iter().enumerate())
             .filter_map(|(column, id)| Some((column, (*id)?)))
             .collect();
-        let of_row = |row: &Vec<f32>| columns.iter().filter_map(|(column, _)| row.get(*column).copied()).collect();
+        let of_row = |row: &Vec<f32>| {
+            columns
+                .iter()
+                .filter_map(|(column, _)| row.get(*column).copied())
+                .collect()
+        };
         queue::Suggestions {
             labels: columns.iter().map(|(_, id)| *id).collect(),
-            scores: self.ids.iter().copied().zip(self.answer.scores.iter().map(of_row)).collect(),
+            scores: self
+                .ids
+                .iter()
+                .copied()
+                .zip(self.answer.scores.iter().map(of_row))
+                .collect(),
         }
     }
 
@@ -294,11 +311,24 @@ mod tests {
     #[test]
     fn figures_come_from_labelled_texts_and_confidence_from_all() {
         let rows = vec![vec![0.9, 0.1], vec![0.3, 0.7], vec![0.6, 0.4]];
-        let scores = scored(false, rows, vec![known(1, &[0]), known(2, &[0]), known(3, &[]), known(99, &[0])]);
+        let scores = scored(
+            false,
+            rows,
+            vec![known(1, &[0]), known(2, &[0]), known(3, &[]), known(99, &[0])],
+        );
         assert_eq!(scores.overall.n_labelled, 2);
         // a: one of two found, none wrong, F1 2/3; b is nobody's label: it takes part because it was given.
-        assert!(scores.overall.macro_f1.is_some_and(|f1| (f1 - 1.0 / 3.0).abs() < 1e-9), "{:?}", scores.overall);
-        assert!(scores.overall.confidence.is_some_and(|mean| (mean - 2.2 / 3.0).abs() < 1e-6));
+        assert!(
+            scores.overall.macro_f1.is_some_and(|f1| (f1 - 1.0 / 3.0).abs() < 1e-9),
+            "{:?}",
+            scores.overall
+        );
+        assert!(
+            scores
+                .overall
+                .confidence
+                .is_some_and(|mean| (mean - 2.2 / 3.0).abs() < 1e-6)
+        );
         assert_eq!(scores.interval(), None);
         scores.find_interval();
         assert!(scores.interval().is_some());

@@ -39,7 +39,12 @@ fn templates_stand_side_by_side_and_are_compared() {
     assert!(desk.harness.query_by_label("Template 2").is_none());
     desk.harness.get_by_label("Compare wordings").click();
     desk.harness.run_steps(2);
-    for name in ["Template 2", "Template 3", "Template 4", "Ranked as soon as all are scored."] {
+    for name in [
+        "Template 2",
+        "Template 3",
+        "Template 4",
+        "Ranked as soon as all are scored.",
+    ] {
         desk.harness.get_by_label(name);
     }
 }
@@ -129,13 +134,16 @@ fn a_slow_engine_scores_and_its_scores_become_labels_only_where_accepted() {
     // An encoder has no head that tells entailment.
     let encoder = format!("{}/tests/data/encoders/bert", env!("CARGO_MANIFEST_DIR"));
     choose_model(&mut desk, &encoder);
-    until(&mut desk, "an encoder is refused", |previewing| previewing.failure.is_some());
+    until(&mut desk, "an encoder is refused", |previewing| {
+        previewing.failure.is_some()
+    });
     desk.harness.get_by_label("Get a model");
 
     choose_model(&mut desk, &bart);
     let all = |previewing: &Previewing| previewing.scores.as_ref().is_some_and(|scores| scores.n_scored() == 2);
     until(&mut desk, "both texts are scored", all);
-    desk.harness.get_by_label_contains("2 of 2 scored · macro-F1 on 1 labelled");
+    desk.harness
+        .get_by_label_contains("2 of 2 scored · macro-F1 on 1 labelled");
     let n_annotated = desk.app().project().unwrap().state.n_annotated();
     desk.harness.get_by_label("Use as suggestions").click();
     desk.harness.run_steps(4);
@@ -145,10 +153,17 @@ fn a_slow_engine_scores_and_its_scores_become_labels_only_where_accepted() {
     desk.settle();
     let state = &desk.app().project().unwrap().state;
     let text = state.texts().find(|text| &*text.body == "soup and bread").unwrap();
-    assert_eq!(text.annotation.as_ref().map(|annotation| annotation.how), Some(How::Accepted));
+    assert_eq!(
+        text.annotation.as_ref().map(|annotation| annotation.how),
+        Some(How::Accepted)
+    );
     desk.harness.get_by_label("Use no longer").click();
     desk.harness.run_steps(3);
-    assert!(desk.harness.query_by_label("Zero-shot: entailment · tiny-bart").is_none());
+    assert!(
+        desk.harness
+            .query_by_label("Zero-shot: entailment · tiny-bart")
+            .is_none()
+    );
 }
 
 #[test]

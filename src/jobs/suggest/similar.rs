@@ -19,6 +19,9 @@ const MOST_SENTENCES: usize = 4_096;
 /// Labelled texts that the temperature is fitted on: an even sample where there are more.
 const MOST_FITTED: usize = 300;
 
+/// With fewer texts than this the time says more about sentences than about texts.
+const LEAST_TIMED: usize = 200;
+
 /// What lasts from request to request.
 #[derive(Default)]
 pub(super) struct Similar {
@@ -96,14 +99,18 @@ impl Similar {
             .collect();
         let typical = |compared: &Arc<Compared>| spread(question, compared.typical());
         let reads_texts = of_templates().any(|compared| compared.read_texts());
-        let typical = if reads_texts { of_templates().map(typical).collect() } else { Vec::new() };
+        let typical = if reads_texts {
+            of_templates().map(typical).collect()
+        } else {
+            Vec::new()
+        };
         let answer = Answer::new(question, scores);
         let secs = began.elapsed().as_secs_f64();
         let source = Source {
             engine: "similarity",
             model: encoder.name().to_owned(),
             reads_texts,
-            texts_per_sec: (secs > 0.0).then(|| texts.ids.len() as f64 / secs),
+            texts_per_sec: (secs > 0.0 && texts.ids.len() >= LEAST_TIMED).then(|| texts.ids.len() as f64 / secs),
         };
         let rows = (texts.ids.clone(), texts.places.clone());
         Ok(ZeroShotScores::new(request.clone(), source, rows, answer, typical))
@@ -132,7 +139,9 @@ impl Texts {
 /// The typical texts of the labels asked about as those of all labels.
 fn spread(question: &Question, asked: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let of = |label| question.asked_at(label).and_then(|at| asked.get(at)).cloned();
-    (0..question.labels().len()).map(|label| of(label).unwrap_or_default()).collect()
+    (0..question.labels().len())
+        .map(|label| of(label).unwrap_or_default())
+        .collect()
 }
 
 /// The temperature that the labelled training texts speak for, else the usual one.
@@ -148,7 +157,9 @@ fn temperature(request: &ZeroShotRequest, texts: &Texts, compared: &Compared) ->
     let mut truth: Vec<(usize, usize)> = request.known.iter().filter_map(of).collect();
     if truth.len() > MOST_FITTED {
         let n = truth.len();
-        truth = (0..MOST_FITTED).filter_map(|at| truth.get(at * n / MOST_FITTED).copied()).collect();
+        truth = (0..MOST_FITTED)
+            .filter_map(|at| truth.get(at * n / MOST_FITTED).copied())
+            .collect();
     }
     fitted_temperature(compared.cosines(), question.asked().len(), &truth).unwrap_or(TEMPERATURE)
 }
@@ -202,7 +213,10 @@ mod tests {
         let dim = encoder.dim();
         let mut cache = EmbeddingCache::open(folder.path(), folder.path(), dim, Precision::F32);
         let ids: Vec<TextId> = (1..=n as i64).map(TextId).collect();
-        let data: Vec<f32> = (0..n).flat_map(|text| (0..dim).map(move |at| (text, at))).map(|(text, at)| row(text, at)).collect();
+        let data: Vec<f32> = (0..n)
+            .flat_map(|text| (0..dim).map(move |at| (text, at)))
+            .map(|(text, at)| row(text, at))
+            .collect();
         cache.extend(&ids, &data);
         let words = Words {
             body: "a text".into(),
@@ -237,7 +251,9 @@ mod tests {
         let mut similar = Similar::default();
         let mut ask = |similar: &mut Similar, labels: &[&str], templates: &[&str]| {
             let request = request(labels, templates, Vec::new());
-            similar.answer(&request, &bench.encoder, &bench.cache, &bench.texts).unwrap()
+            similar
+                .answer(&request, &bench.encoder, &bench.cache, &bench.texts)
+                .unwrap()
         };
         let first = ask(&mut similar, &["cat", "team"], &["the {}", "a {}"]);
         let (n_sentences, kept) = (similar.sentences.len(), similar.compared[0].1.clone());
@@ -286,7 +302,9 @@ mod tests {
         let sure = |known: Vec<Known>| {
             let request = request(&["cat", "team"], &["{}"], known);
             let mut similar = Similar::default();
-            let scores = similar.answer(&request, &bench.encoder, &bench.cache, &bench.texts).unwrap();
+            let scores = similar
+                .answer(&request, &bench.encoder, &bench.cache, &bench.texts)
+                .unwrap();
             scores.overall.confidence.unwrap()
         };
         let usual = sure(Vec::new());

@@ -3,11 +3,11 @@
 use egui::{Rect, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
 use super::{galley, galley_cut, paint_left, paint_right};
-use crate::ui::theme::{self, Weight, font, size};
+use crate::ui::theme::{self, Weight, font, size, space};
 
 /// Only the circle; `name` is its accessible name.
 pub fn radio(ui: &mut Ui, name: &str, chosen: bool) -> Response {
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(18.0, 24.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(18.0, space::CONTROL), Sense::click());
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, chosen, name));
     circle(ui, rect, &response, chosen);
@@ -26,7 +26,8 @@ pub fn radio_row(ui: &mut Ui, title: &str, below: &str, figure: &str, chosen: bo
         return response;
     }
     if response.hovered() {
-        ui.painter().rect_filled(rect.expand2(Vec2::new(6.0, 0.0)), 6, tokens.raised);
+        ui.painter()
+            .rect_filled(rect.expand2(Vec2::new(6.0, 0.0)), 6, tokens.raised);
     }
     let dot = Rect::from_min_size(rect.min, Vec2::new(18.0, rect.height()));
     circle(ui, dot, &response, chosen);
@@ -47,7 +48,12 @@ pub fn radio_row(ui: &mut Ui, title: &str, below: &str, figure: &str, chosen: bo
 fn circle(ui: &Ui, rect: Rect, response: &Response, chosen: bool) {
     let tokens = theme::of(ui);
     let at = pos2(rect.left() + 7.0, rect.center().y);
-    let (width, color) = if chosen { (4.0, tokens.accent) } else { (1.5, tokens.text3) };
-    ui.painter().circle_stroke(at, 7.0 - width / 2.0, Stroke::new(width, color));
+    let (width, color) = if chosen {
+        (4.0, tokens.accent)
+    } else {
+        (1.5, tokens.text3)
+    };
+    ui.painter()
+        .circle_stroke(at, 7.0 - width / 2.0, Stroke::new(width, color));
     super::button::focus_ring(ui, Rect::from_center_size(at, Vec2::splat(18.0)), response);
 }

@@ -179,7 +179,9 @@ impl Memory {
     /// Ranks the templates; a single one gets the usual ones beside it.
     pub(super) fn compare(&mut self) {
         if self.templates.len() == 1 {
-            let more = USUAL.iter().filter(|usual| self.templates.iter().all(|known| known != *usual));
+            let more = USUAL
+                .iter()
+                .filter(|usual| self.templates.iter().all(|known| known != *usual));
             let more: Vec<String> = more.map(|usual| (*usual).to_owned()).collect();
             self.templates.extend(more);
             self.order = (0..self.templates.len()).collect();
@@ -240,7 +242,11 @@ impl Memory {
     /// Puts the best template first, once all have figures.
     fn rank(&mut self, project: &Project) {
         let previewing = &project.previewing;
-        let Some(scores) = previewing.scores.as_ref().filter(|scores| previewing.is_current(scores)) else {
+        let Some(scores) = previewing
+            .scores
+            .as_ref()
+            .filter(|scores| previewing.is_current(scores))
+        else {
             return;
         };
         if !self.ranking || previewing.progress.is_some() || scores.request.question.templates() != self.templates {

@@ -19,28 +19,51 @@ pub(super) fn engine_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let n_texts = project.state.n_texts();
     let encoder = desk.app.settings.encoder.as_str();
     let kind = desk.memory.preview.engine_kind(n_texts);
-    Card::titled("Engine").aside("nothing is trained or stored").show(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 4.0;
-        let rate = |engine, model: &str, reads| figure(project.previewing.rate(engine, model, reads));
-        let entailment = desk.memory.preview.entailment.clone();
-        let named = if entailment.is_empty() { "no model chosen" } else { short(&entailment) };
-        let rows = [
-            (EngineKind::Reading, "Similarity that reads the texts", encoder, rate("similarity", encoder, true)),
-            (EngineKind::Names, "Similarity by names only", encoder, rate("similarity", encoder, false)),
-            (EngineKind::Entailment, "Entailment", named, rate("entailment", short(&entailment), false)),
-        ];
-        for (of, title, below, figure) in rows {
-            let response = radio_row(ui, title, below, &figure, kind == of);
-            if response.on_hover_text(about(of)).clicked() {
-                desk.memory.preview.engine = Some(of);
+    Card::titled("Engine")
+        .aside("nothing is trained or stored")
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            let rate = |engine, model: &str, reads| figure(project.previewing.rate(engine, model, reads));
+            let entailment = desk.memory.preview.entailment.clone();
+            let named = if entailment.is_empty() {
+                "no model chosen"
+            } else {
+                short(&entailment)
+            };
+            let rows = [
+                (
+                    EngineKind::Reading,
+                    "Similarity reading texts",
+                    encoder,
+                    rate("similarity", encoder, true),
+                ),
+                (
+                    EngineKind::Names,
+                    "Similarity by names only",
+                    encoder,
+                    rate("similarity", encoder, false),
+                ),
+                (
+                    EngineKind::Entailment,
+                    "Entailment",
+                    named,
+                    rate("entailment", short(&entailment), false),
+                ),
+            ];
+            for (of, title, below, figure) in rows {
+                let response = radio_row(ui, title, below, &figure, kind == of);
+                if response.on_hover_text(about(of)).clicked() {
+                    desk.memory.preview.engine = Some(of);
+                }
             }
-        }
-        match kind {
-            EngineKind::Entailment => entailment_ui(ui, desk, project),
-            _ if desk.app.catalog.path(encoder).is_err() => missing_ui(ui, desk, "The encoder is not on this machine yet."),
-            _ => {}
-        }
-    });
+            match kind {
+                EngineKind::Entailment => entailment_ui(ui, desk, project),
+                _ if desk.app.catalog.path(encoder).is_err() => {
+                    missing_ui(ui, desk, "The encoder is not on this machine yet.")
+                }
+                _ => {}
+            }
+        });
 }
 
 fn about(kind: EngineKind) -> &'static str {
@@ -65,22 +88,31 @@ fn entailment_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             model => short(model).to_owned(),
         };
         let width = ui.available_width();
-        Dropdown::new("Entailment model", &shown).small().width(width).show(ui, |ui| {
-            for model in known {
-                if menu_item(ui, model, desk.memory.preview.entailment == *model).clicked() {
-                    choose(desk, model.clone());
+        Dropdown::new("Entailment model", &shown)
+            .small()
+            .width(width)
+            .show(ui, |ui| {
+                for model in known {
+                    if menu_item(ui, model, desk.memory.preview.entailment == *model).clicked() {
+                        choose(desk, model.clone());
+                    }
                 }
-            }
-        });
+            });
     }
-    let field = TextField::new("Name or folder of an entailment model").placeholder("name or folder, Enter").small();
+    let field = TextField::new("Name or folder of an entailment model")
+        .placeholder("name or folder, Enter")
+        .small();
     let response = field.show(ui, &mut desk.memory.preview.typed_model);
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
         let typed = desk.memory.preview.typed_model.trim().to_owned();
         choose(desk, typed);
     }
     if known.is_empty() && desk.memory.preview.entailment.is_empty() {
-        missing_ui(ui, desk, "No model on this machine tells entailment. Name the folder of one, or get one.");
+        missing_ui(
+            ui,
+            desk,
+            "No model on this machine tells entailment. Name the folder of one, or get one.",
+        );
     } else if !project.previewing.entailment_models.is_empty() || project.previewing.failure.is_some() {
         let hint = "Scores come in portions, the texts in view first.";
         wrapped(ui, hint, font(size::SMALL, Weight::Regular), tokens.text3);
@@ -112,6 +144,6 @@ fn figure(rate: Option<f64>) -> String {
         None => String::new(),
         Some(rate) if rate < 10.0 => format!("{rate:.1} texts/s"),
         Some(rate) if rate < 1_000.0 => format!("{rate:.0} texts/s"),
-        Some(rate) => format!("{} texts/s", thousands((rate / 100.0).round() as usize * 100)),
+        Some(rate) => format!("{} texts/s", thousands((rate / 1_000.0).round() as usize * 1_000)),
     }
 }

@@ -52,11 +52,7 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk) {
             }
             'o' => memory.sort = memory.sort.next(),
             'x' => desk.change_project(|project, _| project.previewing.stop()),
-            'u' => desk.change_project(|project, _| {
-                if project.previewing.scores.is_some() {
-                    project.use_zero_shot();
-                }
-            }),
+            'u' if project.previewing.scores.is_some() => super::results::use_as_suggestions(desk),
             _ => {}
         }
     }

@@ -26,7 +26,8 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
         }
         adding_ui(ui, desk, asked);
         let project = desk.project();
-        let described = project.is_some_and(|project| project.state.labels.iter().any(|label| !label.description.is_empty()));
+        let described =
+            project.is_some_and(|project| project.state.labels.iter().any(|label| !label.description.is_empty()));
         if own {
             let back = Button::secondary("Back to the project's labels").small();
             if ui.add(back).clicked() {
@@ -34,7 +35,11 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
                 desk.memory.preview.opened = None;
             }
         } else if described {
-            checkbox(ui, "Descriptions in place of names", &mut desk.memory.preview.descriptions);
+            checkbox(
+                ui,
+                "Descriptions in place of names",
+                &mut desk.memory.preview.descriptions,
+            );
         }
         let hint = "Press a label to see which texts it is taken to mean.";
         wrapped(ui, hint, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
@@ -55,7 +60,9 @@ fn chips_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
 
 fn adding_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
     let memory = &mut desk.memory.preview;
-    let field = TextField::new("Try another label").placeholder("try another label").small();
+    let field = TextField::new("Try another label")
+        .placeholder("try another label")
+        .small();
     let response = field.show(ui, &mut memory.adding);
     if std::mem::take(&mut memory.focus_adding) {
         response.request_focus();

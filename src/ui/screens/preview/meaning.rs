@@ -22,7 +22,9 @@ use crate::ui::{
 const ROW: f32 = 22.0;
 
 pub(super) fn meaning_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, asked: &Asked, label: usize) {
-    let Some((id, tried)) = asked.ask.labels.get(label) else { return };
+    let Some((id, tried)) = asked.ask.labels.get(label) else {
+        return;
+    };
     let scores = project.previewing.scores.as_ref();
     // The columns of scores are those of this frame only where the labels are the same.
     let scores = scores.filter(|scores| scores.name(label) == tried.name);
@@ -52,12 +54,15 @@ pub(super) fn meaning_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Pro
             let text = "No text is nearer to this label than to all others. Other words may find some.";
             wrapped(ui, text, font(size::SMALL, Weight::Regular), tokens.warning);
         }
-        ScrollArea::vertical().id_salt("typical").auto_shrink(false).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            for text in typical.iter().filter_map(|id| project.state.text(*id)) {
-                text_ui(ui, desk, scores, text, label);
-            }
-        });
+        ScrollArea::vertical()
+            .id_salt("typical")
+            .auto_shrink(false)
+            .show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                for text in typical.iter().filter_map(|id| project.state.text(*id)) {
+                    text_ui(ui, desk, scores, text, label);
+                }
+            });
     });
 }
 
@@ -76,17 +81,24 @@ fn words_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked, label: usize) {
         let Some(tried) = labels.get_mut(label) else { return };
         let (before, placeholder) = (tried.words.clone(), format!("other words for {}", tried.name));
         let width = (ui.available_width() - 184.0).max(120.0);
-        let field = TextField::new("Words in place of the name").placeholder(&placeholder).small().width(width);
+        let field = TextField::new("Words in place of the name")
+            .placeholder(&placeholder)
+            .small()
+            .width(width);
         field.show(ui, &mut tried.words);
         let memory = &mut desk.memory.preview;
         if tried.words != before {
             memory.labels = Some(labels);
         }
-        let only = Button::secondary("Its texts").small().name("List the texts that get this label");
+        let only = Button::secondary("Its texts")
+            .small()
+            .name("List the texts that get this label");
         if ui.add(only).clicked() {
             memory.filter = Filter::Label(label);
         }
-        let leave = Button::secondary("Leave out").small().name("Leave the label out of this try");
+        let leave = Button::secondary("Leave out")
+            .small()
+            .name("Leave the label out of this try");
         if n_labels > 1 && ui.add(leave).clicked() {
             let mut labels = self::tried(asked);
             labels.remove(label);
@@ -100,7 +112,9 @@ fn words_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked, label: usize) {
 fn text_ui(ui: &mut Ui, desk: &Desk, scores: &ZeroShotScores, text: &Text, label: usize) {
     let tokens = theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), egui::Sense::hover());
-    let score = scores.scores(desk.memory.preview.chosen, text.id).and_then(|row| row.get(label).copied());
+    let score = scores
+        .scores(desk.memory.preview.chosen, text.id)
+        .and_then(|row| row.get(label).copied());
     let figure = prob_short(score.map(f64::from));
     let astray = truth(scores, text).filter(|truth| !truth.contains(&label));
     let astray = astray.and_then(|truth| truth.first().map(|at| format!("labelled {}", scores.name(*at))));

@@ -29,8 +29,13 @@ pub(super) fn row_ui(
     scored: Option<(&ZeroShotScores, &[f32], bool)>,
 ) -> bool {
     let tokens = theme::of(ui);
-    let verdict = scored.map_or_else(|| "not scored yet".to_owned(), |(scores, values, _)| verdict(scores, values));
-    let labelled = scored.and_then(|(scores, ..)| labelled(scores, text)).unwrap_or_default();
+    let verdict = scored.map_or_else(
+        || "not scored yet".to_owned(),
+        |(scores, values, _)| verdict(scores, values),
+    );
+    let labelled = scored
+        .and_then(|(scores, ..)| labelled(scores, text))
+        .unwrap_or_default();
     let response = row.begin(ui, &format!("{}: {verdict}{labelled}", text.line()), false);
     let pressed = response.on_hover_text("Shows the text in Annotate").clicked();
 
@@ -58,21 +63,38 @@ fn bars_ui(ui: &Ui, area: Rect, desk: &Desk, scores: &ZeroShotScores, values: &[
     } else {
         ranked(values).into_iter().take(N_BARS).collect()
     };
-    let faint = |color: Color32| if current { color } else { theme::mix(tokens.panel, color, 0.35) };
+    let faint = |color: Color32| {
+        if current {
+            color
+        } else {
+            theme::mix(tokens.panel, color, 0.35)
+        }
+    };
     let small = font(11.0, Weight::Regular);
     let top = area.center().y - shown.len() as f32 * BAR_HEIGHT / 2.0;
     let name_width = if area.width() > 220.0 { NAME } else { 0.0 };
     for (place, at) in shown.into_iter().enumerate() {
         let y = top + (place as f32 + 0.5) * BAR_HEIGHT;
         if name_width > 0.0 {
-            let name = galley_cut(ui, scores.name(at), small.clone(), faint(tokens.text3), name_width - 8.0);
+            let name = galley_cut(
+                ui,
+                scores.name(at),
+                small.clone(),
+                faint(tokens.text3),
+                name_width - 8.0,
+            );
             paint_left(ui.painter(), pos2(area.left(), y), name);
         }
         let width = area.width() - name_width - FIGURE;
         let bar = Rect::from_min_size(pos2(area.left() + name_width, y - 2.5), vec2(width, 5.0));
         let id = scores.request.ids.get(at).copied().flatten();
         paint_bar(ui, bar, values[at], faint(color(desk, id, at)));
-        let figure = galley(ui, prob_short(Some(f64::from(values[at]))), small.clone(), faint(tokens.text3));
+        let figure = galley(
+            ui,
+            prob_short(Some(f64::from(values[at]))),
+            small.clone(),
+            faint(tokens.text3),
+        );
         paint_right(ui.painter(), pos2(area.right(), y), figure);
     }
 }
@@ -89,7 +111,11 @@ fn verdict(scores: &ZeroShotScores, values: &[f32]) -> String {
     if scores.request.question.multi() {
         let above = ranked.iter().filter(|at| values[**at] >= 0.5).take(N_BARS);
         let above: Vec<&str> = above.map(|at| scores.name(*at)).collect();
-        return if above.is_empty() { "none".to_owned() } else { above.join(" · ") };
+        return if above.is_empty() {
+            "none".to_owned()
+        } else {
+            above.join(" · ")
+        };
     }
     match ranked.as_slice() {
         [first, second, ..] if values[*first] - values[*second] < UNSURE => format!("{} · unsure", scores.name(*first)),
@@ -101,7 +127,9 @@ fn verdict(scores: &ZeroShotScores, values: &[f32]) -> String {
 /// " · labelled sports", where somebody has labelled it otherwise than the scores say; " · as labelled" where not.
 fn labelled(scores: &ZeroShotScores, text: &Text) -> Option<String> {
     let truth = truth(scores, text)?;
-    let same = scores.scores(None, text.id).is_some_and(|values| scores.decided(values) == truth);
+    let same = scores
+        .scores(None, text.id)
+        .is_some_and(|values| scores.decided(values) == truth);
     if same {
         return Some(" · as labelled".to_owned());
     }

@@ -94,15 +94,21 @@ fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores: 
         if child.add(leave).clicked() {
             desk.change_project(|project, _| project.leave_zero_shot());
         }
-    } else if child.add(Button::secondary("Use as suggestions").small()).on_hover_text(about).clicked() {
-        desk.change_project(|project, _| project.use_zero_shot());
-        desk.act(Act::Go(screens::annotate::ID));
+    } else if child
+        .add(Button::secondary("Use as suggestions").small())
+        .on_hover_text(about)
+        .clicked()
+    {
+        use_as_suggestions(desk);
     }
     buttons = buttons.max(child.min_rect().left());
     let room = buttons - rect.left() - 12.0;
     let title = headline(project, scores, desk.memory.preview.chosen);
     let text = galley_cut(ui, &title, font(size::BASE, Weight::SemiBold), tokens.text, room);
-    let response = ui.allocate_rect(Rect::from_min_size(rect.min, vec2(room.max(1.0), rect.height())), egui::Sense::hover());
+    let response = ui.allocate_rect(
+        Rect::from_min_size(rect.min, vec2(room.max(1.0), rect.height())),
+        egui::Sense::hover(),
+    );
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Heading, true, &title));
     paint_left(ui.painter(), rect.left_center(), text);
     if let Some(interval) = scores.interval() {
@@ -113,6 +119,12 @@ fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores: 
         );
         response.on_hover_text(about);
     }
+}
+
+/// Offers the scores beside the texts to be labelled, and goes there.
+pub(super) fn use_as_suggestions(desk: &mut Desk) {
+    desk.change_project(|project, _| project.use_zero_shot());
+    desk.act(Act::Go(screens::annotate::ID));
 }
 
 /// "1,940 of 2,400 scored · macro-F1 on 312 labelled .64 ± .05".
@@ -150,7 +162,10 @@ fn tools_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores:
     left.spacing_mut().item_spacing.x = 6.0;
     let memory = &mut desk.memory.preview;
     let titles = Sort::ALL.map(Sort::title);
-    if let Some(at) = Dropdown::new("Order", memory.sort.title()).small().choose(&mut left, &titles) {
+    if let Some(at) = Dropdown::new("Order", memory.sort.title())
+        .small()
+        .choose(&mut left, &titles)
+    {
         memory.sort = Sort::ALL[at];
     }
     let filter = match memory.filter {
@@ -163,7 +178,9 @@ fn tools_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores:
         if menu_item(ui, "All texts", memory.filter == Filter::All).clicked() {
             memory.filter = Filter::All;
         }
-        if scores.overall.n_labelled > 0 && menu_item(ui, "Other than labelled", memory.filter == Filter::Differs).clicked() {
+        if scores.overall.n_labelled > 0
+            && menu_item(ui, "Other than labelled", memory.filter == Filter::Differs).clicked()
+        {
             memory.filter = Filter::Differs;
         }
         for (at, label) in scores.request.question.labels().iter().enumerate() {
@@ -200,7 +217,9 @@ fn tools_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores:
 
 /// How far a slow engine is, how fast, how long it still takes, and a way to stop it.
 fn progress_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
-    let Some(progress) = project.previewing.progress else { return };
+    let Some(progress) = project.previewing.progress else {
+        return;
+    };
     let tokens = theme::of(ui);
     let stop = Button::secondary("Stop").icon(icons::STOP).small().name("Stop scoring");
     if ui.add(stop).clicked() {
@@ -240,7 +259,9 @@ fn rows_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, asked: &Asked, score
     let mut in_view = Vec::new();
     let template = desk.memory.preview.chosen;
     table.show(ui, |ui, row| {
-        let Some(text) = ids.get(row.index).and_then(|id| project.state.text(*id)) else { return };
+        let Some(text) = ids.get(row.index).and_then(|id| project.state.text(*id)) else {
+            return;
+        };
         let newest = scores.scores(template, text.id).map(|values| (scores, values, current));
         let earlier = project.previewing.earlier.as_deref();
         let earlier = || earlier.and_then(|scores| Some((scores, scores.scores(None, text.id)?, false)));

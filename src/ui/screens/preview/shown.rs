@@ -88,7 +88,11 @@ fn list(
     };
     let mut ids: Vec<TextId> = project.state.texts().filter(passes).map(|text| text.id).collect();
     let multi = scores.is_some_and(|scores| scores.request.question.multi());
-    let task = if multi { TaskKind::MultiLabel } else { TaskKind::SingleLabel };
+    let task = if multi {
+        TaskKind::MultiLabel
+    } else {
+        TaskKind::SingleLabel
+    };
     let key = |id: TextId| match sort {
         Sort::InOrder => None,
         Sort::Surest => row(id).and_then(highest).map(|(_, score)| score),

@@ -8,7 +8,7 @@ use crate::jobs::WordingFigures;
 use crate::ui::{
     desk::Desk,
     icons,
-    theme::{self, Weight, font, size},
+    theme::{self, Weight, font, size, space},
     widgets::{Button, Card, TextField, galley, icon_button, paint_right, prob_short, radio, segmented, wrapped},
 };
 
@@ -54,9 +54,16 @@ pub(super) fn templates_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, aske
 fn template_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, at: usize) {
     let memory = &mut desk.memory.preview;
     let several = memory.templates.len() > 1;
-    let Some(template) = memory.templates.get(at).cloned() else { return };
+    let Some(template) = memory.templates.get(at).cloned() else {
+        return;
+    };
     let figures = project.previewing.scores.as_ref().and_then(|scores| {
-        let place = scores.request.question.templates().iter().position(|known| *known == template)?;
+        let place = scores
+            .request
+            .question
+            .templates()
+            .iter()
+            .position(|known| *known == template)?;
         scores.by_template.get(place).copied()
     });
     let mut removed = false;
@@ -99,7 +106,7 @@ fn mean_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, asked: &Asked) {
             memory.chosen = None;
         }
         let room = ui.available_width() - FIGURE - REMOVE - 8.0;
-        let (rect, _) = ui.allocate_exact_size(vec2(room, 24.0), egui::Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(room, space::CONTROL), egui::Sense::hover());
         let text = galley(ui, "Mean of all", font(size::BASE, Weight::Regular), tokens.text2);
         crate::ui::widgets::paint_left(ui.painter(), rect.left_center() + vec2(11.0, 0.0), text);
         figure_ui(ui, figures);
@@ -122,7 +129,7 @@ fn figure_ui(ui: &mut Ui, figures: Option<WordingFigures>) {
             ),
         },
     };
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(FIGURE, 24.0), egui::Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(FIGURE, space::CONTROL), egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &text));
     let text = galley(ui, text, font(size::SMALL, Weight::Regular), tokens.text3);
     paint_right(ui.painter(), rect.right_center(), text);
