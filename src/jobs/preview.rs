@@ -334,11 +334,10 @@ impl Desk {
                 work.take(places, answer, began.elapsed());
                 let finished = work.waiting.is_empty();
                 (self.report)(PreviewEvent::Progress(work.progress(0.0)));
-                if first || finished || began.elapsed() >= REFRESH || self.told.elapsed() >= REFRESH {
-                    if let Some(work) = self.work.take() {
-                        self.show(&work, finished);
-                        self.work = Some(work);
-                    }
+                let due = first || finished || began.elapsed() >= REFRESH || self.told.elapsed() >= REFRESH;
+                if let Some(work) = self.work.take_if(|_| due) {
+                    self.show(&work, finished);
+                    self.work = Some(work);
                 }
                 if finished {
                     (self.report)(PreviewEvent::Rests);

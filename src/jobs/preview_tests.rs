@@ -106,18 +106,14 @@ fn scores_grow_and_what_is_in_view_comes_first() {
     let bench = bench(Duration::from_millis(10));
     assert!(bench.previewer.score(request("m", ["a", "b"], 200)));
     bench.previewer.look(vec![TextId(150), TextId(151)]);
-    let mut first = None;
-    let (last, _) = loop {
+    let first = loop {
         match bench.previewer.next(PATIENCE).unwrap() {
-            PreviewEvent::Scored(scores) => {
-                first = Some(scores);
-                break bench.until_rest();
-            }
+            PreviewEvent::Scored(scores) => break scores,
             PreviewEvent::Progress(_) => {}
             other => panic!("{other:?}"),
         }
     };
-    let first = first.unwrap();
+    let (last, _) = bench.until_rest();
     // The first portion may have begun before the look arrived.
     assert!(first.n_scored() <= 8, "{}", first.n_scored());
     let last = last.unwrap();

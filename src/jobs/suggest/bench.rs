@@ -42,6 +42,8 @@ pub(super) struct Bench {
     /// Whether the last refit gave a head.
     fitted: bool,
     refreshed: Instant,
+    /// Whether texts were embedded that nothing on screen knows yet.
+    unshown: bool,
 }
 
 impl Bench {
@@ -71,6 +73,7 @@ impl Bench {
             similar: Similar::default(),
             fitted: false,
             refreshed: Instant::now(),
+            unshown: false,
         }
     }
 
@@ -175,13 +178,15 @@ impl Bench {
         embed(encoder, cache, &chunk)?;
         let finished = self.next_text >= self.texts.len();
         let grown = cache.ids().len() > before;
+        self.unshown |= grown;
         if finished {
             cache.save()?;
         }
         if finished && grown {
             self.quick.ask_again();
         }
-        if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
+        if self.unshown && (finished || self.refreshed.elapsed() >= REFRESH) {
+            self.unshown = false;
             self.refreshed = Instant::now();
             self.similar.forget_texts();
             (self.report)(SuggesterEvent::Embedded {
@@ -207,7 +212,14 @@ impl Bench {
             .filter(|(id, _)| cache.row(*id).is_none())
             .filter_map(|(id, _)| words.get(id).map(|words| (*id, (*words).clone())))
             .collect();
-        embed(encoder, cache, &missing)?;
+        // Many are read in chunks, so that what is asked meanwhile is answered.
+        let first = missing.get(..CHUNK).unwrap_or(&missing);
+        embed(encoder, cache, first)?;
+        self.unshown |= !missing.is_empty();
+        if first.len() < missing.len() {
+            self.refit_due = true;
+            return Ok(());
+        }
 
         let material = self.quick.gather(labelled, encoder, cache)?;
         let refitted = match self.quick.refit(&material) {

@@ -249,7 +249,7 @@ mod tests {
     fn what_stays_the_same_is_not_computed_again() {
         let bench = bench(240, noise);
         let mut similar = Similar::default();
-        let mut ask = |similar: &mut Similar, labels: &[&str], templates: &[&str]| {
+        let ask = |similar: &mut Similar, labels: &[&str], templates: &[&str]| {
             let request = request(labels, templates, Vec::new());
             similar
                 .answer(&request, &bench.encoder, &bench.cache, &bench.texts)

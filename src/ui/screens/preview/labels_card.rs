@@ -47,6 +47,7 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
 }
 
 fn chips_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
+    ui.spacing_mut().interact_size.y = 20.0;
     ui.horizontal_wrapped(|ui| {
         for (at, (id, label)) in asked.ask.labels.iter().enumerate() {
             let opened = desk.memory.preview.opened == Some(at);
