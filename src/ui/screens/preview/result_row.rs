@@ -16,8 +16,8 @@ use crate::ui::{
 /// Two best scores nearer than this make a text unsure.
 const UNSURE: f32 = 0.15;
 
-/// Points for the name of a label before its bar, and for the figure behind it.
-const NAME: f32 = 92.0;
+/// Share of the width for the name of a label before its bar, and points for the figure behind it.
+const NAME: f32 = 0.3;
 const FIGURE: f32 = 32.0;
 
 /// Draws a row; whether it was pressed. `scored`: whose scores they are, and whether they answer what is asked now.
@@ -39,7 +39,7 @@ pub(super) fn row_ui(
     let response = row.begin(ui, &format!("{}: {verdict}{labelled}", text.line()), false);
     let pressed = response.on_hover_text("Shows the text in Annotate").clicked();
 
-    let bars_width = (row.rect.width() * 0.42).clamp(150.0, 380.0);
+    let bars_width = (row.rect.width() * 0.42).clamp(150.0, 480.0);
     let left = row.rect.left() + 16.0;
     let room = row.rect.width() - bars_width - 56.0;
     let body = text_cut(ui, text, font(size::BASE, Weight::Regular), tokens.text, room);
@@ -72,7 +72,7 @@ fn bars_ui(ui: &Ui, area: Rect, desk: &Desk, scores: &ZeroShotScores, values: &[
     };
     let small = font(11.0, Weight::Regular);
     let top = area.center().y - shown.len() as f32 * BAR_HEIGHT / 2.0;
-    let name_width = if area.width() > 220.0 { NAME } else { 0.0 };
+    let name_width = if area.width() > 220.0 { area.width() * NAME } else { 0.0 };
     for (place, at) in shown.into_iter().enumerate() {
         let y = top + (place as f32 + 0.5) * BAR_HEIGHT;
         if name_width > 0.0 {
