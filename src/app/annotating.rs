@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::core::queue::{QueueOrder, queue};
+use crate::core::queue::{QueueOrder, Suggestions, queue};
 use crate::core::{How, LabelId, ProjectState, TaskKind, TextId};
-use crate::jobs::Suggestions;
 
 /// The annotating session.
 #[derive(Debug, Default)]
@@ -28,11 +27,7 @@ impl Annotating {
     /// Orders the queue anew. The text on screen stays where it is.
     pub fn refresh(&mut self, state: &ProjectState, suggestions: Option<&Suggestions>) {
         let nothing = Default::default();
-        self.queue = queue(
-            state,
-            suggestions.map_or(&nothing, |suggestions| &suggestions.rows),
-            self.order,
-        );
+        self.queue = queue(state, suggestions.unwrap_or(&nothing), self.order);
         self.queue.retain(|id| !self.skipped.contains(id));
         if self
             .current

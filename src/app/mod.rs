@@ -8,6 +8,7 @@ pub mod command;
 pub mod events;
 pub mod explaining;
 pub mod notice;
+pub mod previewing;
 pub mod project;
 pub mod sample;
 pub mod series;
@@ -25,6 +26,7 @@ pub use annotating::Annotating;
 pub use command::Command;
 pub use explaining::Explaining;
 pub use notice::{Notice, NoticeKind};
+pub use previewing::{PreviewAsk, Previewing};
 pub use project::{Project, TrainingProgress};
 pub use series::{CompareSpec, SearchSpec, TrainSpec};
 pub use settings::{Settings, ThemeChoice};
@@ -237,6 +239,7 @@ impl App {
         project.settle_pending(Duration::ZERO, &mut self.notices)
             | project.poll_suggester(&mut self.notices)
             | project.explaining.poll()
+            | project.poll_previewer()
     }
 
     fn receive(&mut self, message: Message, on_event: &mut dyn FnMut(&JobEvent)) {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
-use super::{Annotating, Explaining, Notice, NoticeKind};
-use crate::core::metrics::headline;
+use super::{Annotating, Explaining, Notice, NoticeKind, Previewing};
+use crate::core::metrics::{headline, highest};
+use crate::core::queue::{self, QueueOrder};
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::core::{
     Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, Split, TaskKind, TextId,
@@ -16,10 +17,7 @@ use crate::core::{
 };
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
-use crate::jobs::{
-    Comparison, Evaluation, JobEvent, SearchReport, Suggester, SuggesterEvent, Suggestions, Tuning, ZeroShotRequest,
-    ZeroShotScores,
-};
+use crate::jobs::{Comparison, Evaluation, JobEvent, SearchReport, Suggester, SuggesterEvent, Suggestions, Tuning};
 use crate::store::{History, Store, StoreError};
 use crate::train::{Fold, Phase, TrainEvent};
 
@@ -80,8 +78,8 @@ pub struct Project {
     pub suggestions_missing: Option<String>,
     /// Texts embedded by the quick model, of how many.
     pub embedded: (usize, usize),
-    /// The newest zero-shot scores, or why there are none.
-    pub zero_shot: Option<Result<Arc<ZeroShotScores>, String>>,
+    /// Zero-shot scores, and whether they are used as suggestions.
+    pub previewing: Previewing,
     /// The run being trained.
     pub training: Option<TrainingProgress>,
     /// Scores and figures gathered so far, by run and kind of texts.
@@ -99,8 +97,7 @@ pub struct Project {
     /// Counts up with every change of `state`.
     pub revision: u64,
     pending: VecDeque<(Edit, Receiver<Result<EditId, StoreError>>)>,
-    suggester: Option<Suggester>,
-    zero_shot_generation: u64,
+    pub(super) suggester: Option<Suggester>,
 }
 
 impl Project {
@@ -114,7 +111,7 @@ impl Project {
             suggestions: None,
             suggestions_missing: None,
             embedded: (0, 0),
-            zero_shot: None,
+            previewing: Previewing::default(),
             training: None,
             evaluations: HashMap::new(),
             explaining: Explaining::default(),
@@ -125,7 +122,6 @@ impl Project {
             revision: 0,
             pending: VecDeque::new(),
             suggester,
-            zero_shot_generation: 0,
         };
         project.texts_changed();
         project
@@ -201,10 +197,10 @@ impl Project {
     /// # Errors
     /// As [`Project::annotate`].
     pub fn accept_suggestion(&mut self, who: &str) -> Result<(), EditError> {
-        let Some(suggestions) = self.suggestions.clone() else {
+        let Some(suggestions) = primary(&self.suggestions, &self.previewing) else {
             return Ok(());
         };
-        match self.annotating.accept(self.state.task, &suggestions) {
+        match self.annotating.accept(self.state.task, suggestions) {
             Some(labels) => self.submit(&labels, who),
             None => Ok(()),
         }
@@ -221,21 +217,32 @@ impl Project {
 
     /// Orders the queue anew.
     pub fn refresh_queue(&mut self) {
-        self.annotating.refresh(&self.state, self.suggestions.as_deref());
+        self.annotating
+            .refresh(&self.state, ordering(&self.suggestions, &self.previewing));
     }
 
-    /// Asks for zero-shot scores; they arrive in `zero_shot`.
-    pub fn request_zero_shot(&mut self, labels: Vec<String>, template: String, multi: bool) {
-        self.zero_shot_generation += 1;
-        let request = ZeroShotRequest {
-            labels,
-            template,
-            multi,
-            generation: self.zero_shot_generation,
-        };
-        if let Some(suggester) = &self.suggester {
-            suggester.zero_shot(request);
-        }
+    /// Changes the order of the queue and starts at its first text.
+    pub fn set_order(&mut self, order: QueueOrder) {
+        let suggestions = ordering(&self.suggestions, &self.previewing);
+        self.annotating.set_order(order, &self.state, suggestions);
+    }
+
+    /// Offers the newest zero-shot scores beside the texts to be labelled, and orders the queue by them, the least sure first.
+    pub fn use_zero_shot(&mut self) {
+        self.previewing.use_as_suggestions();
+        self.set_order(QueueOrder::MostUncertain);
+    }
+
+    /// Offers them no longer.
+    pub fn leave_zero_shot(&mut self) {
+        self.previewing.leave();
+        self.refresh_queue();
+    }
+
+    /// Orders the queue by zero-shot scores, or by the quick model.
+    pub fn order_by_zero_shot(&mut self, on: bool) {
+        self.previewing.orders_queue = on;
+        self.set_order(self.annotating.order);
     }
 
     /// Scores to choose thresholds on: validation where there are any, else out-of-fold; never test.
@@ -299,8 +306,12 @@ impl Project {
                     self.suggestions = None;
                     self.suggestions_missing = Some(reason);
                 }
-                SuggesterEvent::ZeroShot(scores) => self.zero_shot = Some(Ok(scores)),
-                SuggesterEvent::ZeroShotRefused(reason) => self.zero_shot = Some(Err(reason)),
+                SuggesterEvent::ZeroShot(scores) => {
+                    if self.previewing.scored(scores) {
+                        self.refresh_queue();
+                    }
+                }
+                SuggesterEvent::ZeroShotRefused(reason) => self.previewing.failure = Some(reason),
                 SuggesterEvent::Failed(reason) => {
                     if self.suggestions_missing.as_ref() != Some(&reason) {
                         notices.push(Notice::new(NoticeKind::Warning, format!("No suggestions: {reason}")));
@@ -402,21 +413,28 @@ impl Project {
         });
     }
 
-    /// The best label the quick model has for a text, with its probability.
+    /// The best label for a text with its probability, of the quick model, or of zero-shot scores in use while there is none.
     pub fn best_suggestion(&self, id: TextId) -> Option<(LabelId, f32)> {
-        let suggestions = self.suggestions.as_ref()?;
-        let scores = suggestions.scores(id)?;
-        let (at, prob) = scores
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)))?;
-        Some((*suggestions.rows.labels.get(at)?, *prob))
+        let suggestions = primary(&self.suggestions, &self.previewing)?;
+        let (at, score) = highest(suggestions.scores.get(&id)?)?;
+        Some((*suggestions.labels.get(at)?, score))
     }
 
     /// Whether a text takes several labels.
     pub fn is_multi(&self) -> bool {
         self.state.task == TaskKind::MultiLabel
     }
+}
+
+/// What is suggested: by the quick model, or by zero-shot scores in use while there is none.
+fn primary<'a>(quick: &'a Option<Arc<Suggestions>>, previewing: &'a Previewing) -> Option<&'a queue::Suggestions> {
+    quick.as_ref().map(|quick| &quick.rows).or(previewing.suggestions())
+}
+
+/// What orders the queue.
+fn ordering<'a>(quick: &'a Option<Arc<Suggestions>>, previewing: &'a Previewing) -> Option<&'a queue::Suggestions> {
+    let zero_shot = previewing.suggestions().filter(|_| previewing.orders_queue);
+    zero_shot.or_else(|| primary(quick, previewing))
 }
 
 impl TrainingProgress {

@@ -33,6 +33,16 @@ pub struct Suggestions {
     pub scores: HashMap<TextId, Vec<f32>>,
 }
 
+impl Suggestions {
+    /// The labels of one text with their scores, highest first; empty where it has none.
+    pub fn ranked(&self, id: TextId) -> Vec<(LabelId, f32)> {
+        let scores = self.scores.get(&id).into_iter().flatten().copied();
+        let mut ranked: Vec<_> = self.labels.iter().copied().zip(scores).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked
+    }
+}
+
 /// Texts that are neither annotated nor deleted, the next one first.
 ///
 /// Orders that need scores put texts without them last, as imported. Ties go to the smaller id. O(n log n).

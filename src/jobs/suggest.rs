@@ -3,7 +3,7 @@
 //!
 //! Pseudo-labels never leave this thread: what it says is shown, and nothing of it is stored.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::worker::panic_text;
+use super::zero_shot_scores::{ZeroShotRequest, ZeroShotScores};
 use crate::core::{LabelId, TaskKind, TextId, Words, queue};
 use crate::model::Compute;
 use crate::model::catalog::Catalog;
 
 mod bench;
 mod quick;
+mod similar;
 
 /// The labelled texts of the project, for a refit.
 #[derive(Debug, Clone)]
@@ -32,19 +34,6 @@ pub struct Labelled {
     pub texts: Vec<(TextId, Vec<usize>)>,
     /// Texts for validation and test: nothing is learnt from them.
     pub held_out: HashSet<TextId>,
-}
-
-/// Label names to try on the project's texts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ZeroShotRequest {
-    /// The names, as they go into the template.
-    pub labels: Vec<String>,
-    /// Holds `{}` once.
-    pub template: String,
-    /// Whether a text may have several labels.
-    pub multi: bool,
-    /// Counts up with every request.
-    pub generation: u64,
 }
 
 /// What a head took from the unlabelled texts.
@@ -71,16 +60,6 @@ pub struct Suggestions {
     pub rows: queue::Suggestions,
 }
 
-/// Zero-shot scores of the texts embedded so far.
-#[derive(Debug)]
-pub struct ZeroShotScores {
-    /// What was asked.
-    pub request: ZeroShotRequest,
-    /// How many texts have scores.
-    pub n_scored: usize,
-    rows: HashMap<TextId, Vec<f32>>,
-}
-
 impl Suggestions {
     /// Probability per label of one text; `None` while it has no embedding.
     pub fn scores(&self, id: TextId) -> Option<&[f32]> {
@@ -89,22 +68,7 @@ impl Suggestions {
 
     /// The labels of one text with their probability, most probable first.
     pub fn ranked(&self, id: TextId) -> Vec<(LabelId, f32)> {
-        let mut ranked: Vec<_> = self
-            .rows
-            .labels
-            .iter()
-            .copied()
-            .zip(self.scores(id).unwrap_or_default().iter().copied())
-            .collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        ranked
-    }
-}
-
-impl ZeroShotScores {
-    /// Score per label of one text; `None` while it has no embedding.
-    pub fn scores(&self, id: TextId) -> Option<&[f32]> {
-        self.rows.get(&id).map(Vec::as_slice)
+        self.rows.ranked(id)
     }
 }
 

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvError, TryRecvError};
 
 use super::quick::Quick;
-use super::{Labelled, Request, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroShotScores};
+use super::similar::Similar;
+use super::{Labelled, Request, SuggesterEvent, Suggestions};
 use crate::core::{TextId, Words, queue};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::jobs::models::{encoder_dir, load_encoder};
+use crate::jobs::zero_shot_scores::ZeroShotRequest;
 use crate::model::catalog::Catalog;
-use crate::model::zero_shot::{self, Answer, Pile, Question, TEMPERATURE};
 use crate::model::{Compute, Embeddings, Encoder, Input};
 
 /// Texts embedded between two looks at the requests: well under a tenth of a second.
@@ -37,9 +38,12 @@ pub(super) struct Bench {
     refit_due: bool,
     zero_shot_due: bool,
     quick: Quick,
+    similar: Similar,
     /// Whether the last refit gave a head.
     fitted: bool,
     refreshed: Instant,
+    /// Whether texts were embedded that nothing on screen knows yet.
+    unshown: bool,
 }
 
 impl Bench {
@@ -66,8 +70,10 @@ impl Bench {
             refit_due: false,
             zero_shot_due: false,
             quick: Quick::default(),
+            similar: Similar::default(),
             fitted: false,
             refreshed: Instant::now(),
+            unshown: false,
         }
     }
 
@@ -123,6 +129,8 @@ impl Bench {
             Request::Texts(texts) => {
                 self.texts = texts;
                 self.next_text = 0;
+                self.similar.forget_texts();
+                self.zero_shot_due = self.zero_shot.is_some();
             }
             Request::Labelled(labelled) => {
                 self.labelled = Some(labelled);
@@ -170,14 +178,17 @@ impl Bench {
         embed(encoder, cache, &chunk)?;
         let finished = self.next_text >= self.texts.len();
         let grown = cache.ids().len() > before;
+        self.unshown |= grown;
         if finished {
             cache.save()?;
         }
         if finished && grown {
             self.quick.ask_again();
         }
-        if grown && (finished || self.refreshed.elapsed() >= REFRESH) {
+        if self.unshown && (finished || self.refreshed.elapsed() >= REFRESH) {
+            self.unshown = false;
             self.refreshed = Instant::now();
+            self.similar.forget_texts();
             (self.report)(SuggesterEvent::Embedded {
                 done: self.next_text,
                 total: self.texts.len(),
@@ -201,7 +212,14 @@ impl Bench {
             .filter(|(id, _)| cache.row(*id).is_none())
             .filter_map(|(id, _)| words.get(id).map(|words| (*id, (*words).clone())))
             .collect();
-        embed(encoder, cache, &missing)?;
+        // Many are read in chunks, so that what is asked meanwhile is answered.
+        let first = missing.get(..CHUNK).unwrap_or(&missing);
+        embed(encoder, cache, first)?;
+        self.unshown |= !missing.is_empty();
+        if first.len() < missing.len() {
+            self.refit_due = true;
+            return Ok(());
+        }
 
         let material = self.quick.gather(labelled, encoder, cache)?;
         let refitted = match self.quick.refit(&material) {
@@ -243,25 +261,18 @@ impl Bench {
     }
 
     fn score_zero_shot(&mut self) -> anyhow::Result<()> {
-        let (Some((encoder, cache)), Some(request)) = (&mut self.ready, &self.zero_shot) else {
+        let (Some((encoder, cache)), Some(request)) = (&self.ready, &self.zero_shot) else {
             return Ok(());
         };
-        let texts = Embeddings {
-            dim: cache.dim(),
-            data: cache.data().to_vec(),
-        };
-        let scored =
-            Question::about(&request.labels, [request.template.as_str()], request.multi).and_then(|question| {
-                let asked = (&question, request.template.as_str());
-                let similar = zero_shot::similarity(encoder, &texts, asked, Pile::Auto, TEMPERATURE)?;
-                Ok(Answer::new(&question, vec![similar.scores]).scores)
-            });
-        match scored {
-            Ok(scores) => (self.report)(SuggesterEvent::ZeroShot(Arc::new(ZeroShotScores {
-                request: request.clone(),
-                n_scored: scores.len(),
-                rows: cache.ids().iter().copied().zip(scores).collect(),
-            }))),
+        match self.similar.answer(request, encoder, cache, &self.texts) {
+            Ok(scores) => {
+                let scores = Arc::new(scores);
+                (self.report)(SuggesterEvent::ZeroShot(scores.clone()));
+                if self.inbox.is_empty() && scores.overall.macro_f1.is_some() {
+                    scores.find_interval();
+                    (self.report)(SuggesterEvent::ZeroShot(scores));
+                }
+            }
             Err(reason) => {
                 (self.report)(SuggesterEvent::ZeroShotRefused(reason.to_string()));
                 self.zero_shot = None;

@@ -4,6 +4,7 @@
 //! becomes of scores; they are suggestions and no labels.
 
 mod answer;
+mod compared;
 pub mod endpoint;
 pub mod entailment;
 mod error;
@@ -22,6 +23,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 pub use answer::{Answer, Rows};
+pub use compared::{Compared, Embed, Wording};
 pub use endpoint::{Endpoint, EndpointError};
 pub use entailment::{Entailment, LongTexts};
 pub use error::ZeroShotError;

@@ -4,6 +4,8 @@
 //! Soft spherical k-means whose centres begin at the label names and never leave them altogether; why these settings is in
 //! `docs/decisions/similarity-that-reads.md`.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::{Rows, softmax};
@@ -50,11 +52,15 @@ pub struct Prototypes {
 impl Prototypes {
     /// Moves prototypes from `names`, one row a label, towards `texts`. `multi`: a text may have several labels. Widths must agree.
     pub fn from_texts(names: &Embeddings, texts: &Embeddings, multi: bool) -> Prototypes {
+        Prototypes::from_unit_texts(names, &unit(texts), multi)
+    }
+
+    /// [`Prototypes::from_texts`] of texts whose rows have length 1.
+    pub(super) fn from_unit_texts(names: &Embeddings, all: &Embeddings, multi: bool) -> Prototypes {
         let names = unit(names);
-        let all = unit(texts);
         let sample = match all.len() > MOST_TEXTS {
-            true => all.rows(&even_sample(all.len())),
-            false => all.clone(),
+            true => Cow::Owned(all.rows(&even_sample(all.len()))),
+            false => Cow::Borrowed(all),
         };
         let anchor = if multi { ANCHORS.1 } else { ANCHORS.0 };
         let mut vectors = names.clone();
@@ -65,7 +71,7 @@ impl Prototypes {
         } {
             vectors = moved(&names, &vectors, &sample, anchor);
         }
-        let cosines = cosines(&all, &vectors);
+        let cosines = cosines(all, &vectors);
         Prototypes {
             typical: typical(&cosines, vectors.len()),
             vectors,
@@ -172,7 +178,7 @@ fn share_out(row: &mut [f32]) {
 }
 
 /// `(rows of texts, rows of vectors)`; both of length 1.
-fn cosines(texts: &Embeddings, vectors: &Embeddings) -> Vec<f32> {
+pub(super) fn cosines(texts: &Embeddings, vectors: &Embeddings) -> Vec<f32> {
     let (n_labels, dim) = (vectors.len(), texts.dim);
     let mut out = vec![0.0; texts.len() * n_labels];
     if out.is_empty() {
@@ -242,7 +248,8 @@ fn even_sample(n: usize) -> Vec<usize> {
     (0..MOST_TEXTS).map(|at| at * n / MOST_TEXTS).collect()
 }
 
-fn unit(x: &Embeddings) -> Embeddings {
+/// The same rows, each of length 1.
+pub fn unit(x: &Embeddings) -> Embeddings {
     let mut x = x.clone();
     x.data.par_chunks_mut(x.dim.max(1)).for_each(|row| {
         let length = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);

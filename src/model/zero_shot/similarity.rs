@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use super::fitted::fitted_similarity;
-use super::prototypes::{self, Prototypes};
-use super::{Answer, Engine, LabelText, Meter, OnProgress, Question, Rows, ZeroShotError, softmax};
-use crate::model::{Embeddings, Encoder, Input, label_names};
+use super::prototypes::{self, unit};
+use super::{Answer, Compared, Engine, Meter, OnProgress, Question, Rows, Wording, ZeroShotError};
+use crate::model::{Embeddings, Encoder, Input};
 
 /// The sentence a label's name is put into when nothing else is said.
 pub const DEFAULT_TEMPLATE: &str = "This text is about {}.";
@@ -16,10 +16,7 @@ pub const DEFAULT_TEMPLATE: &str = "This text is about {}.";
 /// `all-MiniLM-L6-v2` gives; it changes how sure scores look, not which label is first.
 pub const TEMPERATURE: f64 = 0.05;
 
-/// What stands in the template for "no label in particular": several labels at once are each compared with it.
-const NEUTRAL: &str = "something";
-
-/// Whether the texts themselves say what labels mean ([`Prototypes`]).
+/// Whether the texts themselves say what labels mean ([`prototypes::Prototypes`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pile {
@@ -57,7 +54,8 @@ pub struct Similar {
 /// Scores of texts that are embedded already, `(n_texts, n_labels)` over [`Question::asked`], in the words of `template`.
 ///
 /// With one answer per text the scores are a softmax over the cosines divided by `temperature` ([`TEMPERATURE`] where nobody has labelled
-/// anything), and rows sum to 1. With several, each label is scored by itself. Where the texts are read, see [`Prototypes::each_by_itself`].
+/// anything), and rows sum to 1. With several, each label is scored by itself. Where the texts are read, see
+/// [`prototypes::Prototypes::each_by_itself`].
 /// Else it is the same softmax over two sentences, the label's and a neutral one ("This text is about something."), so 0.5 means "no closer
 /// to this label than to nothing in particular"; comparing with the encoder's own idea of "nothing" makes the scores mean the same on
 /// encoders whose cosines all lie between 0.7 and 1.
@@ -77,50 +75,13 @@ pub fn similarity(
             found: texts.dim,
         });
     }
-    let mut labels = embed_labels(encoder, question, template)?;
-    let multi = question.each_by_itself();
-    if pile.reads(texts.len()) {
-        let read = Prototypes::from_texts(&labels, texts, multi);
-        return Ok(Similar {
-            scores: if multi {
-                read.each_by_itself()
-            } else {
-                read.shares(temperature)
-            },
-            cosines: read.cosines().to_vec(),
-            typical: read.typical,
-        });
-    }
-    let neutral = template.replacen("{}", NEUTRAL, 1);
-    labels.data.extend(embed(encoder, &[neutral])?.data);
-    let cosines: Vec<Vec<f64>> = rows(texts).map(|text| cosines(text, &labels)).collect();
-    let of_labels = |row: &Vec<f64>| row.iter().take(row.len() - 1).map(|x| *x as f32).collect::<Vec<f32>>();
+    let wording = Wording::new(question, template, &mut |sentences| embed(encoder, sentences))?;
+    let compared = Compared::new(&wording, &unit(texts), question.each_by_itself(), pile);
     Ok(Similar {
-        scores: cosines.iter().map(|row| scores(row, multi, temperature)).collect(),
-        typical: Vec::new(),
-        cosines: cosines.iter().flat_map(of_labels).collect(),
+        scores: compared.scores(temperature),
+        cosines: compared.cosines().to_vec(),
+        typical: compared.typical().to_vec(),
     })
-}
-
-/// One row for each of [`Question::asked`]: its sentence, and the middle between that and its examples where it has some.
-fn embed_labels(encoder: &Encoder, question: &Question, template: &str) -> Result<Embeddings, ZeroShotError> {
-    let sentence = |label: &LabelText| template.replacen("{}", &label_names::as_words(label.words()), 1);
-    let sentences: Vec<String> = question.asked().map(sentence).collect();
-    let mut labels = embed(encoder, &sentences)?;
-    let dim = labels.dim;
-    for (label, row) in question.asked().zip(labels.data.chunks_exact_mut(dim.max(1))) {
-        if label.examples.is_empty() {
-            continue;
-        }
-        let of_unit = |row: &[f32]| 1.0 / row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-9);
-        let scale = of_unit(row);
-        row.iter_mut().for_each(|x| *x *= scale);
-        for example in rows(&embed(encoder, &label.examples)?) {
-            let scale = of_unit(example);
-            row.iter_mut().zip(example).for_each(|(x, y)| *x += scale * y);
-        }
-    }
-    Ok(labels)
 }
 
 fn embed(encoder: &Encoder, texts: &[String]) -> Result<Embeddings, ZeroShotError> {
@@ -214,53 +175,11 @@ impl Engine for Similarity {
     }
 }
 
-fn rows(embeddings: &Embeddings) -> impl Iterator<Item = &[f32]> {
-    embeddings.data.chunks_exact(embeddings.dim.max(1))
-}
-
-/// Scores from the cosines to each label and, last, to the neutral sentence.
-fn scores(cosines: &[f64], multi: bool, temperature: f64) -> Vec<f32> {
-    let Some((neutral, labels)) = cosines.split_last() else {
-        return Vec::new();
-    };
-    if multi {
-        return labels
-            .iter()
-            .map(|cosine| (1.0 / (1.0 + ((neutral - cosine) / temperature).exp())) as f32)
-            .collect();
-    }
-    let logits: Vec<f64> = labels.iter().map(|cosine| cosine / temperature).collect();
-    softmax(&logits).into_iter().map(|score| score as f32).collect()
-}
-
-fn cosines(text: &[f32], prototypes: &Embeddings) -> Vec<f64> {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let of = |prototype| {
-        let lengths = (dot(text, text) * dot(prototype, prototype)).sqrt();
-        dot(text, prototype) / lengths.max(1e-8)
-    };
-    rows(prototypes).map(of).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::testing::tiny_encoder;
-
-    #[test]
-    fn scores_follow_the_cosines() {
-        let single = scores(&[0.5, 0.45, 0.1, 0.9], false, TEMPERATURE);
-        assert_eq!(single.len(), 3);
-        assert!((single.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-        // e⁰ : e⁻¹ : e⁻⁸
-        assert!((single[0] / single[1] - std::f32::consts::E).abs() < 1e-4 && single[2] < 1e-3);
-
-        let multi = scores(&[0.5, 0.2, 0.1, 0.2], true, TEMPERATURE);
-        assert!(
-            multi[0] > 0.99 && multi[1] == 0.5 && (0.1..0.2).contains(&multi[2]),
-            "{multi:?}"
-        );
-    }
+    use crate::model::zero_shot::LabelText;
 
     #[test]
     fn a_text_equal_to_a_labels_sentence_gets_that_label() {

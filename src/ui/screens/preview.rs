@@ -1,23 +1,29 @@
-//! Preview: scores by similarity between the texts and label names in a sentence, before anything is trained.
+//! Preview: scores for label names in sentences, before anything is trained.
 //!
-//! What is tried here changes nothing: labels and sentence belong to the screen, scores are never stored.
+//! What is tried here changes nothing: labels and templates belong to the screen, scores are suggestions and never stored.
 
+mod asking;
+mod engine_card;
+mod keys;
+mod labels_card;
+mod meaning;
+mod result_row;
 mod results;
-mod wording;
+mod shown;
+mod templates_card;
 
-use egui::Ui;
+use egui::{Rect, ScrollArea, Ui, UiBuilder};
 
-use super::{Screen, ScreenId, no_keys};
-use crate::app::Project;
-use crate::core::TaskKind;
-use crate::model::zero_shot::{self, DEFAULT_TEMPLATE};
+use super::{Screen, ScreenId};
 use crate::ui::{
     desk::{Act, Desk},
     icons,
     sheets::{PathPurpose, SheetState},
     theme::space,
-    widgets::{empty_state, screen_rect, split_left},
+    widgets::{empty_state, screen_rect, split_left, split_right, split_top},
 };
+
+pub use asking::Memory;
 
 /// Its id.
 pub const ID: ScreenId = ScreenId("preview");
@@ -27,64 +33,13 @@ pub(super) const SCREEN: Screen = Screen {
     title: "Preview",
     icon: icons::PREVIEW,
     in_rail: true,
-    keys: &[],
-    on_keys: no_keys,
+    keys: keys::KEYS,
+    on_keys: keys::on_keys,
     ui,
 };
 
-/// What the screen remembers.
-pub struct Memory {
-    /// Names being tried; `None`: those of the project.
-    labels: Option<Vec<String>>,
-    /// The name being typed.
-    adding: String,
-    template: String,
-    /// `None`: as the project's task is.
-    multi: Option<bool>,
-    /// What was asked last, with the number of texts there were.
-    asked: Option<(Wording, usize)>,
-    agreement: Option<results::Agreement>,
-}
-
-/// One way of asking.
-#[derive(Debug, Clone, PartialEq)]
-struct Wording {
-    labels: Vec<String>,
-    template: String,
-    multi: bool,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory {
-            labels: None,
-            adding: String::new(),
-            template: DEFAULT_TEMPLATE.to_owned(),
-            multi: None,
-            asked: None,
-            agreement: None,
-        }
-    }
-}
-
-impl Memory {
-    fn wording(&self, project: &Project) -> Wording {
-        let names = || {
-            project
-                .state
-                .labels
-                .in_order()
-                .into_iter()
-                .map(|(_, label)| label.name.clone())
-                .collect()
-        };
-        Wording {
-            labels: self.labels.clone().unwrap_or_else(names),
-            template: self.template.clone(),
-            multi: self.multi.unwrap_or(project.state.task == TaskKind::MultiLabel),
-        }
-    }
-}
+/// Wider than this the texts of a label stand beside the results, else above them.
+const BESIDE: f32 = 1050.0;
 
 fn ui(ui: &mut Ui, desk: &mut Desk) {
     let Some(project) = desk.project() else { return };
@@ -95,29 +50,39 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
         }
         return;
     }
-    let wording = desk.memory.preview.wording(project);
-    let problem = zero_shot::sentences(&wording.labels, &wording.template)
-        .err()
-        .map(|reason| reason.to_string());
-    if problem.is_none() {
-        ask(desk, project, &wording);
-    }
-    let (left, right) = split_left(screen_rect(ui), 300.0, space::L);
-    wording::wording_ui(ui, left, desk, &wording, problem.as_deref());
-    results::results_ui(ui, right, desk, project, &wording);
+    let frame = ui.ctx().cumulative_frame_nr();
+    desk.memory.preview.enter(project, frame);
+    let asked = asking::ask(ui.ctx(), desk, project);
+    let (left, right) = split_left(screen_rect(ui), 324.0, space::L);
+    cards_ui(ui, left, desk, &asked);
+    let opened = desk.memory.preview.opened.filter(|at| *at < asked.ask.labels.len());
+    let results = match opened {
+        None => right,
+        Some(label) => {
+            let (rest, panel) = if right.width() > BESIDE {
+                split_right(right, 440.0, space::L)
+            } else {
+                let (panel, rest) = split_top(right, 330.0_f32.min(right.height() * 0.55), space::M);
+                (rest, panel)
+            };
+            meaning::meaning_ui(ui, panel, desk, project, &asked, label);
+            rest
+        }
+    };
+    results::results_ui(ui, results, desk, project, &asked);
 }
 
-/// Asks the quick model for scores, once for each wording and again when texts have come.
-fn ask(desk: &mut Desk, project: &Project, wording: &Wording) {
-    let now = (wording.clone(), project.state.n_texts());
-    if desk.memory.preview.asked.as_ref() == Some(&now) {
-        return;
-    }
-    desk.memory.preview.asked = Some(now);
-    let Wording {
-        labels,
-        template,
-        multi,
-    } = wording.clone();
-    desk.change_project(move |project, _| project.request_zero_shot(labels, template, multi));
+fn cards_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, asked: &asking::Asked) {
+    let Some(project) = desk.project() else { return };
+    let mut child = ui.new_child(UiBuilder::new().id_salt("wording").max_rect(rect));
+    child.shrink_clip_rect(rect);
+    ScrollArea::vertical()
+        .id_salt("wording scroll")
+        .auto_shrink(false)
+        .show(&mut child, |ui| {
+            ui.spacing_mut().item_spacing.y = space::M;
+            labels_card::labels_ui(ui, desk, asked);
+            templates_card::templates_ui(ui, desk, project, asked);
+            engine_card::engine_ui(ui, desk, project);
+        });
 }

@@ -6,6 +6,7 @@ mod keys;
 mod queue;
 mod side;
 mod text;
+mod zero_shot;
 
 pub(in crate::ui) use side::label_counts;
 

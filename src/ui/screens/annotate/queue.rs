@@ -85,17 +85,14 @@ fn order_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let now = project.annotating.order;
     let choose = |ui: &mut Ui, desk: &mut Desk, order: QueueOrder, on: bool| {
         if menu_item(ui, &order_title(order, desk), on).clicked() {
-            desk.change_project(move |project, _| {
-                project
-                    .annotating
-                    .set_order(order, &project.state, project.suggestions.as_deref());
-            });
+            desk.change_project(move |project, _| project.set_order(order));
         }
     };
     choose(ui, desk, QueueOrder::InOrder, now == QueueOrder::InOrder);
     let seed = project.revision;
     choose(ui, desk, QueueOrder::Random(seed), matches!(now, QueueOrder::Random(_)));
     choose(ui, desk, QueueOrder::MostUncertain, now == QueueOrder::MostUncertain);
+    scores_menu(ui, desk, project);
     let tokens = theme::of(ui);
     say(ui, "Likely to be", font(size::SMALL, Weight::Regular), tokens.text3);
     let labels: Vec<_> = desk.looks.iter().map(|(id, _)| id).collect();
@@ -104,6 +101,21 @@ fn order_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             choose(ui, desk, QueueOrder::Likely(label), now == QueueOrder::Likely(label));
         }
     });
+}
+
+/// Whose scores order the queue, where there are two.
+fn scores_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
+    let previewing = &project.previewing;
+    if previewing.in_use().is_none() || project.suggestions.is_none() {
+        return;
+    }
+    let tokens = theme::of(ui);
+    say(ui, "By the scores of", font(size::SMALL, Weight::Regular), tokens.text3);
+    for (title, on) in [("the quick model", false), ("zero-shot", true)] {
+        if menu_item(ui, title, previewing.orders_queue == on).clicked() {
+            desk.change_project(move |project, _| project.order_by_zero_shot(on));
+        }
+    }
 }
 
 fn order_title(order: QueueOrder, desk: &Desk) -> String {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use egui::{Rect, ScrollArea, Ui, UiBuilder};
 
-use super::keys;
+use super::{keys, zero_shot};
 use crate::app::Project;
 use crate::core::LabelId;
 use crate::ui::{
@@ -24,6 +24,7 @@ pub(super) fn side_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
         .show(&mut child, |ui| {
             ui.spacing_mut().item_spacing.y = 16.0;
             suggested_ui(ui, desk, project);
+            zero_shot::zero_shot_ui(ui, desk, project);
             if desk.memory.annotate.guide {
                 guide_ui(ui, desk, project);
             }
@@ -58,22 +59,27 @@ fn suggested_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             missing_ui(ui, desk, project);
             return;
         }
-        for (label, probability) in ranked.into_iter().take(8) {
-            let Some(look) = desk.looks.get(label) else { continue };
-            let row = BarRow {
-                name: &look.name,
-                name_width: 100.0,
-                share: probability,
-                color: look.color,
-                figure: &prob_short(Some(f64::from(probability))),
-                figure_width: 26.0,
-                height: 26.0,
-            };
-            if bar_row(ui, &row).on_hover_text(&look.path).clicked() {
-                keys::press(desk, label);
-            }
-        }
+        ranked_ui(ui, desk, ranked);
     });
+}
+
+/// The best of ranked labels as bars that can be pressed.
+pub(super) fn ranked_ui(ui: &mut Ui, desk: &mut Desk, ranked: Vec<(LabelId, f32)>) {
+    for (label, probability) in ranked.into_iter().take(8) {
+        let Some(look) = desk.looks.get(label) else { continue };
+        let row = BarRow {
+            name: &look.name,
+            name_width: 100.0,
+            share: probability,
+            color: look.color,
+            figure: &prob_short(Some(f64::from(probability))),
+            figure_width: 26.0,
+            height: 26.0,
+        };
+        if bar_row(ui, &row).on_hover_text(&look.path).clicked() {
+            keys::press(desk, label);
+        }
+    }
 }
 
 /// Says why there are no suggestions, and offers what helps.
