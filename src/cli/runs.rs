@@ -129,7 +129,10 @@ const HEADLINES: [&str; 4] = ["accuracy", "macro_f1", "micro_f1", "constant_gues
 pub fn run_text(run: &Run) -> String {
     let mut text = match run.findings.get("n_scored") {
         Some(n_scored) if run.is_zero_shot() => {
-            format!("{}: {n_scored} texts scored with {}, {:.1} s", run.name, run.encoder, run.train_secs)
+            format!(
+                "{}: {n_scored} texts scored with {}, {:.1} s",
+                run.name, run.encoder, run.train_secs
+            )
         }
         _ => format!("{}: {} texts, {:.1} s", run.name, run.n_train, run.train_secs),
     };
@@ -156,7 +159,9 @@ pub fn chosen(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
 
 /// The run asked for, or the newest whose scores can be judged: one that has a model, or a zero-shot run.
 pub fn judged(app: &App, run: Option<i64>) -> anyhow::Result<Run> {
-    newest(app, run, |run| run.has_model() || run.is_zero_shot() && run.status.is_finished())
+    newest(app, run, |run| {
+        run.has_model() || run.is_zero_shot() && run.status.is_finished()
+    })
 }
 
 fn newest(app: &App, run: Option<i64>, usable: impl Fn(&Run) -> bool) -> anyhow::Result<Run> {

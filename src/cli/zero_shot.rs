@@ -25,7 +25,7 @@ use crate::jobs::zero_shot_run::{Scoring, labels_asked};
 use crate::jobs::{EngineKind, EngineSpec, ZeroShotRunRequest};
 use crate::model::Input;
 use crate::model::zero_shot::entailment::Pooling;
-use crate::model::zero_shot::{Answer, LabelText, LongTexts, Pile, Progress, Question};
+use crate::model::zero_shot::{Answer, LabelText, Language, LongTexts, Pile, Progress, Question};
 use crate::train::templated::DEFAULT_COPIES;
 
 #[derive(Debug, Args)]
@@ -143,11 +143,21 @@ pub struct Asked {
 impl ZeroShot {
     pub fn run(mut self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         let asked = self.asked(app, output)?;
-        ensure!(!asked.labels.is_empty(), "there are no labels: name some with --labels a,b");
+        ensure!(
+            !asked.labels.is_empty(),
+            "there are no labels: name some with --labels a,b"
+        );
         let spec = self.spec()?;
         if self.keep_templates {
             // Before they are kept.
-            self.question(&asked, if self.template.is_empty() { vec!["{}".into()] } else { self.template.clone() })?;
+            self.question(
+                &asked,
+                if self.template.is_empty() {
+                    vec!["{}".into()]
+                } else {
+                    self.template.clone()
+                },
+            )?;
             app.remember_templates(&self.template)?;
         }
         let remark = self.choose_templates(app, &spec);
@@ -180,7 +190,11 @@ impl ZeroShot {
         let rows: Vec<_> = asked.texts.iter().enumerate().map(of_text).collect();
         let mut text = table(&asked.texts, &labels, &answer);
         let (name, model) = (engine.name(), engine.model());
-        let _ = writeln!(text, "{} texts, {name} with {model}, {secs:.1} s, {texts_per_sec:.1} texts/s", inputs.len());
+        let _ = writeln!(
+            text,
+            "{} texts, {name} with {model}, {secs:.1} s, {texts_per_sec:.1} texts/s",
+            inputs.len()
+        );
         let words = remark.map(Because::words);
         if let Some(words) = &words {
             let _ = writeln!(text, "Wording: {} ({words})", question.templates().join(" · "));
@@ -199,11 +213,13 @@ impl ZeroShot {
         if !self.template.is_empty() {
             return None;
         }
+        if self.compare_templates {
+            let language = app.zero_shot_language().unwrap_or(Language::English);
+            self.template = spec.kind.every_template(language);
+            return None;
+        }
         let chosen = app.zero_shot_templates(&spec.kind);
-        self.template = match (self.compare_templates, chosen.because) {
-            (true, because) => spec.kind.every_template(because.language()),
-            (false, _) => chosen.sentences,
-        };
+        self.template = chosen.sentences;
         Some(chosen.because).filter(|_| self.project.is_some())
     }
 
@@ -301,7 +317,12 @@ impl ZeroShot {
                 known.push((row, columns));
             }
         }
-        let named = |text: &Text| (text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)), text.words());
+        let named = |text: &Text| {
+            (
+                text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
+                text.words(),
+            )
+        };
         Ok(Asked {
             texts: project.state.texts().map(named).collect(),
             labels,

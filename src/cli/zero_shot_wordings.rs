@@ -69,7 +69,13 @@ pub fn compare(
         0 => "no text is labelled, so the surest wording comes first".to_owned(),
         n => format!("ranked on {n} labelled texts, test texts aside"),
     };
-    let _ = writeln!(text, "\n{} texts, {} with {}, {secs:.1} s; {basis}", inputs.len(), engine.name(), engine.model());
+    let _ = writeln!(
+        text,
+        "\n{} texts, {} with {}, {secs:.1} s; {basis}",
+        inputs.len(),
+        engine.name(),
+        engine.model()
+    );
     output.result(
         &json!({
             "engine": engine.name(), "model": engine.model(), "ranked_by": by, "n_labelled": n_labelled, "n_texts": inputs.len(),
@@ -80,6 +86,12 @@ pub fn compare(
 }
 
 fn one_by_one(question: &Question) -> anyhow::Result<Vec<Question>> {
-    let alone = |template: &String| Ok(Question::new(question.labels().to_vec(), [template.as_str()], question.multi())?);
+    let alone = |template: &String| {
+        Ok(Question::new(
+            question.labels().to_vec(),
+            [template.as_str()],
+            question.multi(),
+        )?)
+    };
     question.templates().iter().map(alone).collect()
 }

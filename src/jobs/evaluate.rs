@@ -217,7 +217,11 @@ impl Evaluation {
 
     /// The report for a terminal.
     pub fn text(&self) -> String {
-        let remark = self.remark.as_ref().map(|remark| format!("Note: {remark}\n")).unwrap_or_default();
+        let remark = self
+            .remark
+            .as_ref()
+            .map(|remark| format!("Note: {remark}\n"))
+            .unwrap_or_default();
         format!(
             "{} on {} {} texts\n{remark}\n{}",
             self.run_name,
@@ -295,10 +299,14 @@ pub(super) fn evaluation(
 fn no_model_for(run: &Run, n_missing: usize, n_texts: usize) -> Option<String> {
     let why = run.why_no_model()?;
     let how = match run.is_zero_shot() {
-        true => " `handful zero-shot --save` with the same engine and options, or Score all in the preview, scores them too.",
+        true => {
+            " `handful zero-shot --save` with the same engine and options, or Score all in the preview, scores them too."
+        }
         false => "",
     };
-    Some(format!("{n_missing} of {n_texts} texts have no scores and are left out. {why}.{how}"))
+    Some(format!(
+        "{n_missing} of {n_texts} texts have no scores and are left out. {why}.{how}"
+    ))
 }
 
 fn score_missing(

@@ -35,6 +35,6 @@ pub use suggest::{Suggester, SuggesterEvent, Suggestions, ZeroShotRequest, ZeroS
 pub use training::TrainRequest;
 pub use trial::{DEFAULT_FOLDS, Ended};
 pub use tune::{TuneRequest, Tuning};
+pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};
 pub use zero_shot_engine::{EngineKind, EngineSpec};
 pub use zero_shot_run::ZeroShotRunRequest;
-pub use worker::{JobContext, JobEvent, JobId, JobKind, Jobs, Message, Opened, Outcome, Progress};

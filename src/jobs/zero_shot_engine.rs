@@ -127,7 +127,12 @@ impl EngineSpec {
             ..self.clone()
         };
         let value = serde_json::to_value(&spec)?;
-        Ok(value.as_object().into_iter().flatten().map(|(id, value)| (id.clone(), value.clone())).collect())
+        Ok(value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(id, value)| (id.clone(), value.clone()))
+            .collect())
     }
 
     /// The engine. Its device is opened for it: call this on the thread that will compute.
@@ -139,7 +144,11 @@ impl EngineSpec {
         Ok(match &self.kind {
             EngineKind::Similarity { pile } => {
                 let encoder = load_encoder(catalog, &model, compute)?;
-                Box::new(Similarity::new(encoder).with_pile(*pile).with_truth(beside.truth.to_vec()))
+                Box::new(
+                    Similarity::new(encoder)
+                        .with_pile(*pile)
+                        .with_truth(beside.truth.to_vec()),
+                )
             }
             EngineKind::TemplatedSetFit { copies, pile } => {
                 let read = pile.reads(beside.pile.len()).then(|| beside.pile.to_vec());

@@ -55,7 +55,9 @@ pub struct ZeroShotRunRequest {
 /// asked about them.
 pub fn labels_asked(state: &ProjectState, descriptions: bool) -> Vec<(LabelId, LabelText)> {
     let annotations = state.texts().filter_map(|text| text.annotation.as_ref());
-    let used: HashSet<LabelId> = annotations.flat_map(|annotation| annotation.labels.iter().copied()).collect();
+    let used: HashSet<LabelId> = annotations
+        .flat_map(|annotation| annotation.labels.iter().copied())
+        .collect();
     let in_order = state.labels.in_order();
     let parents: HashSet<LabelId> = in_order.iter().filter_map(|(_, label)| label.parent).collect();
     let asked = in_order.into_iter().map(|(_, label)| label);
@@ -96,10 +98,13 @@ impl Scoring {
     /// # Errors
     /// No labels, no labelled text, a template without its place, an engine without a model.
     pub fn new(state: &ProjectState, catalog: &Catalog, request: &ZeroShotRunRequest) -> anyhow::Result<Scoring> {
-        let (labels, asked): (Vec<LabelId>, Vec<LabelText>) = labels_asked(state, request.descriptions).into_iter().unzip();
+        let (labels, asked): (Vec<LabelId>, Vec<LabelText>) =
+            labels_asked(state, request.descriptions).into_iter().unzip();
         let question = Question::new(asked, request.templates.clone(), state.task == TaskKind::MultiLabel)?;
         let of_kind = |kind| (kind, LabelledTexts::of_kind(state, &labels, kind));
-        let texts = [ScoreKind::OutOfFold, ScoreKind::Validation, ScoreKind::Test].map(of_kind).to_vec();
+        let texts = [ScoreKind::OutOfFold, ScoreKind::Validation, ScoreKind::Test]
+            .map(of_kind)
+            .to_vec();
         ensure!(
             texts.iter().any(|(_, texts)| !texts.is_empty()),
             "no text has a label yet, so there is nothing to compare scores with: label some texts, or run it without --save"
@@ -109,7 +114,8 @@ impl Scoring {
         options.insert("labels".into(), json!(words));
         options.insert("templates".into(), json!(question.templates()));
         options.insert("multi".into(), json!(question.multi()));
-        let same = |run: &&Run| run.is_zero_shot() && run.options == options && run.labels == labels && run.task == state.task;
+        let same =
+            |run: &&Run| run.is_zero_shot() && run.options == options && run.labels == labels && run.task == state.task;
         Ok(Scoring {
             task: state.task,
             label_paths: labels.iter().map(|id| state.labels.path(*id)).collect(),
@@ -130,7 +136,11 @@ impl Scoring {
     }
 
     fn n_of(&self, kind: ScoreKind) -> usize {
-        self.texts.iter().filter(|(known, _)| *known == kind).map(|(_, texts)| texts.len()).sum()
+        self.texts
+            .iter()
+            .filter(|(known, _)| *known == kind)
+            .map(|(_, texts)| texts.len())
+            .sum()
     }
 
     fn n_texts(&self) -> usize {
@@ -143,7 +153,12 @@ impl Scoring {
             id: RunId(0),
             name: String::new(),
             method: ZERO_SHOT.to_owned(),
-            encoder: self.options.get("model").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            encoder: self
+                .options
+                .get("model")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             seed: 0,
             task: self.task,
             options: self.options.clone(),
@@ -190,7 +205,11 @@ fn read(state: &ProjectState, texts: &[(ScoreKind, LabelledTexts)]) -> Vec<(Text
         // Evenly spread: as often as the product passes a multiple of their number.
         at * n_taken / n_others.max(1) > (at - 1) * n_taken / n_others.max(1)
     };
-    state.texts().filter(|text| wanted(text.id)).map(|text| (text.id, text.words())).collect()
+    state
+        .texts()
+        .filter(|text| wanted(text.id))
+        .map(|text| (text.id, text.words()))
+        .collect()
 }
 
 /// Scores, and stores a run without a model. A stop keeps the portions that are finished; a failure says why in the run.
@@ -253,7 +272,11 @@ impl Work<'_> {
         let mut n_scored = 0;
         for (kind, texts) in &self.scoring.texts {
             let scores = self.store.scores(self.run.id, *kind)?;
-            n_scored += texts.ids.iter().filter(|id| scores.binary_search_by_key(*id, |(id, _)| *id).is_ok()).count();
+            n_scored += texts
+                .ids
+                .iter()
+                .filter(|id| scores.binary_search_by_key(*id, |(id, _)| *id).is_ok())
+                .count();
             if !scores.is_empty() && !texts.is_empty() {
                 self.run.metrics = headline_metrics(&self.run, *kind, texts, &scores);
                 self.run.scored_on = Some(*kind);
@@ -278,7 +301,9 @@ impl Work<'_> {
         let answer = engine.answer(&embedded, &self.scoring.question)?;
         self.run.findings.remove("temperature");
         if !engine.temperatures().is_empty() {
-            self.run.findings.insert("temperature".into(), json!(engine.temperatures()));
+            self.run
+                .findings
+                .insert("temperature".into(), json!(engine.temperatures()));
         }
         let rows = self.scoring.read.iter().map(|(id, _)| *id).zip(answer.scores);
         let scores: Scores = rows.collect();
@@ -335,9 +360,18 @@ impl Work<'_> {
 
     /// Rows of the texts that train among those that are read, with the column of their label.
     fn truth(&self) -> Vec<(usize, usize)> {
-        let row_of: HashMap<TextId, usize> =
-            self.scoring.read.iter().enumerate().map(|(row, (id, _))| (*id, row)).collect();
-        let train = self.scoring.texts.iter().filter(|(kind, _)| *kind == ScoreKind::OutOfFold);
+        let row_of: HashMap<TextId, usize> = self
+            .scoring
+            .read
+            .iter()
+            .enumerate()
+            .map(|(row, (id, _))| (*id, row))
+            .collect();
+        let train = self
+            .scoring
+            .texts
+            .iter()
+            .filter(|(kind, _)| *kind == ScoreKind::OutOfFold);
         let known = train.flat_map(|(_, texts)| texts.ids.iter().zip(&texts.labels));
         known
             .filter_map(|(id, labels)| Some((*row_of.get(id)?, *labels.first()?)))
@@ -365,7 +399,9 @@ impl Work<'_> {
         let (mut n_done, mut size, began) = (0, FIRST_PORTION, Instant::now());
         for ((kind, texts), known) in self.scoring.texts.iter().zip(&mut known) {
             let inputs = texts.inputs();
-            let rows: Vec<usize> = (0..texts.len()).filter(|row| !known.contains_key(&texts.ids[*row])).collect();
+            let rows: Vec<usize> = (0..texts.len())
+                .filter(|row| !known.contains_key(&texts.ids[*row]))
+                .collect();
             let mut rows = rows.as_slice();
             while !rows.is_empty() {
                 let (portion, rest) = rows.split_at(size.min(rows.len()));
@@ -382,7 +418,9 @@ impl Work<'_> {
                 };
                 known.extend(portion.iter().map(|row| texts.ids[*row]).zip(answer.scores));
                 let of_kind: Vec<_> = known.iter().map(|(id, row)| (*id, row.clone())).collect();
-                self.store.save_scores(self.run.id, *kind, &of_kind).context("the scores could not be saved")?;
+                self.store
+                    .save_scores(self.run.id, *kind, &of_kind)
+                    .context("the scores could not be saved")?;
                 n_done += portion.len();
                 rows = rest;
                 let rate = portion.len() as f64 / started.elapsed().as_secs_f64().max(1e-3);

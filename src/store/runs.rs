@@ -12,8 +12,7 @@ use crate::core::{Run, RunId, RunStatus, ScoreKind, TextId};
 const INTERRUPTED: &str =
     "Handful ended before training did; labels are safe. Resume it where its state was saved, or train again";
 
-const SCORING_INTERRUPTED: &str =
-    "Handful ended before every text was scored; the scores so far are kept, and the same engine with the same options goes on from there";
+const SCORING_INTERRUPTED: &str = "Handful ended before every text was scored; the scores so far are kept, and the same engine with the same options goes on from there";
 
 /// Stores a new run under the next id; one without a name is called by its method and id.
 pub(super) fn create(connection: &Connection, mut run: Run) -> Result<Run, StoreError> {

@@ -58,7 +58,11 @@ impl TemplatedSetFit {
         }
     }
 
-    fn learn(&mut self, question: &Question, on_progress: &mut dyn FnMut() -> ControlFlow<()>) -> Result<(), ZeroShotError> {
+    fn learn(
+        &mut self,
+        question: &Question,
+        on_progress: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<(), ZeroShotError> {
         if question.asked().len() < 2 {
             return Err(ZeroShotError::Training(
                 "this engine learns to tell labels apart, and there is only one; add another label, or choose another engine".into(),
@@ -107,7 +111,12 @@ impl TemplatedSetFit {
         let (mut texts, mut labels) = (Vec::new(), Vec::new());
         for (at, label) in question.asked().enumerate() {
             let words = as_words(label.words());
-            for template in question.templates().iter().cycle().take(self.copies.max(question.templates().len())) {
+            for template in question
+                .templates()
+                .iter()
+                .cycle()
+                .take(self.copies.max(question.templates().len()))
+            {
                 texts.push(Arc::from(template.replacen("{}", &words, 1)));
                 labels.push(at);
             }
@@ -117,7 +126,10 @@ impl TemplatedSetFit {
             }
         }
         let (targets, task) = match question.multi() {
-            true => (Targets::Multi(labels.into_iter().map(|at| vec![at]).collect()), TaskKind::MultiLabel),
+            true => (
+                Targets::Multi(labels.into_iter().map(|at| vec![at]).collect()),
+                TaskKind::MultiLabel,
+            ),
             false => (Targets::Single(labels), TaskKind::SingleLabel),
         };
         let mut set = TrainingSet::new(texts, targets, question.asked().len(), task);
@@ -180,7 +192,10 @@ impl Engine for TemplatedSetFit {
                 Err(_) => ControlFlow::Break(()),
             }
         })?;
-        let rows = learnt.head.predict_proba(&embedded).map_err(|error| not_learnt(error.into()))?;
+        let rows = learnt
+            .head
+            .predict_proba(&embedded)
+            .map_err(|error| not_learnt(error.into()))?;
         // The wordings were learnt from together: there is one answer.
         let scores = rows.iter().map(|row| question.spread(row)).collect();
         Ok(Answer {

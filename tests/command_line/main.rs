@@ -15,6 +15,7 @@ mod refusals;
 mod resume;
 mod series;
 mod zero_shot;
+mod zero_shot_run;
 
 use std::path::Path;
 use std::process::{Command, Output};

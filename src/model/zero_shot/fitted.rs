@@ -49,7 +49,9 @@ mod tests {
     #[test]
     fn known_labels_set_the_sureness_and_not_the_order() {
         let encoder = tiny_encoder(1);
-        let texts: Vec<String> = (0..12).map(|at| format!("the cat {} runs", ["team", "market"][at % 2])).collect();
+        let texts: Vec<String> = (0..12)
+            .map(|at| format!("the cat {} runs", ["team", "market"][at % 2]))
+            .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let embedded = encoder.embed(&texts, &mut |_| ControlFlow::Continue(())).unwrap();
         // A label that is there twice is asked about once.

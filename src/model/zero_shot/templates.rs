@@ -13,24 +13,24 @@ pub enum Language {
 
 /// Words that texts of a language use whatever they are about, and that the other four hardly use.
 const ENGLISH: &[&str] = &[
-    "the", "and", "of", "to", "is", "was", "with", "that", "this", "for", "are", "have", "not", "you", "it", "my", "what", "from",
-    "they", "would", "there", "how", "we",
+    "the", "and", "of", "to", "is", "was", "with", "that", "this", "for", "are", "have", "not", "you", "it", "my",
+    "what", "from", "they", "would", "there", "how", "we",
 ];
 const ITALIAN: &[&str] = &[
-    "il", "gli", "di", "che", "è", "non", "per", "della", "delle", "dei", "degli", "nel", "nella", "sono", "anche", "più", "questo",
-    "questa", "ho", "ma", "ed", "dal", "alla",
+    "il", "gli", "di", "che", "è", "non", "per", "della", "delle", "dei", "degli", "nel", "nella", "sono", "anche",
+    "più", "questo", "questa", "ho", "ma", "ed", "dal", "alla",
 ];
 const GERMAN: &[&str] = &[
-    "der", "die", "das", "und", "ist", "nicht", "ein", "eine", "einen", "mit", "auf", "für", "ich", "sich", "dem", "von", "zu", "auch",
-    "wie", "wurde", "bei", "sind", "wir",
+    "der", "die", "das", "und", "ist", "nicht", "ein", "eine", "einen", "mit", "auf", "für", "ich", "sich", "dem",
+    "von", "zu", "auch", "wie", "wurde", "bei", "sind", "wir",
 ];
 const FRENCH: &[&str] = &[
-    "le", "les", "des", "est", "et", "une", "dans", "pour", "pas", "qui", "sur", "je", "vous", "nous", "avec", "au", "aux", "ce", "cette",
-    "mais", "être", "du", "il",
+    "le", "les", "des", "est", "et", "une", "dans", "pour", "pas", "qui", "sur", "je", "vous", "nous", "avec", "au",
+    "aux", "ce", "cette", "mais", "être", "du", "il",
 ];
 const SPANISH: &[&str] = &[
-    "el", "los", "las", "y", "es", "una", "por", "con", "para", "del", "que", "está", "pero", "más", "como", "su", "muy", "se", "al", "lo",
-    "mi", "son", "fue",
+    "el", "los", "las", "y", "es", "una", "por", "con", "para", "del", "que", "está", "pero", "más", "como", "su",
+    "muy", "se", "al", "lo", "mi", "son", "fue",
 ];
 
 /// At most this many texts vote.
@@ -111,7 +111,11 @@ impl Language {
                 "The topic is {}.",
             ],
             Language::Italian => &["Questo esempio è {}.", "Questo testo parla di {}.", "L'argomento è {}."],
-            Language::German => &["Dieses Beispiel ist {}.", "In diesem Text geht es um {}.", "Das Thema ist {}."],
+            Language::German => &[
+                "Dieses Beispiel ist {}.",
+                "In diesem Text geht es um {}.",
+                "Das Thema ist {}.",
+            ],
             Language::French => &["Cet exemple est {}.", "Ce texte parle de {}.", "Le sujet est {}."],
             Language::Spanish => &["Este ejemplo es {}.", "Este texto trata de {}.", "El tema es {}."],
         }
@@ -135,7 +139,10 @@ pub fn guess_language<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<La
     let mut n_words = 0;
     for text in texts.into_iter().take(MOST_TEXTS) {
         let text = text.to_lowercase();
-        for word in text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
+        for word in text
+            .split(|letter: char| !letter.is_alphabetic())
+            .filter(|word| !word.is_empty())
+        {
             n_words += 1;
             for (votes, language) in votes.iter_mut().zip(Language::ALL) {
                 *votes += usize::from(language.words().contains(&word));
@@ -158,33 +165,54 @@ mod tests {
     fn small_words_tell_the_language() {
         let texts: [(&[&str], Option<Language>); 8] = [
             (
-                &["The parcel was not there when I came home.", "How do I change the address of my account?"],
+                &[
+                    "The parcel was not there when I came home.",
+                    "How do I change the address of my account?",
+                ],
                 Some(Language::English),
             ),
             (
-                &["Il pacco non è arrivato e nessuno risponde.", "Sono contento della nuova carta, anche per il prezzo."],
+                &[
+                    "Il pacco non è arrivato e nessuno risponde.",
+                    "Sono contento della nuova carta, anche per il prezzo.",
+                ],
                 Some(Language::Italian),
             ),
             (
-                &["Das Paket ist nicht angekommen.", "Ich bin mit der neuen Karte zufrieden und auch mit dem Preis."],
+                &[
+                    "Das Paket ist nicht angekommen.",
+                    "Ich bin mit der neuen Karte zufrieden und auch mit dem Preis.",
+                ],
                 Some(Language::German),
             ),
             (
-                &["Le colis est arrivé dans un état affreux.", "Nous avons reçu la carte, mais pas le code pour les achats."],
+                &[
+                    "Le colis est arrivé dans un état affreux.",
+                    "Nous avons reçu la carte, mais pas le code pour les achats.",
+                ],
                 Some(Language::French),
             ),
             (
-                &["El paquete no llegó y nadie contesta.", "La tarjeta es muy buena, pero el precio es más alto que antes."],
+                &[
+                    "El paquete no llegó y nadie contesta.",
+                    "La tarjeta es muy buena, pero el precio es más alto que antes.",
+                ],
                 Some(Language::Spanish),
             ),
-            (&["Paczka nie przyszła do mnie w tym tygodniu, a nikt nie odpowiada na moje listy"], None),
+            (
+                &["Paczka nie przyszła do mnie w tym tygodniu, a nikt nie odpowiada na moje listy"],
+                None,
+            ),
             (&["refund", "invoice 4711", "login"], None),
             (&[], None),
         ];
         for (texts, language) in texts {
             assert_eq!(guess_language(texts.iter().copied()), language, "{texts:?}");
         }
-        let mixed = ["The parcel was not there and it is late.", "Das Paket ist nicht da und ich bin mit der Post unzufrieden."];
+        let mixed = [
+            "The parcel was not there and it is late.",
+            "Das Paket ist nicht da und ich bin mit der Post unzufrieden.",
+        ];
         assert_eq!(guess_language(mixed), None);
     }
 

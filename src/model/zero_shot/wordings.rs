@@ -27,7 +27,11 @@ pub struct RankedTemplate {
 /// Confidence says how clearly a wording parts the labels, which is weaker evidence than a few labels are.
 pub fn rank_templates(question: &Question, answer: &Answer, truth: &[(usize, Vec<usize>)]) -> Vec<RankedTemplate> {
     let alone = std::slice::from_ref(&answer.scores);
-    let of_templates = if answer.by_template.is_empty() { alone } else { &answer.by_template };
+    let of_templates = if answer.by_template.is_empty() {
+        alone
+    } else {
+        &answer.by_template
+    };
     let wordings = question.templates().iter().zip(of_templates);
     let mut ranked: Vec<RankedTemplate> = wordings
         .map(|(template, rows)| RankedTemplate {
@@ -52,7 +56,9 @@ fn macro_f1(question: &Question, rows: &Rows, truth: &[(usize, Vec<usize>)]) -> 
     let thresholds = vec![default_threshold(task); n_labels];
     let rule = DecisionRule::new(task, &thresholds);
     let known = truth.iter().filter_map(|(row, labels)| Some((rows.get(*row)?, labels)));
-    let (decided, truth): (Vec<_>, Vec<_>) = known.map(|(scores, labels)| (rule.decide(scores), labels.clone())).unzip();
+    let (decided, truth): (Vec<_>, Vec<_>) = known
+        .map(|(scores, labels)| (rule.decide(scores), labels.clone()))
+        .unzip();
     if truth.is_empty() {
         return None;
     }
@@ -86,7 +92,10 @@ mod tests {
         let right = vec![vec![0.6, 0.4], vec![0.4, 0.6], vec![0.6, 0.4]];
         let answer = Answer::new(&question, vec![loud, right]);
         let ranked = rank_templates(&question, &answer, &[(0, vec![0]), (1, vec![1])]);
-        assert_eq!((ranked[0].template.as_str(), ranked[0].macro_f1), ("right {}", Some(1.0)));
+        assert_eq!(
+            (ranked[0].template.as_str(), ranked[0].macro_f1),
+            ("right {}", Some(1.0))
+        );
         assert_eq!(ranked[0].n_labelled, 2);
         // Everything is a: F1 of a is 2/3, of b 0.
         assert!((ranked[1].macro_f1.unwrap() - 1.0 / 3.0).abs() < 1e-9);
