@@ -26,14 +26,6 @@ pub enum Because {
 }
 
 impl Because {
-    /// The language of the sentences to choose from.
-    pub fn language(self) -> Language {
-        match self {
-            Because::Language(language) => language,
-            Because::Chosen | Because::Unsure => Language::English,
-        }
-    }
-
     /// In words, for beside the templates.
     pub fn words(self) -> String {
         match self {
@@ -59,11 +51,17 @@ impl App {
                 because: Because::Chosen,
             };
         }
-        let guessed = guess_language(project.state.texts().map(|text| &*text.body));
+        let guessed = self.zero_shot_language();
         Templates {
             sentences: engine.default_templates(guessed.unwrap_or(Language::English)),
             because: guessed.map_or(Because::Unsure, Because::Language),
         }
+    }
+
+    /// The language that the texts of the open project seem to be in; `None` where that is not clear, or none is open.
+    pub fn zero_shot_language(&self) -> Option<Language> {
+        let project = self.project.as_ref()?;
+        guess_language(project.state.texts().map(|text| &*text.body))
     }
 
     /// Remembers the templates of the open project; none means those of its language again.
@@ -90,3 +88,7 @@ impl App {
         }))
     }
 }
+
+#[cfg(test)]
+#[path = "zero_shot_tests.rs"]
+mod tests;

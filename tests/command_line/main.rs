@@ -16,6 +16,7 @@ mod resume;
 mod series;
 mod zero_shot;
 mod zero_shot_language_model;
+mod zero_shot_run;
 
 use std::path::Path;
 use std::process::{Command, Output};
