@@ -222,7 +222,7 @@ fn recommend(counts: &[usize]) -> (&'static str, String) {
     };
     let have = format!("You have {range} per label");
     match middling(counts) {
-        n if n >= FEW && n <= FEW_OF_MANY && counts.len() >= MANY_LABELS => (
+        n if (FEW..=FEW_OF_MANY).contains(&n) && counts.len() >= MANY_LABELS => (
             "probe",
             format!(
                 "{have}, and {} labels: with so many of them and so few texts each, an encoder does better left as it is than tuned.",

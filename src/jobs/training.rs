@@ -24,6 +24,9 @@ use crate::train::{
     self, Checkpoint, Checkpoints, Findings, Keeper, Method, Options, Phase, TrainEvent, Trained, TrainingSet,
 };
 
+/// A score per label for each of some texts.
+type ScoredTexts = Vec<(TextId, Vec<f32>)>;
+
 /// What to train.
 #[derive(Debug, Clone)]
 pub struct TrainRequest {
@@ -471,7 +474,7 @@ fn score(
     classifier: &Classifier,
     texts: &LabelledTexts,
     kind: ScoreKind,
-) -> anyhow::Result<Option<Vec<(TextId, Vec<f32>)>>> {
+) -> anyhow::Result<Option<ScoredTexts>> {
     let inputs = texts.inputs();
     let note = format!("scoring {} texts", kind.name());
     let n_texts = inputs.len() as u64;
