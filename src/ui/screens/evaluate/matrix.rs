@@ -25,7 +25,7 @@ use crate::ui::{
 const LARGEST: Vec2 = vec2(116.0, 84.0);
 /// The smallest cell a zoom leads to.
 const SMALLEST: f32 = 1.0;
-/// With more labels a cell without texts shows no figure.
+/// With more labels a cell without texts shows no figure, and cells become as small as they must be to be seen all at once.
 const FEW: usize = 12;
 /// Smaller cells have no figures and are painted all at once.
 const READABLE: f32 = 20.0;
@@ -190,11 +190,14 @@ fn grid(ui: &Ui, rect: Rect, desk: &mut Desk, figures: &Figures, table: Rc<HeatT
     if pitch.x < LEVEL_NAMES {
         pitch = fit(UPRIGHT, 0.0);
     }
-    if pitch.min_elem() < READABLE {
+    if n_rows <= FEW {
+        // Few labels are worth scrolling for in a small window.
+        pitch = pitch.max(Vec2::splat(READABLE));
+    } else if pitch.min_elem() < READABLE {
         pitch = Vec2::splat(fit(UPRIGHT, READOUT).min_elem());
     }
     if pitch.min_elem() < NAMED {
-        pitch = Vec2::splat(fit(LEVEL, READOUT).min_elem());
+        pitch = Vec2::splat(fit(LEVEL, READOUT).min_elem().min(NAMED - 0.5));
     }
     if pitch.min_elem() >= NAMED {
         pitch = pitch.floor();
