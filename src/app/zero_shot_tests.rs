@@ -1,3 +1,5 @@
+//! A zero-shot run as a project sees it: kept, gone on with, judged like any other.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -64,7 +64,7 @@ fn a_search_from_values_to_the_table_of_runs() {
 
     // Verbs that take the newest run take the winner; a trial has scores and no model.
     json(home, &["export", "p.handful", "--out", "model"]);
-    assert!(refusal(home, &["export", "p.handful", "--out", "other", "--run", "1"]).contains("train it again"));
+    assert!(refusal(home, &["export", "p.handful", "--out", "other", "--run", "1"]).contains("trials leave scores"));
     json(home, &["evaluate", "p.handful", "--run", "1", "--split", "out-of-fold"]);
 
     let preset = run(
