@@ -230,7 +230,9 @@ mod tests {
             let others: f32 = rows.iter().map(|row| row[..3].iter().sum::<f32>()).sum::<f32>() - own;
             assert!(own > others / 2.0, "{rows:?}");
             assert_eq!(rows, scored(&mut engine, &question, &texts));
-            assert_eq!(rows[1..2], scored(&mut engine, &question, &texts[1..2]));
+            // Alone a text is in a batch of another shape, whose sums round otherwise.
+            let alone = scored(&mut engine, &question, &texts[1..2]);
+            assert!(rows[1].iter().zip(&alone[0]).all(|(a, b)| (a - b).abs() < 1e-5));
             let mut fresh = TemplatedSetFit::new(tiny_encoder(1), 4);
             assert_eq!(rows, scored(&mut fresh, &question, &texts));
         }
