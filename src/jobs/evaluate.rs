@@ -56,7 +56,7 @@ pub struct Evaluation {
     pub decided: Arc<Vec<Vec<usize>>>,
     /// Every figure at these thresholds.
     pub report: Report,
-    /// What slices rest on, by row; empty until [`Evaluation::with_slices`].
+    /// What slices rest on, by row; empty until slices are asked for.
     pub facts: Vec<Facts>,
     /// The same figures for texts that have something in common.
     pub slices: Vec<SliceReport>,

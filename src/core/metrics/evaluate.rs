@@ -195,7 +195,7 @@ impl Evaluation<'_> {
         rule.decide_all(self.scores)
     }
 
-    /// Computes everything. O(labels · texts · log texts), plus the work of [`intervals`].
+    /// Computes everything. O(labels · texts · log texts), plus the work of the intervals.
     pub fn report(&self) -> Result<Report, MetricsError> {
         self.check()?;
         let (task, truth, n_labels) = (self.task, self.truth, self.labels.len());

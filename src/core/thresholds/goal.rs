@@ -98,7 +98,7 @@ impl Goal {
             .unwrap_or(Ordering::Equal)
     }
 
-    /// [`Goal::compare_figures`] of counts.
+    /// Which counts serve the goal better.
     pub fn compare(self, a: Counts, b: Counts) -> Ordering {
         self.compare_figures(self.figures(a), self.figures(b))
     }

@@ -97,7 +97,7 @@ impl LanguageModel {
         self.tokens.vocabulary().ends.contains(&token)
     }
 
-    /// The logits of the token that follows `tokens`; see [`Decoder::next_logits`].
+    /// The logits of the token that follows `tokens`.
     ///
     /// # Errors
     /// No tokens, too many, or one that does not exist; what candle reports.

@@ -65,7 +65,7 @@ enum How {
 }
 
 impl Compared {
-    /// Compares `texts`, `(n_texts, dim)` with rows of length 1 ([`unit`]), with a wording of the same width. `multi`: each label is scored by itself.
+    /// Compares `texts`, `(n_texts, dim)` with rows of length 1 (`unit`), with a wording of the same width. `multi`: each label is scored by itself.
     pub fn new(wording: &Wording, texts: &Embeddings, multi: bool, pile: Pile) -> Compared {
         let how = match pile.reads(texts.len()) {
             true => How::Read(Prototypes::from_unit_texts(&wording.labels, texts, multi)),

@@ -4,14 +4,14 @@ use super::prototypes::fitted_temperature;
 use super::{Pile, Question, Similar, TEMPERATURE, ZeroShotError, similarity, softmax};
 use crate::model::{Embeddings, Encoder};
 
-/// [`similarity`] at the temperature that fits `truth` best, and that temperature; at [`TEMPERATURE`] and `None` where fewer than eight
+/// [`similarity()`] at the temperature that fits `truth` best, and that temperature; at [`TEMPERATURE`] and `None` where fewer than eight
 /// texts are known or labels are scored by themselves, each of which has no temperature.
 ///
 /// `truth`: rows of `texts` and the columns of their labels. Give texts that train only: a temperature fitted on test texts would flatter.
 /// The order of the labels of a text stays as it is.
 ///
 /// # Errors
-/// Those of [`similarity`].
+/// Those of [`similarity()`].
 pub fn fitted_similarity(
     encoder: &Encoder,
     texts: &Embeddings,
