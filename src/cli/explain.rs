@@ -68,7 +68,7 @@ impl Explain {
             ensure!(against != Some(label), "a label cannot be explained against itself");
             let target = Target { label, against };
             let explanation = explain(&classifier, input, target, &mut || ControlFlow::Continue(()))?;
-            let decided = run.rule().decide(scores);
+            let decided = run.rule(run.tree().as_ref()).decide(scores);
             let name = |label: usize| names.get(label).map_or("", String::as_str);
             let words = explanation.words.iter().map(|word| {
                 json!({ "word": written(&one.words, word), "part": word.part, "start": word.start, "end": word.end, "effect": word.effect })

@@ -3,6 +3,7 @@
 //! Not here: files, SQL, tensors, threads, clocks, widgets. Everything in this room is deterministic and testable without any of them.
 
 pub mod annotation;
+pub mod column_tree;
 pub mod edit;
 pub mod edit_error;
 pub mod ids;
@@ -22,6 +23,7 @@ pub mod text_edits;
 pub mod thresholds;
 
 pub use annotation::{Annotation, How};
+pub use column_tree::{ColumnTree, Walk};
 pub use edit::{Change, Edit};
 pub use edit_error::EditError;
 pub use ids::{EditId, ImportId, LabelId, RunId, TextId};

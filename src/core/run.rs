@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::metrics::DecisionRule;
+use super::metrics::{DecisionRule, TreeRule};
 use super::thresholds::Objective;
-use super::{LabelId, RunId, TaskKind};
+use super::{ColumnTree, LabelId, RunId, TaskKind, Walk};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,12 +157,26 @@ pub struct Run {
 }
 
 impl Run {
-    /// How its scores become decisions.
-    pub fn rule(&self) -> DecisionRule<'_> {
+    /// The tree that its columns form; `None` where its labels stand side by side.
+    pub fn tree(&self) -> Option<ColumnTree> {
+        ColumnTree::from_paths(&self.label_paths)
+    }
+
+    /// How a path is found in the tree.
+    pub fn walk(&self) -> Walk {
+        let named = self.options.get(WALK).and_then(serde_json::Value::as_str);
+        let walk = Walk::ALL.into_iter().find(|walk| Some(walk.name()) == named);
+        walk.unwrap_or_default()
+    }
+
+    /// How its scores become decisions; `tree` is [`Run::tree`].
+    pub fn rule<'a>(&'a self, tree: Option<&'a ColumnTree>) -> DecisionRule<'a> {
+        let walk = self.walk();
         DecisionRule {
             task: self.task,
             thresholds: &self.thresholds,
             at_least_one: self.deciding.at_least_one,
+            tree: tree.map(|tree| TreeRule { tree, walk }),
         }
     }
 
@@ -197,6 +211,9 @@ impl Run {
         TRIAL_MARKS.iter().any(|mark| self.findings.contains_key(*mark))
     }
 }
+
+/// The option of methods that says how a path is found in a tree.
+pub const WALK: &str = "walk";
 
 /// The method of runs that are zero-shot scores of a project.
 pub const ZERO_SHOT: &str = "zero-shot";

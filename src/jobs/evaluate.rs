@@ -10,7 +10,7 @@ use super::snapshot::LabelledTexts;
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix, candidates};
+use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix};
 use crate::core::slices::{Facts, SliceReport};
 use crate::core::thresholds::{Headline, Live, ThresholdCurve, answers, curve};
 use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
@@ -234,7 +234,8 @@ impl Evaluation {
 
 /// The scores of every label, sorted, on all cores.
 fn sorted(task: TaskKind, scored: &Scored, on_progress: &mut dyn FnMut(usize, usize)) -> Vec<ThresholdCurve> {
-    let candidates = candidates(task, &scored.matrix);
+    let rule = DecisionRule::new(task, &[]);
+    let candidates = rule.candidates(&scored.matrix);
     let n_labels = scored.matrix.n_labels();
     let labels: Vec<usize> = (0..n_labels).collect();
     let mut curves = Vec::with_capacity(n_labels);

@@ -1,5 +1,6 @@
 //! What a run is trained and scored on: an immutable copy of ids, texts and labels.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::core::{LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
@@ -24,12 +25,13 @@ impl LabelledTexts {
     /// Annotated texts that `wanted` accepts. Labels outside `order` are left out; a single-label text without one is skipped.
     pub fn collect(state: &ProjectState, order: &[LabelId], wanted: impl Fn(&Text) -> bool) -> Self {
         let mut out = LabelledTexts::default();
+        let columns: HashMap<LabelId, usize> = order.iter().copied().zip(0..).collect();
         for text in state.texts().filter(|text| wanted(text)) {
             let Some(annotation) = &text.annotation else { continue };
             let labels: Vec<usize> = annotation
                 .labels
                 .iter()
-                .filter_map(|id| order.iter().position(|known| known == id))
+                .filter_map(|id| columns.get(id).copied())
                 .collect();
             if state.task == TaskKind::SingleLabel && labels.len() != 1 {
                 continue;
@@ -82,7 +84,7 @@ impl LabelledTexts {
 pub struct Snapshot {
     /// The task.
     pub task: TaskKind,
-    /// Labels in the order of score columns: those with at least one training text, in display order.
+    /// Labels in the order of score columns: those with at least one training text, in display order, and all labels above these.
     pub labels: Vec<LabelId>,
     /// Their paths.
     pub label_paths: Vec<Vec<String>>,
@@ -100,12 +102,15 @@ pub struct Snapshot {
 impl Snapshot {
     /// From the project as it is now.
     pub fn take(state: &ProjectState) -> Self {
-        let used: std::collections::BTreeSet<LabelId> = state
+        let mut used: BTreeSet<LabelId> = state
             .texts()
             .filter(|text| text.trains())
             .filter_map(|text| text.annotation.as_ref())
             .flat_map(|annotation| annotation.labels.iter().copied())
             .collect();
+        let above = |id: &LabelId| state.labels.ancestry(*id).into_iter().map(|label| label.id);
+        let above: Vec<LabelId> = used.iter().flat_map(above).collect();
+        used.extend(above);
         let labels: Vec<LabelId> = state
             .labels
             .in_order()

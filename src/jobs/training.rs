@@ -436,6 +436,8 @@ fn finish(
         pairs: !snapshot.train.seconds.is_empty(),
         task: snapshot.task,
         label_paths: snapshot.label_paths.clone(),
+        tree: run.tree(),
+        walk: run.walk(),
         thresholds: run.thresholds.clone(),
         at_least_one: run.deciding.at_least_one,
         encoder_name: run.encoder.clone(),

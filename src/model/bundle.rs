@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ModelError, Result};
 use super::{Compute, Encoder, Input, LogisticHead};
-use crate::core::TaskKind;
 use crate::core::label::MAX_DEPTH;
-use crate::core::metrics::DecisionRule;
+use crate::core::metrics::{DecisionRule, TreeRule};
+use crate::core::{ColumnTree, TaskKind, Walk};
 
 /// Version of the folder's layout; other versions are refused.
 const FORMAT: u32 = 1;
@@ -37,6 +37,10 @@ pub struct Classifier {
     pub task: TaskKind,
     /// Names from the root, in the order of probabilities.
     pub label_paths: Vec<Vec<String>>,
+    /// The tree that these paths form; see [`ColumnTree::from_paths`].
+    pub tree: Option<ColumnTree>,
+    /// How a path is found in the tree.
+    pub walk: Walk,
     /// One per label, in 0..=1.
     pub thresholds: Vec<f64>,
     /// Multi-label: a text with no label at its threshold gets its best one.
@@ -53,6 +57,8 @@ struct Settings {
     pairs: bool,
     task: TaskKind,
     label_paths: Vec<Vec<String>>,
+    #[serde(default)]
+    walk: Walk,
     thresholds: Vec<f64>,
     #[serde(default)]
     at_least_one: bool,
@@ -62,10 +68,12 @@ struct Settings {
 impl Classifier {
     /// How its probabilities become decisions.
     pub fn rule(&self) -> DecisionRule<'_> {
+        let walk = self.walk;
         DecisionRule {
             task: self.task,
             thresholds: &self.thresholds,
             at_least_one: self.at_least_one,
+            tree: self.tree.as_ref().map(|tree| TreeRule { tree, walk }),
         }
     }
 
@@ -81,6 +89,7 @@ impl Classifier {
             pairs: self.pairs,
             task: self.task,
             label_paths: self.label_paths.clone(),
+            walk: self.walk,
             thresholds: self.thresholds.clone(),
             at_least_one: self.at_least_one,
             encoder_name: self.encoder_name.clone(),
@@ -112,7 +121,9 @@ impl Classifier {
             head,
             pairs: settings.pairs,
             task: settings.task,
+            tree: ColumnTree::from_paths(&settings.label_paths),
             label_paths: settings.label_paths,
+            walk: settings.walk,
             thresholds: settings.thresholds,
             at_least_one: settings.at_least_one,
             encoder_name: settings.encoder_name,

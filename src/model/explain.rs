@@ -307,6 +307,8 @@ mod tests {
             label_paths: vec![vec!["animals".into()], vec!["money".into()]],
             thresholds: vec![0.0; 2],
             at_least_one: false,
+            tree: None,
+            walk: crate::core::Walk::default(),
             encoder_name: "tiny".into(),
         }
     }

@@ -142,6 +142,7 @@ fn taught(set: &TrainingSet, teacher: &Teacher) -> TrainingSet {
             TaskKind::MultiLabel => &teacher.thresholds,
         },
         at_least_one: teacher.at_least_one,
+        tree: None,
     };
     let said = said.map(|probs| rule.decide(probs));
     let mut taught = set.clone();

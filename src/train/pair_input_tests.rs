@@ -41,6 +41,8 @@ fn classifier(trained: Trained) -> Classifier {
         label_paths: vec![vec!["different".into()], vec!["same".into()]],
         thresholds: vec![0.5; 2],
         at_least_one: false,
+        tree: None,
+        walk: crate::core::Walk::default(),
         encoder_name: "tiny".into(),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::ScoreMatrix;
-use crate::core::TaskKind;
+use crate::core::{ColumnTree, TaskKind, Walk};
 
 /// What decides for a label of a multi-label task where nobody has tuned anything.
 pub const DEFAULT_THRESHOLD: f64 = 0.5;
@@ -25,6 +25,17 @@ pub struct DecisionRule<'a> {
     pub thresholds: &'a [f64],
     /// Multi-label: a text with no label at its threshold gets its best one. No meaning where labels exclude each other.
     pub at_least_one: bool,
+    /// Where labels form a tree: how, and how a path is found in it.
+    pub tree: Option<TreeRule<'a>>,
+}
+
+/// The tree that labels form, and how one path is found in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TreeRule<'a> {
+    /// Of the columns of scores; each score is the probability of the node or anything below it.
+    pub tree: &'a ColumnTree,
+    /// No meaning where a text may have several labels.
+    pub walk: Walk,
 }
 
 impl<'a> DecisionRule<'a> {
@@ -34,6 +45,24 @@ impl<'a> DecisionRule<'a> {
             task,
             thresholds,
             at_least_one: false,
+            tree: None,
+        }
+    }
+
+    /// The task whose figures describe its decisions. In a tree a text is decided for a node and all nodes above it, so that decisions are sets
+    /// even where a text has one answer.
+    pub fn judged_task(&self) -> TaskKind {
+        match self.tree {
+            Some(_) => TaskKind::MultiLabel,
+            None => self.task,
+        }
+    }
+
+    /// What a score has to reach for its label, one a label: in a tree, the highest threshold on the path to it.
+    pub fn effective_thresholds(&self, n_labels: usize) -> Vec<f64> {
+        match self.tree {
+            Some(TreeRule { tree, .. }) => tree.thresholds_of_paths(|label| self.threshold(label)),
+            None => (0..n_labels).map(|label| self.threshold(label)).collect(),
         }
     }
 
@@ -42,9 +71,14 @@ impl<'a> DecisionRule<'a> {
     /// Single-label: the highest score, ties to the first column, if it is at least its label's threshold; no label otherwise.
     /// Multi-label: every label whose score is at least its threshold; where there is none and `at_least_one` holds, the highest
     /// score. A NaN score never decides for a label.
+    ///
+    /// In a tree a label is decided with all labels above it, or not at all. One answer: the path that [`ColumnTree::walk`] finds, as far down
+    /// as scores reach their thresholds: part of a path rather than a wrong end. Several: every label whose score, and those of all labels above
+    /// it, reach their thresholds.
     pub fn decide(&self, scores: &[f32]) -> Vec<usize> {
         let best = || highest(scores).map(|(label, _)| label);
         match self.task {
+            _ if self.tree.is_some() => self.decide_in_tree(scores),
             TaskKind::SingleLabel => best()
                 .filter(|label| self.reaches(*label, scores))
                 .into_iter()
@@ -64,22 +98,51 @@ impl<'a> DecisionRule<'a> {
         scores.rows().map(|row| self.decide(row)).collect()
     }
 
+    fn decide_in_tree(&self, scores: &[f32]) -> Vec<usize> {
+        let Some(TreeRule { tree, walk }) = self.tree else {
+            return Vec::new();
+        };
+        let mut decided = match self.task {
+            TaskKind::SingleLabel => {
+                let path = tree.walk(scores, walk).into_iter();
+                path.take_while(|label| self.reaches(*label, scores)).collect()
+            }
+            TaskKind::MultiLabel => {
+                let mut decided = vec![false; tree.len()];
+                for &label in tree.order() {
+                    let above = tree.parent(label).is_none_or(|parent| decided[parent]);
+                    decided[label] = above && self.reaches(label, scores);
+                }
+                (0..tree.len()).filter(|label| decided[*label]).collect::<Vec<usize>>()
+            }
+        };
+        if decided.is_empty() && self.at_least_one && self.task == TaskKind::MultiLabel {
+            decided.extend(highest(scores).map(|(label, _)| label));
+        }
+        tree.closed(&decided)
+    }
+
     fn reaches(&self, label: usize, scores: &[f32]) -> bool {
-        let threshold = self
-            .thresholds
-            .get(label)
-            .copied()
-            .unwrap_or(default_threshold(self.task));
+        let threshold = self.threshold(label);
         scores.get(label).is_some_and(|score| f64::from(*score) >= threshold)
     }
-}
 
-/// Scores that can decide for their label. Multi-label: all. Single-label: the highest of each row; the others become −1, below
-/// every threshold, so that what holds for one label's column holds for the decisions.
-pub fn candidates(task: TaskKind, scores: &ScoreMatrix) -> Cow<'_, ScoreMatrix> {
-    match task {
-        TaskKind::SingleLabel => Cow::Owned(scores.keep(|row| highest(row).map(|(label, _)| label))),
-        TaskKind::MultiLabel => Cow::Borrowed(scores),
+    fn threshold(&self, label: usize) -> f64 {
+        let given = self.thresholds.get(label).copied();
+        given.unwrap_or(default_threshold(self.task))
+    }
+
+    /// Scores that can decide for their label; the others become −1, below every threshold, so that a label is decided for the texts whose
+    /// score in its column is at least its effective threshold, whatever the other columns hold. Several labels a text: all scores. One: the
+    /// highest of each row, or those along its path.
+    pub fn candidates<'s>(&self, scores: &'s ScoreMatrix) -> Cow<'s, ScoreMatrix> {
+        match (self.task, self.tree) {
+            (TaskKind::SingleLabel, Some(TreeRule { tree, walk })) => {
+                Cow::Owned(scores.keep(|row| tree.walk(row, walk)))
+            }
+            (TaskKind::SingleLabel, None) => Cow::Owned(scores.keep(|row| highest(row).map(|(label, _)| label))),
+            (TaskKind::MultiLabel, _) => Cow::Borrowed(scores),
+        }
     }
 }
 
@@ -114,10 +177,13 @@ mod tests {
     fn only_the_best_label_of_a_row_is_a_candidate() {
         let scores = ScoreMatrix::from_rows(2, [[0.75, 0.25], [0.5, 0.5]]).unwrap();
         assert_eq!(
-            candidates(TaskKind::SingleLabel, &scores).data(),
+            DecisionRule::new(TaskKind::SingleLabel, &[]).candidates(&scores).data(),
             [0.75, -1.0, 0.5, -1.0]
         );
-        assert_eq!(*candidates(TaskKind::MultiLabel, &scores), scores);
+        assert_eq!(
+            *DecisionRule::new(TaskKind::MultiLabel, &[]).candidates(&scores),
+            scores
+        );
     }
 
     #[test]
@@ -132,9 +198,8 @@ mod tests {
     #[test]
     fn a_text_without_a_label_gets_its_best_one_where_that_is_asked_for() {
         let rule = |at_least_one| DecisionRule {
-            task: TaskKind::MultiLabel,
-            thresholds: &[0.5, 0.9],
             at_least_one,
+            ..DecisionRule::new(TaskKind::MultiLabel, &[0.5, 0.9])
         };
         assert!(rule(false).decide(&[0.4, 0.7]).is_empty());
         assert_eq!(rule(true).decide(&[0.4, 0.7]), [1]);
@@ -146,5 +211,81 @@ mod tests {
             ..rule(true)
         };
         assert!(single.decide(&[0.4, 0.7]).is_empty(), "an abstention stays one");
+    }
+    fn home() -> ColumnTree {
+        // Home > Kitchen > Knives, Home > Garden, Music
+        ColumnTree::from_parents(vec![None, Some(0), Some(1), Some(0), None]).unwrap()
+    }
+
+    fn in_tree<'a>(task: TaskKind, tree: &'a ColumnTree, thresholds: &'a [f64]) -> DecisionRule<'a> {
+        let walk = Walk::BestPath;
+        DecisionRule {
+            tree: Some(TreeRule { tree, walk }),
+            ..DecisionRule::new(task, thresholds)
+        }
+    }
+
+    #[test]
+    fn a_path_ends_where_scores_no_longer_reach_their_thresholds() {
+        let tree = home();
+        let scores = [0.9, 0.7, 0.6, 0.2, 0.1];
+        let decide = |thresholds: &[f64]| in_tree(TaskKind::SingleLabel, &tree, thresholds).decide(&scores);
+        assert_eq!(decide(&[]), [0, 1, 2]);
+        assert_eq!(decide(&[0.0, 0.0, 0.65, 0.0, 0.0]), [0, 1]);
+        assert!(decide(&[0.95, 0.0, 0.0, 0.0, 0.0]).is_empty());
+        assert_eq!(
+            in_tree(TaskKind::SingleLabel, &tree, &[])
+                .candidates(&ScoreMatrix::from_rows(5, [scores]).unwrap())
+                .data(),
+            [0.9, 0.7, 0.6, -1.0, -1.0]
+        );
+    }
+
+    #[test]
+    fn a_node_is_decided_with_all_above_it_or_not_at_all() {
+        let tree = home();
+        let scores = [0.6, 0.55, 0.2, 0.6, 0.4];
+        let mut rule = in_tree(TaskKind::MultiLabel, &tree, &[]);
+        assert_eq!(rule.decide(&scores), [0, 1, 3]);
+        rule.thresholds = &[0.7, 0.1, 0.1, 0.1, 0.45];
+        assert!(rule.decide(&scores).is_empty());
+        rule.at_least_one = true;
+        assert_eq!(rule.decide(&scores), [0]);
+        assert_eq!(rule.effective_thresholds(5), [0.7, 0.7, 0.7, 0.7, 0.45]);
+    }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What thresholds on candidates say, one column at a time, is what the rule decides.
+        #[test]
+        fn columns_of_candidates_decide_as_the_rule_does(
+            parents in prop::collection::vec(any::<prop::sample::Index>(), 1..12),
+            ticks in prop::collection::vec((0u8..=12, 0u8..=13), 12),
+            single in any::<bool>(),
+            greedy in any::<bool>(),
+        ) {
+            let parent = |(at, pick): (usize, &prop::sample::Index)| pick.index(at + 1).checked_sub(1);
+            let tree = ColumnTree::from_parents(parents.iter().enumerate().map(parent).collect()).unwrap();
+            let mut scores: Vec<f32> = ticks.iter().take(tree.len()).map(|(score, _)| f32::from(*score) / 12.0).collect();
+            let task = if single { TaskKind::SingleLabel } else { TaskKind::MultiLabel };
+            match single {
+                true => {
+                    let total: f32 = scores.iter().sum::<f32>().max(1.0);
+                    scores.iter_mut().for_each(|score| *score /= total);
+                    tree.sum_up(&mut scores);
+                }
+                false => tree.bound(&mut scores),
+            }
+            let thresholds: Vec<f64> = ticks.iter().take(tree.len()).map(|(_, tick)| f64::from(*tick) / 13.0).collect();
+            let walk = if greedy { Walk::Greedy } else { Walk::BestPath };
+            let rule = DecisionRule { tree: Some(TreeRule { tree: &tree, walk }), ..DecisionRule::new(task, &thresholds) };
+            let decided = rule.decide(&scores);
+            prop_assert_eq!(&tree.closed(&decided), &decided);
+            let matrix = ScoreMatrix::from_rows(tree.len(), [&scores]).unwrap();
+            let (candidates, effective) = (rule.candidates(&matrix), rule.effective_thresholds(tree.len()));
+            let by_column: Vec<usize> = (0..tree.len()).filter(|at| f64::from(candidates.row(0)[*at]) >= effective[*at]).collect();
+            prop_assert_eq!(by_column, decided);
+        }
     }
 }

@@ -191,6 +191,7 @@ impl Evaluation<'_> {
             task: self.task,
             thresholds: self.thresholds,
             at_least_one: self.at_least_one,
+            tree: None,
         };
         rule.decide_all(self.scores)
     }

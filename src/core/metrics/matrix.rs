@@ -73,11 +73,11 @@ impl ScoreMatrix {
         (0..self.n_rows).map(|row| self.row(row))
     }
 
-    /// The same table with −1 everywhere but in the column that `kept` names for each row.
-    pub(super) fn keep(&self, kept: impl Fn(&[f32]) -> Option<usize>) -> ScoreMatrix {
+    /// The same table with −1 everywhere but in the columns that `kept` names for each row.
+    pub(super) fn keep<K: IntoIterator<Item = usize>>(&self, kept: impl Fn(&[f32]) -> K) -> ScoreMatrix {
         let mut data = vec![-1.0; self.data.len()];
         for (from, to) in self.rows().zip(data.chunks_exact_mut(self.n_labels.max(1))) {
-            if let Some(label) = kept(from) {
+            for label in kept(from) {
                 to[label] = from[label];
             }
         }

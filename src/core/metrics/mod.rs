@@ -36,7 +36,7 @@ pub use calibration::{N_BINS, average_confidence, brier_score, calibration_error
 pub use confusion::{ConfusedPair, Confusion, Outcome, rows_decided, rows_with_outcome};
 pub use cooccurrence::{Cooccurrence, rows_given, rows_together};
 pub use counts::{Counts, count_per_label};
-pub use decide::{DEFAULT_THRESHOLD, DecisionRule, candidates, default_threshold, highest};
+pub use decide::{DEFAULT_THRESHOLD, DecisionRule, TreeRule, default_threshold, highest};
 pub use evaluate::{Evaluation, LabelReport, Report};
 pub use guess::{ConstantGuess, Imbalance, constant_guess, imbalance};
 pub use hierarchy::{Hierarchy, Level, hierarchy};

@@ -2,7 +2,7 @@
 
 use super::bits::RankedBits;
 use crate::core::TaskKind;
-use crate::core::metrics::{Counts, ScoreMatrix, candidates, highest};
+use crate::core::metrics::{Counts, DecisionRule, ScoreMatrix, highest};
 
 /// The scores of one label, sorted once. Memory about 8.2 bytes a text.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -260,9 +260,9 @@ impl ThresholdCurve {
 }
 
 /// The curve of every label, in column order; `truth` holds the ascending columns of each row. Single-label: the scores of a
-/// label are those of the texts that have it as their best ([`candidates`]). O(labels · texts · log texts).
+/// label are those of the texts that have it as their best ([`DecisionRule::candidates`]). O(labels · texts · log texts).
 pub fn curves(task: TaskKind, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
-    let candidates = candidates(task, scores);
+    let candidates = DecisionRule::new(task, &[]).candidates(scores);
     (0..scores.n_labels())
         .map(|label| curve(&candidates, truth, label))
         .collect()

@@ -372,7 +372,7 @@ mod tests {
                 let at_least_one = fallback && !single;
                 live.set(label, thresholds[label]);
                 live.set_at_least_one(fallback);
-                let rule = DecisionRule { task, thresholds: &thresholds, at_least_one };
+                let rule = DecisionRule { at_least_one, ..DecisionRule::new(task, &thresholds) };
                 let (counts, headline) = counted(&scores, &truth, rule);
                 prop_assert_eq!(live.all_counts(), counts);
                 prop_assert_eq!(live.headline(), headline);

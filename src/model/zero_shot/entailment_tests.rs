@@ -304,6 +304,8 @@ fn trained_on_pairs(labels: [&str; 3], pairs: bool) -> tempfile::TempDir {
         label_paths: labels.map(|label| vec![label.to_owned()]).to_vec(),
         thresholds: vec![0.5; 3],
         at_least_one: false,
+        tree: None,
+        walk: crate::core::Walk::default(),
         encoder_name: "tiny".into(),
     };
     let folder = tempfile::tempdir().unwrap();
