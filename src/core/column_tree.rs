@@ -195,7 +195,8 @@ impl ColumnTree {
         for column in &self.order {
             let below: f32 = self.children[*column].iter().filter_map(|child| row.get(*child)).sum();
             if let Some(own) = own.get_mut(*column) {
-                *own = (*own - below).max(0.0);
+                let left = *own - below;
+                *own = if left < 0.0 { 0.0 } else { left };
             }
         }
         own

@@ -72,9 +72,9 @@ impl<'a> DecisionRule<'a> {
     /// Multi-label: every label whose score is at least its threshold; where there is none and `at_least_one` holds, the highest
     /// score. A NaN score never decides for a label.
     ///
-    /// In a tree a label is decided with all labels above it, or not at all. One answer: the path that [`ColumnTree::walk`] finds, as far down
-    /// as scores reach their thresholds: part of a path rather than a wrong end. Several: every label whose score, and those of all labels above
-    /// it, reach their thresholds.
+    /// In a tree a label's threshold also holds for all labels below it. One answer: the path that [`ColumnTree::walk`] finds, as far down as
+    /// scores reach their thresholds: part of a path rather than a wrong end. Several: every label whose score reaches its threshold, with all
+    /// labels above it.
     pub fn decide(&self, scores: &[f32]) -> Vec<usize> {
         let best = || highest(scores).map(|(label, _)| label);
         match self.task {
@@ -102,18 +102,20 @@ impl<'a> DecisionRule<'a> {
         let Some(TreeRule { tree, walk }) = self.tree else {
             return Vec::new();
         };
-        let mut decided = match self.task {
+        let score = |label: usize| scores.get(label).map_or(f64::NAN, |score| f64::from(*score));
+        let mut decided: Vec<usize> = match self.task {
             TaskKind::SingleLabel => {
-                let path = tree.walk(scores, walk).into_iter();
-                path.take_while(|label| self.reaches(*label, scores)).collect()
+                let mut highest = f64::NEG_INFINITY;
+                let reaches = |label: &usize| {
+                    highest = highest.max(self.threshold(*label));
+                    score(*label) >= highest
+                };
+                tree.walk(scores, walk).into_iter().take_while(reaches).collect()
             }
             TaskKind::MultiLabel => {
-                let mut decided = vec![false; tree.len()];
-                for &label in tree.order() {
-                    let above = tree.parent(label).is_none_or(|parent| decided[parent]);
-                    decided[label] = above && self.reaches(label, scores);
-                }
-                (0..tree.len()).filter(|label| decided[*label]).collect::<Vec<usize>>()
+                let thresholds = self.effective_thresholds(tree.len());
+                let reaching = |label: &usize| score(*label) >= thresholds[*label];
+                (0..tree.len()).filter(reaching).collect()
             }
         };
         if decided.is_empty() && self.at_least_one && self.task == TaskKind::MultiLabel {
