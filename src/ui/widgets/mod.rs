@@ -40,5 +40,6 @@ pub use switch::switch;
 pub use table::{Align, Column, SortArrow, Table, TableRow, Width};
 pub use tabs::{segmented, tabs};
 pub use text::{
-    cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, say, text_cut, wrapped,
+    cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, path_cut, say, text_cut,
+    wrapped,
 };
