@@ -429,11 +429,12 @@ pub fn find_label<'a>(project: &'a Project, written: &str) -> anyhow::Result<&'a
     let labels = &project.state.labels;
     let id: Option<LabelId> = labels.find(written);
     id.and_then(|id| labels.get(id)).with_context(|| {
-        let known: Vec<String> = labels
-            .in_order()
-            .into_iter()
-            .map(|(_, label)| labels.path_string(label.id))
-            .collect();
-        format!("no label is called {written:?}; there are: {}", known.join(", "))
+        const MAX_NAMED: usize = 50;
+        let in_order = labels.in_order().into_iter().take(MAX_NAMED);
+        let mut known: Vec<String> = in_order.map(|(_, label)| labels.path_string(label.id)).collect();
+        if labels.len() > MAX_NAMED {
+            known.push(format!("and {} more", labels.len() - MAX_NAMED));
+        }
+        format!("no label is called {written:?}, or several are; there are: {}", known.join(", "))
     })
 }

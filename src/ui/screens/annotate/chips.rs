@@ -28,19 +28,21 @@ pub(super) fn chips_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Proje
     let is_tree = project.state.labels.is_hierarchical();
     let is_finding = desk.memory.annotate.finding.is_some();
     let found = (is_tree && is_finding).then(|| found_paths(desk, project));
-    let labels = if is_tree {
-        below(desk, project)
-    } else {
-        found_labels(desk, project)
+    let offered = match is_tree {
+        true => project.state.labels.child_ids(project.annotating.at).to_vec(),
+        false => found_labels(desk, project),
     };
-    let n_more = labels.len().saturating_sub(MAX_CHIPS);
-    let labels = labels.get(..labels.len() - n_more).unwrap_or_default();
+    let n_more = offered.len().saturating_sub(MAX_CHIPS);
+    let drawn = offered.iter().take(MAX_CHIPS);
+    let labels: Vec<(LabelId, LabelLook)> = drawn
+        .filter_map(|id| Some((*id, desk.looks.get(*id)?.clone())))
+        .collect();
     let width = area.width() - 48.0;
     let inside = match &found {
         Some(found) => found.len().clamp(1, MAX_FOUND) as f32 * space::ROW,
         None => {
             let more = if n_more > 0 { CHIP_ROW } else { 0.0 };
-            n_rows(ui, labels, project, width) as f32 * CHIP_ROW - 8.0 + more
+            n_rows(ui, &labels, project, width) as f32 * CHIP_ROW - 8.0 + more
         }
     };
     let head = match is_tree {
@@ -74,13 +76,12 @@ pub(super) fn chips_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Proje
             found.as_deref().map(Vec::as_slice).unwrap_or_default(),
         );
     } else if head > 0.0 {
-        let ids: Vec<LabelId> = labels.iter().map(|(id, _)| *id).collect();
-        find_ui(&mut child, desk, &ids, f32::INFINITY);
+        find_ui(&mut child, desk, &offered, f32::INFINITY);
         child.add_space(4.0);
     }
     match found {
         Some(found) => found_ui(&mut child, desk, &found),
-        None => labels_ui(&mut child, desk, project, labels, n_more, width),
+        None => labels_ui(&mut child, desk, project, &labels, n_more, width),
     }
     rect.top()
 }
@@ -142,19 +143,12 @@ fn n_rows(ui: &Ui, labels: &[(LabelId, LabelLook)], project: &Project, width: f3
     rows
 }
 
-/// What the path so far can go on with.
-fn below(desk: &Desk, project: &Project) -> Vec<(LabelId, LabelLook)> {
-    let ids = project.state.labels.child_ids(project.annotating.at);
-    ids.iter()
-        .filter_map(|id| Some((*id, desk.looks.get(*id)?.clone())))
-        .collect()
-}
-
 /// The labels of a list to show: all, or those that contain what is being typed; with many, the suggested come first.
-fn found_labels(desk: &Desk, project: &Project) -> Vec<(LabelId, LabelLook)> {
+fn found_labels(desk: &Desk, project: &Project) -> Vec<LabelId> {
     let wanted = desk.memory.annotate.finding.as_deref().unwrap_or("").to_lowercase();
     let is_wanted = |look: &LabelLook| wanted.is_empty() || look.path.to_lowercase().contains(&wanted);
-    let mut labels: Vec<(LabelId, &LabelLook)> = desk.looks.iter().filter(|(_, look)| is_wanted(look)).collect();
+    let found = desk.looks.iter().filter(|(_, look)| is_wanted(look));
+    let mut labels: Vec<LabelId> = found.map(|(id, _)| id).collect();
     if desk.looks.len() > 30 && !desk.memory.annotate.blind {
         let ranked = match (&project.suggestions, project.annotating.current) {
             (Some(suggestions), Some(id)) => suggestions.ranked(id),
@@ -167,10 +161,9 @@ fn found_labels(desk: &Desk, project: &Project) -> Vec<(LabelId, LabelLook)> {
                 .position(|(label, _)| *label == id)
                 .unwrap_or(usize::MAX)
         };
-        labels.sort_by_key(|(id, _)| place(*id));
+        labels.sort_by_key(|id| place(*id));
     }
-    // Of those that are not drawn nothing but their number is needed.
-    labels.into_iter().map(|(id, look)| (id, look.clone())).collect()
+    labels
 }
 
 /// Labels whose path holds what is being typed: names that begin with it, names that hold it, then paths. Found anew only when it has changed.
