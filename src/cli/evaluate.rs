@@ -88,7 +88,7 @@ impl Evaluate {
                 .filter(|slice| slice.by == by)
                 .cloned()
                 .collect();
-            text += &format!("\n{}", render_slices(by, &slices, evaluation.task));
+            text += &format!("\n{}", render_slices(by, &slices, &evaluation.report));
         }
         output.result(&value, &text)
     }

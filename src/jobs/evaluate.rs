@@ -10,10 +10,10 @@ use super::snapshot::LabelledTexts;
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix};
+use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix, TreeRule};
 use crate::core::slices::{Facts, SliceReport};
 use crate::core::thresholds::{Headline, Live, ThresholdCurve, answers, curve};
-use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
+use crate::core::{ColumnTree, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, Walk, report};
 use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
@@ -28,6 +28,10 @@ pub struct Evaluation {
     pub kind: ScoreKind,
     /// The task.
     pub task: TaskKind,
+    /// The tree that its labels form; truth and decisions are closed upwards then.
+    pub tree: Option<Arc<ColumnTree>>,
+    /// How a path is found in it.
+    pub walk: Walk,
     /// Labels in the order of columns.
     pub labels: Vec<LabelId>,
     /// Their paths as one string.
@@ -38,9 +42,10 @@ pub struct Evaluation {
     pub truth: Vec<Vec<usize>>,
     /// Probabilities, one row a text.
     pub matrix: ScoreMatrix,
-    /// What each threshold would give, by label. Single-label: of texts that have the label as their best.
+    /// What each threshold would give, by label. Single-label: of texts that have the label as their best, in a tree of those whose path leads
+    /// over it.
     pub curves: Arc<Vec<ThresholdCurve>>,
-    /// Single-label: what each threshold on the highest score would give.
+    /// Single-label without a tree: what each threshold on the highest score would give.
     pub answers: Option<Arc<ThresholdCurve>>,
     /// Figures over all labels at untuned thresholds.
     pub untuned: Headline,
@@ -70,18 +75,31 @@ pub(super) struct Judged {
     pub run_name: String,
     pub kind: ScoreKind,
     pub task: TaskKind,
+    pub tree: Option<Arc<ColumnTree>>,
+    pub walk: Walk,
     pub labels: Vec<LabelId>,
     pub thresholds: Vec<f64>,
     pub at_least_one: bool,
 }
 
 impl Judged {
+    fn rule<'a>(&'a self, thresholds: &'a [f64]) -> DecisionRule<'a> {
+        let walk = self.walk;
+        DecisionRule {
+            at_least_one: self.at_least_one,
+            tree: self.tree.as_deref().map(|tree| TreeRule { tree, walk }),
+            ..DecisionRule::new(self.task, thresholds)
+        }
+    }
+
     fn new(run: &Run, kind: ScoreKind) -> Self {
         Judged {
             run: run.id,
             run_name: run.name.clone(),
             kind,
             task: run.task,
+            tree: run.tree().map(Arc::new),
+            walk: run.walk(),
             labels: run.labels.clone(),
             thresholds: run.thresholds.clone(),
             at_least_one: run.deciding.at_least_one,
@@ -104,6 +122,11 @@ impl Scored {
         texts: LabelledTexts,
         scores: &HashMap<TextId, Vec<f32>>,
     ) -> anyhow::Result<Self> {
+        let tree = run.tree();
+        let closed = |labels: &[usize]| match &tree {
+            Some(tree) => tree.closed(labels),
+            None => labels.to_vec(),
+        };
         let known: Vec<usize> = (0..texts.len())
             .filter(|row| scores.contains_key(&texts.ids[*row]))
             .collect();
@@ -112,20 +135,21 @@ impl Scored {
         let rows: Vec<&[f32]> = ids.iter().filter_map(|id| scores.get(id)).map(Vec::as_slice).collect();
         Ok(Scored {
             label_names: run.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect(),
-            truth: known.iter().map(|row| texts.labels[*row].clone()).collect(),
+            truth: known.iter().map(|row| closed(&texts.labels[*row])).collect(),
             matrix: ScoreMatrix::from_rows(run.labels.len(), &rows)?,
             ids,
         })
     }
 
-    fn measured<'a>(&'a self, task: TaskKind, thresholds: &'a [f64], at_least_one: bool) -> metrics::Evaluation<'a> {
+    fn measured<'a>(&'a self, rule: DecisionRule<'a>) -> metrics::Evaluation<'a> {
         metrics::Evaluation {
-            task,
+            task: rule.task,
             labels: &self.label_names,
             truth: &self.truth,
             scores: &self.matrix,
-            thresholds,
-            at_least_one,
+            thresholds: rule.thresholds,
+            at_least_one: rule.at_least_one,
+            tree: rule.tree,
             resampling: Some(Resampling::default()),
         }
     }
@@ -140,11 +164,11 @@ impl Evaluation {
         known: Option<&Evaluation>,
         on_progress: &mut dyn FnMut(usize, usize),
     ) -> anyhow::Result<Self> {
-        let measured = scored.measured(of.task, &of.thresholds, of.at_least_one);
+        let measured = scored.measured(of.rule(&of.thresholds));
         let report = measured.report()?;
         let decided = Arc::new(measured.decisions());
         let same = known.filter(|known| {
-            known.task == of.task
+            (known.task, &known.tree, known.walk) == (of.task, &of.tree, of.walk)
                 && known.ids == scored.ids
                 && known.truth == scored.truth
                 && known.matrix == scored.matrix
@@ -152,13 +176,16 @@ impl Evaluation {
         let (curves, answers) = match same {
             Some(known) => (known.curves.clone(), known.answers.clone()),
             None => {
-                let curves = Arc::new(sorted(of.task, &scored, on_progress));
+                let curves = Arc::new(sorted(of.rule(&[]), &scored, on_progress));
                 let answers = || Arc::new(answers(&scored.matrix, &scored.truth));
-                (curves, (of.task == TaskKind::SingleLabel).then(answers))
+                (curves, (of.rule(&[]).judged_task() == TaskKind::SingleLabel).then(answers))
             }
         };
         let untuned = vec![metrics::default_threshold(of.task); of.labels.len()];
-        let rule = DecisionRule::new(of.task, &untuned);
+        let rule = DecisionRule {
+            at_least_one: false,
+            ..of.rule(&untuned)
+        };
         let mut live = Live::new(curves.clone(), &scored.matrix, &scored.truth, rule);
         let (untuned, untuned_counts) = (live.headline(), live.all_counts());
         live.set_all(&of.thresholds);
@@ -168,6 +195,8 @@ impl Evaluation {
             run_name: of.run_name,
             kind: of.kind,
             task: of.task,
+            tree: of.tree,
+            walk: of.walk,
             labels: of.labels,
             label_names: scored.label_names,
             ids: scored.ids,
@@ -188,15 +217,28 @@ impl Evaluation {
         })
     }
 
+    /// How scores become decisions in the report.
+    pub fn rule(&self) -> DecisionRule<'_> {
+        let walk = self.walk;
+        DecisionRule {
+            task: self.task,
+            thresholds: &self.thresholds,
+            at_least_one: self.at_least_one,
+            tree: self.tree.as_deref().map(|tree| TreeRule { tree, walk }),
+        }
+    }
+
     /// What the figures are made from.
     pub fn measured(&self) -> metrics::Evaluation<'_> {
+        let rule = self.rule();
         metrics::Evaluation {
-            task: self.task,
+            task: rule.task,
             labels: &self.label_names,
             truth: &self.truth,
             scores: &self.matrix,
-            thresholds: &self.thresholds,
-            at_least_one: self.at_least_one,
+            thresholds: rule.thresholds,
+            at_least_one: rule.at_least_one,
+            tree: rule.tree,
             resampling: Some(Resampling::default()),
         }
     }
@@ -233,8 +275,11 @@ impl Evaluation {
 }
 
 /// The scores of every label, sorted, on all cores.
-fn sorted(task: TaskKind, scored: &Scored, on_progress: &mut dyn FnMut(usize, usize)) -> Vec<ThresholdCurve> {
-    let rule = DecisionRule::new(task, &[]);
+fn sorted(
+    rule: DecisionRule<'_>,
+    scored: &Scored,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Vec<ThresholdCurve> {
     let candidates = rule.candidates(&scored.matrix);
     let n_labels = scored.matrix.n_labels();
     let labels: Vec<usize> = (0..n_labels).collect();
@@ -343,7 +388,8 @@ pub(super) fn report(
 ) -> anyhow::Result<Report> {
     let scores = scores.iter().cloned().collect();
     let scored = Scored::new(run, kind, texts.clone(), &scores)?;
-    let measured = scored.measured(run.task, &run.thresholds, run.deciding.at_least_one);
+    let tree = run.tree();
+    let measured = scored.measured(run.rule(tree.as_ref()));
     Ok(measured.report()?)
 }
 

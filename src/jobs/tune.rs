@@ -29,6 +29,8 @@ pub struct TunedRow {
     pub label: String,
     /// The chosen threshold, in 0..=1.
     pub threshold: f64,
+    /// What the label's score has to reach: the highest threshold on the path to it.
+    pub effective: f64,
     /// The middle nine tenths of the best thresholds of resamples.
     pub band: Option<Band>,
     /// Texts that carry the label among those it was chosen on.
@@ -97,7 +99,12 @@ pub fn tune(
     check(run, kind, &request)?;
     let evaluation = evaluation(job, store, state, run, kind, compute, known)?;
     job.progress(0, 0, "choosing thresholds");
-    let tuned = choose(&evaluation.curves, request.objective, &TuneOptions::new(run.task));
+    let options = TuneOptions {
+        tree: evaluation.tree.as_deref(),
+        above: request.only.map(|_| evaluation.live.effective()),
+        ..TuneOptions::new(run.task)
+    };
+    let tuned = choose(&evaluation.curves, request.objective, &options);
     Ok(Outcome::Tuned(Box::new(tuning(&evaluation, request, tuned))))
 }
 
@@ -107,6 +114,12 @@ fn check(run: &Run, kind: ScoreKind, request: &TuneRequest) -> anyhow::Result<()
     ensure!(
         single || !matches!(objective.goal(), Goal::AccuracyAtLeast(_)),
         "no threshold was changed: {objective} abstains from single-label answers, and {} gives several labels; use precision>=… instead",
+        run.name
+    );
+    ensure!(
+        !matches!(objective.goal(), Goal::AccuracyAtLeast(_)) || run.tree().is_none(),
+        "no threshold was changed: {objective} abstains from whole answers, and the labels of {} form a tree in which part of a path is one; \
+         use precision>=… instead",
         run.name
     );
     ensure!(
@@ -140,6 +153,7 @@ fn tuning(evaluation: &Evaluation, request: TuneRequest, tuned: Tuned) -> Tuning
             label,
             counts_before.get(at).copied().unwrap_or_default(),
             live.counts(at),
+            live.effective().get(at).copied(),
         )
     };
     Tuning {
@@ -161,10 +175,11 @@ fn tuning(evaluation: &Evaluation, request: TuneRequest, tuned: Tuned) -> Tuning
     }
 }
 
-fn row(name: &str, label: &TunedLabel, before: Counts, after: Counts) -> TunedRow {
+fn row(name: &str, label: &TunedLabel, before: Counts, after: Counts, effective: Option<f64>) -> TunedRow {
     TunedRow {
         label: name.to_owned(),
         threshold: label.threshold,
+        effective: effective.unwrap_or(label.threshold),
         band: label.band,
         n_positives: label.n_positives,
         f1_before: before.f1(),
