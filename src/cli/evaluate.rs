@@ -70,8 +70,8 @@ impl Evaluate {
         }
         let f_beta = self.beta.map(|beta| evaluation.measured().f_beta(beta)).transpose()?;
         let mut value = to_json(&evaluation)?;
-        self.confusion.add_to(&mut value, &evaluation);
-        let mut text = evaluation.text() + &self.confusion.text(&evaluation);
+        self.confusion.add_to(&mut value, &evaluation)?;
+        let mut text = evaluation.text() + &self.confusion.text(&evaluation)?;
         if let Some(only) = &self.only {
             value["only"] = json!(only.to_string());
             text = format!("Only texts with {only}.\n{text}");
@@ -111,7 +111,7 @@ fn to_json(evaluation: &Evaluation) -> anyhow::Result<Value> {
 
 fn beta_text(evaluation: &Evaluation, averages: &FBeta, by_label: &[Option<f64>]) -> String {
     let mut text = format!("\nF{}\n", averages.beta);
-    let samples = (evaluation.task == TaskKind::MultiLabel).then_some(("samples avg", averages.samples));
+    let samples = (evaluation.report.task == TaskKind::MultiLabel).then_some(("samples avg", averages.samples));
     let averages = [
         ("micro avg", averages.micro),
         ("macro avg", averages.macro_),

@@ -80,7 +80,9 @@ pub struct Tuning {
     pub before: Headline,
     /// Figures over all labels at the chosen ones.
     pub after: Headline,
-    /// Single-label: area under the risk–coverage curve.
+    /// Whether the labels form a tree, so that a text is exactly right where its whole path is.
+    pub in_tree: bool,
+    /// Single-label without a tree: area under the risk–coverage curve.
     pub aurc: Option<f64>,
 }
 
@@ -171,6 +173,7 @@ fn tuning(evaluation: &Evaluation, request: TuneRequest, tuned: Tuned) -> Tuning
         macro_f1_after: after.macro_f1,
         before,
         after,
+        in_tree: evaluation.tree.is_some(),
         aurc: evaluation.answers.as_ref().and_then(|answers| answers.aurc()),
     }
 }
