@@ -15,6 +15,7 @@ use crate::app::{App, Command};
 use crate::core::metrics::FBeta;
 use crate::core::report::{figure, render_slices};
 use crate::core::slices::{SliceBy, SliceName};
+use crate::core::stale::staleness;
 use crate::core::{RunId, ScoreKind, TaskKind};
 use crate::jobs::Evaluation;
 
@@ -70,6 +71,9 @@ impl Evaluate {
         }
         let f_beta = self.beta.map(|beta| evaluation.measured().f_beta(beta)).transpose()?;
         let mut value = to_json(&evaluation)?;
+        let stale = staleness(&run, &app.project()?.state.labels);
+        value["stale"] = json!(stale);
+        value["stale_reason"] = json!(stale.map(|stale| stale.to_string()));
         self.confusion.add_to(&mut value, &evaluation)?;
         let mut text = evaluation.text() + &self.confusion.text(&evaluation)?;
         if let Some(only) = &self.only {

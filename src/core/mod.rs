@@ -17,6 +17,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod slices;
+pub mod stale;
 pub mod state;
 pub mod text;
 pub mod text_edits;

@@ -12,6 +12,7 @@ use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix, TreeRule};
 use crate::core::slices::{Facts, SliceReport};
+use crate::core::stale::{ColumnsNow, columns_now, staleness};
 use crate::core::thresholds::{Headline, Live, ThresholdCurve, answers, curve};
 use crate::core::{ColumnTree, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, Walk, report};
 use crate::model::{Classifier, Compute, Input};
@@ -320,7 +321,8 @@ pub(super) fn evaluation(
     compute: Compute,
     known: Option<&Evaluation>,
 ) -> anyhow::Result<Evaluation> {
-    let texts = LabelledTexts::of_kind(state, &run.labels, kind);
+    let now = columns_now(run, &state.labels);
+    let texts = LabelledTexts::of_kind(state, &now.labels, kind);
     ensure!(!texts.is_empty(), "no labelled text is in the {} split", kind.name());
     let mut scores: HashMap<TextId, Vec<f32>> = store.scores(run.id, kind)?.into_iter().collect();
     let missing: Vec<usize> = (0..texts.len())
@@ -332,13 +334,67 @@ pub(super) fn evaluation(
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
+    for row in scores.values_mut() {
+        follow(run.task, run.tree().as_ref(), &now, row);
+    }
     let scored = Scored::new(run, kind, texts, &scores)?;
     let mut on_progress = |done: usize, total: usize| job.progress(done as u64, total as u64, "sorting scores");
-    let evaluation = Evaluation::new(Judged::new(run, kind), scored, known, &mut on_progress)?;
+    let judged = Judged {
+        labels: now.labels,
+        ..Judged::new(run, kind)
+    };
+    let evaluation = Evaluation::new(judged, scored, known, &mut on_progress)?;
+    let remarks: Vec<String> = [unscored.flatten(), stale_remark(run, state)].into_iter().flatten().collect();
     Ok(Evaluation {
-        remark: unscored.flatten(),
+        remark: (!remarks.is_empty()).then(|| remarks.join(" ")),
         ..evaluation
     })
+}
+
+/// What has changed of the labels since, and what that means for the figures.
+fn stale_remark(run: &Run, state: &ProjectState) -> Option<String> {
+    let stale = staleness(run, &state.labels)?;
+    let mut text = format!("{stale}: texts are judged by the labels as {} knew them.", run.name);
+    if stale.merged > 0 {
+        text += " Scores of merged labels count for what they were merged into where nothing stands below them.";
+    }
+    if stale.deleted > 0 {
+        text += " Deleted labels are left out: they are decided for no text.";
+    }
+    Some(text)
+}
+
+/// Brings the scores of a text to the labels as they are now: those of merged columns count for the column that stands for them, those of
+/// columns that are gone for nothing. Where labels exclude each other scores are added, else the higher one counts.
+fn follow(task: TaskKind, tree: Option<&ColumnTree>, now: &ColumnsNow, row: &mut [f32]) {
+    for (from, into) in &now.merged {
+        let Some(score) = row.get(*from).copied() else { continue };
+        let path = |column: usize| tree.map_or_else(|| vec![column], |tree| tree.path(column));
+        let (left, reached) = (path(*from), path(*into));
+        for column in reached.iter().filter(|column| !left.contains(column)) {
+            if let Some(known) = row.get_mut(*column) {
+                *known = match task {
+                    TaskKind::SingleLabel => (*known + score).min(1.0),
+                    TaskKind::MultiLabel => known.max(score),
+                };
+            }
+        }
+        for column in left.iter().filter(|column| !reached.contains(column)) {
+            let is_own = column == from;
+            if let Some(known) = row.get_mut(*column) {
+                *known = match task {
+                    _ if is_own => 0.0,
+                    TaskKind::SingleLabel => (*known - score).max(0.0),
+                    TaskKind::MultiLabel => *known,
+                };
+            }
+        }
+    }
+    for column in &now.gone {
+        if let Some(score) = row.get_mut(*column) {
+            *score = 0.0;
+        }
+    }
 }
 
 /// What is said of texts that a run without a model has no scores of.
@@ -403,4 +459,33 @@ pub(super) fn headline_metrics(
     report(run, kind, texts, scores)
         .map(|report| metrics::headline(&report))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_follow_labels_that_were_merged_or_deleted() {
+        // Home > Kitchen, Home > Garden, Music, News
+        let tree = ColumnTree::from_parents(vec![None, Some(0), Some(0), None, None]).unwrap();
+        let now = |merged: &[(usize, usize)], gone: &[usize]| ColumnsNow {
+            labels: Vec::new(),
+            merged: merged.to_vec(),
+            gone: gone.to_vec(),
+        };
+        let after = |task, tree, now: &ColumnsNow| {
+            let mut row = [0.5, 0.25, 0.25, 0.375, 0.125];
+            follow(task, tree, now, &mut row);
+            row
+        };
+        let (single, multi) = (TaskKind::SingleLabel, TaskKind::MultiLabel);
+        // Garden became Kitchen: Home stays as likely. Garden became Music: Home is less likely by it.
+        assert_eq!(after(single, Some(&tree), &now(&[(2, 1)], &[])), [0.5, 0.5, 0.0, 0.375, 0.125]);
+        assert_eq!(after(single, Some(&tree), &now(&[(2, 3)], &[])), [0.25, 0.25, 0.0, 0.625, 0.125]);
+        assert_eq!(after(multi, Some(&tree), &now(&[(3, 2)], &[])), [0.5, 0.25, 0.375, 0.0, 0.125]);
+        assert_eq!(after(single, None, &now(&[(3, 4)], &[])), [0.5, 0.25, 0.25, 0.0, 0.5]);
+        assert_eq!(after(single, Some(&tree), &now(&[], &[1, 4])), [0.5, 0.0, 0.25, 0.375, 0.0]);
+        follow(single, None, &now(&[(7, 1)], &[9]), &mut [0.5]);
+    }
 }

@@ -27,6 +27,7 @@ mod threshold_notes;
 mod threshold_rows;
 mod threshold_side;
 mod thresholds;
+mod tree_card;
 mod word_marks;
 
 use std::path::PathBuf;
