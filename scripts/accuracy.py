@@ -5,7 +5,7 @@
 DATA holds SET/train.jsonl and fewshot/SET/{nN_seedS.jsonl,test.jsonl}, one {"text", "label"} a line. Each SETTING is `option=value+option=value`
 and gives a row per set: mean and population deviation over the seeds there are, and the mean over sets. The pile is 1,500 texts of the training
 file, drawn with a fixed seed, without their labels, and without any text of the split or the test file. Environment: HANDFUL (the program),
-SEEDS (at most so many), EXTRA (more arguments of `handful train`).
+SEEDS (at most so many), EXTRA (more arguments of `handful train`), PILE_OF (the set whose texts make the pile, for piles that are off the topic).
 """
 
 import json
@@ -42,9 +42,10 @@ def pile(data, name, taken):
 def project(folder, data, name, split):
     splits = f"{data}/fewshot/{name}"
     taken = {row["text"] for file in (split, "test.jsonl") for row in rows(f"{splits}/{file}")}
+    source = os.environ.get("PILE_OF", name)
     unlabelled = f"{folder}/pile.jsonl"
     with open(unlabelled, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text}) + "\n" for text in pile(data, name, taken))
+        file.writelines(json.dumps({"text": text}) + "\n" for text in pile(data, source, taken))
     file = f"{folder}/p.handful"
     handful("new", file, "--task", "single-label")
     handful("import", file, f"{splits}/{split}", "--split", "train")

@@ -12,7 +12,7 @@ use super::{Options, TrainError, TrainingSet, method, train};
 use crate::core::TaskKind;
 use crate::model::label_names::as_words;
 use crate::model::zero_shot::{Answer, Engine, Meter, OnProgress, Progress, Question, ZeroShotError};
-use crate::model::{Encoder, Input, LogisticHead, Targets};
+use crate::model::{Encoder, Head, Input, Targets};
 
 /// Sentences a label where nothing else is said.
 pub const DEFAULT_COPIES: usize = 8;
@@ -35,7 +35,7 @@ pub struct TemplatedSetFit {
 struct Learnt {
     question: Question,
     encoder: Encoder,
-    head: LogisticHead,
+    head: Head,
 }
 
 impl TemplatedSetFit {

@@ -16,6 +16,8 @@ use crate::core::rng::{Stream, stream};
 
 /// Fewer resamples than this say nothing about the ends of an interval.
 const FEWEST: usize = 2 * LANES;
+/// Sets of labels with at least so many texts are drawn for themselves.
+const COMMON_SET: usize = 5;
 /// With more scores than this, figures that rest on scores get no interval: sorting them again would take too long.
 const MOST_SCORES: usize = 20_000_000;
 
@@ -106,8 +108,8 @@ impl Intervals {
 
 /// Bootstrap intervals of the headline figures of `report`; `None` for fewer than two texts, without labels or without resamples.
 ///
-/// Single-label texts are drawn within their true label, so every resample has the same supports; multi-label texts are drawn
-/// from all. The labels that take part in macro averages are those of the whole sample.
+/// Texts are drawn within those of the same true labels, so that every resample has the same supports; where texts may have several labels,
+/// sets of labels with fewer than five texts are drawn together. The labels that take part in macro averages are those of the whole sample.
 /// O(resamples · (texts + labels)), with scores O(resamples · texts · labels).
 ///
 /// `scores`: what the figures of scores are made from; `None` leaves them out.
@@ -175,17 +177,17 @@ pub(super) fn intervals(
     })
 }
 
-/// The texts that are drawn from among each other.
+/// Texts with the same true labels. Several labels a text: sets of labels that few texts have are drawn together, lest the only text of
+/// its kind is in every resample.
 fn strata(task: TaskKind, truth: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let mut strata: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
+    let mut by_truth: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
     for (text, truth) in truth.iter().enumerate() {
-        let stratum: &[usize] = match task {
-            TaskKind::SingleLabel => truth,
-            TaskKind::MultiLabel => &[],
-        };
-        strata.entry(stratum).or_default().push(text);
+        by_truth.entry(truth).or_default().push(text);
     }
-    strata.into_values().collect()
+    let is_common = |texts: &Vec<usize>| task == TaskKind::SingleLabel || texts.len() >= COMMON_SET;
+    let (mut strata, rare): (Vec<_>, Vec<_>) = by_truth.into_values().partition(is_common);
+    strata.push(rare.concat());
+    strata
 }
 
 /// How often each text comes up when every stratum is drawn again.

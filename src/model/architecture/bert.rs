@@ -3,7 +3,7 @@
 
 use super::check::{Check, Common};
 use super::head::{Dense, Head, HeadNames};
-use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
+use super::layers::{Distance, Names, Stack, layer_norm, no_projections};
 use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
@@ -104,19 +104,7 @@ impl Bert {
             config.common.layer_norm_eps,
             true,
         )?;
-        let shape = Shape {
-            hidden,
-            inner: config.common.intermediate_size,
-            n_heads: config.common.num_attention_heads,
-            n_layers: config.common.num_hidden_layers,
-            eps: config.common.layer_norm_eps,
-            activation,
-            attention_prob: config.common.attention_probs_dropout_prob,
-            attention_out_prob: config.common.hidden_dropout_prob,
-            inner_prob: 0.0,
-            output_prob: config.common.hidden_dropout_prob,
-            scale: 1.0 / ((hidden / config.common.num_attention_heads) as f64).sqrt(),
-        };
+        let shape = config.common.shape(activation, 1);
         let stack = Stack::load(&mut loader, &NAMES, shape, no_projections)?;
         let prob = config.classifier_dropout.unwrap_or(config.common.hidden_dropout_prob);
         let names = if roberta {

@@ -2,6 +2,7 @@
 
 use super::super::error::{ModelError, Result};
 use super::super::ops::Activation;
+use super::layers::Shape;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -75,6 +76,23 @@ impl Common {
         ])?;
         check.eps("layer_norm_eps", self.layer_norm_eps)?;
         check.activation("hidden_act", &self.hidden_act)
+    }
+
+    /// What every layer is like. `n_terms`: how many products an attention score is the sum of.
+    pub(super) fn shape(&self, activation: Activation, n_terms: usize) -> Shape {
+        Shape {
+            hidden: self.hidden_size,
+            inner: self.intermediate_size,
+            n_heads: self.num_attention_heads,
+            n_layers: self.num_hidden_layers,
+            eps: self.layer_norm_eps,
+            activation,
+            attention_prob: self.attention_probs_dropout_prob,
+            attention_out_prob: self.hidden_dropout_prob,
+            inner_prob: 0.0,
+            output_prob: self.hidden_dropout_prob,
+            scale: 1.0 / ((self.hidden_size / self.num_attention_heads * n_terms) as f64).sqrt(),
+        }
     }
 }
 

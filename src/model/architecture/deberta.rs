@@ -2,7 +2,7 @@
 
 use super::check::{self, Check, Common};
 use super::head::{Dense, Head, HeadNames};
-use super::layers::{Distance, Names, Shape, Stack, biased_linear, layer_norm, linear};
+use super::layers::{Distance, Names, Stack, biased_linear, layer_norm, linear};
 use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
@@ -228,19 +228,7 @@ impl Deberta {
             .then(|| layer_norm(&mut loader, "encoder.LayerNorm", hidden, eps, true))
             .transpose()?;
         let n_terms = 1 + usize::from(config.has("c2p")) + usize::from(config.has("p2c"));
-        let shape = Shape {
-            hidden,
-            inner: config.common.intermediate_size,
-            n_heads: config.common.num_attention_heads,
-            n_layers: config.common.num_hidden_layers,
-            eps,
-            activation,
-            attention_prob: config.common.attention_probs_dropout_prob,
-            attention_out_prob: config.common.hidden_dropout_prob,
-            inner_prob: 0.0,
-            output_prob: config.common.hidden_dropout_prob,
-            scale: 1.0 / ((hidden / config.common.num_attention_heads * n_terms) as f64).sqrt(),
-        };
+        let shape = config.common.shape(activation, n_terms);
         let stack = Stack::load(&mut loader, &NAMES, shape, |loader, layer, qkv| {
             projections(loader, layer, qkv, &config)
         })?;

@@ -3,7 +3,7 @@
 use super::bert::places_after_padding;
 use super::check::{Check, Common};
 use super::head::{Dense, Head, HeadNames};
-use super::layers::{Distance, Names, Shape, Stack, layer_norm, no_projections};
+use super::layers::{Distance, Names, Stack, layer_norm, no_projections};
 use super::{Encode, Loaded, Role, Sizes, Source};
 use crate::model::batch::Packed;
 use crate::model::error::Result;
@@ -98,19 +98,7 @@ impl MpNet {
             "encoder.relative_attention_bias.weight",
             &[config.relative_attention_num_buckets, n_heads],
         )?;
-        let shape = Shape {
-            hidden,
-            inner: config.common.intermediate_size,
-            n_heads,
-            n_layers: config.common.num_hidden_layers,
-            eps: config.common.layer_norm_eps,
-            activation,
-            attention_prob: config.common.attention_probs_dropout_prob,
-            attention_out_prob: config.common.hidden_dropout_prob,
-            inner_prob: 0.0,
-            output_prob: config.common.hidden_dropout_prob,
-            scale: 1.0 / ((hidden / n_heads) as f64).sqrt(),
-        };
+        let shape = config.common.shape(activation, 1);
         let stack = Stack::load(&mut loader, &NAMES, shape, no_projections)?;
         let names = HeadNames {
             dense: Dense::Top("classifier.dense"),

@@ -4,7 +4,7 @@ use super::super::error::{ModelError, Result};
 use super::super::sentence_transformer::read_bounded;
 use super::kinds::Built;
 use super::settings::{Names, Settings};
-use super::{MAX_VOCAB_BYTES, complaint, required, shown};
+use super::{MAX_VOCAB_BYTES, complaint, ends, required, shown};
 use std::collections::HashMap;
 use std::path::Path;
 use tokenizers::Tokenizer;
@@ -56,10 +56,8 @@ pub(super) fn roberta(dir: &Path, settings: &Settings) -> Result<Option<Built>> 
     let specials = settings.specials(&ROBERTA);
     settings.register(&mut tokenizer, &specials, Vec::new(), &path)?;
     required(&tokenizer, &specials.unknown.content, &path)?;
-    let processor = RobertaProcessing::new(
-        required(&tokenizer, &specials.end.content, &path)?,
-        required(&tokenizer, &specials.begin.content, &path)?,
-    );
+    let [end, begin] = ends(&tokenizer, &specials, &path)?;
+    let processor = RobertaProcessing::new(end, begin);
     tokenizer.with_post_processor(Some(processor.trim_offsets(trim).add_prefix_space(prefix)));
     Ok(Some((tokenizer, path)))
 }

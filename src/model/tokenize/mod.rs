@@ -18,6 +18,7 @@ use super::batch::Tokens;
 use super::error::{ModelError, Result};
 use super::sentence_transformer::read_bounded;
 use rayon::prelude::*;
+use settings::Specials;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams};
@@ -285,6 +286,12 @@ fn required(tokenizer: &Tokenizer, token: &str, path: &Path) -> Result<(String, 
         Some(id) => Ok((token.to_string(), id)),
         None => Err(complaint(path, &format!("{} is not in the vocabulary", shown(token)))),
     }
+}
+
+/// The tokens around a text, as the library's processors take them: the end, then the begin.
+fn ends(tokenizer: &Tokenizer, specials: &Specials, path: &Path) -> Result<[(String, u32); 2]> {
+    let id = |token: &str| required(tokenizer, token, path);
+    Ok([id(&specials.end.content)?, id(&specials.begin.content)?])
 }
 
 /// A token in a message: not endless, and without line ends.

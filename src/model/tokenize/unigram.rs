@@ -5,7 +5,7 @@ use super::super::error::Result;
 use super::kinds::Built;
 use super::sentence_piece::{Piece, PieceKind, SentencePiece};
 use super::settings::{Names, Settings, Specials};
-use super::{complaint, required, shown};
+use super::{complaint, ends, shown};
 use std::path::Path;
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -106,10 +106,8 @@ fn in_angle_brackets(
     tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(steps)));
     tokenizer.with_decoder(Some(metaspace));
     settings.register(&mut tokenizer, specials, unsplit, path)?;
-    let processor = RobertaProcessing::new(
-        required(&tokenizer, &specials.end.content, path)?,
-        required(&tokenizer, &specials.begin.content, path)?,
-    );
+    let [end, begin] = ends(&tokenizer, specials, path)?;
+    let processor = RobertaProcessing::new(end, begin);
     tokenizer.with_post_processor(Some(processor.trim_offsets(false)));
     Ok(Some((tokenizer, path.to_path_buf())))
 }
@@ -153,10 +151,8 @@ pub(super) fn deberta_v2(dir: &Path, settings: &Settings) -> Result<Option<Built
     tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(steps)));
     tokenizer.with_decoder(Some(metaspace));
     settings.register(&mut tokenizer, &specials, unsplit, &path)?;
-    let processor = BertProcessing::new(
-        required(&tokenizer, &specials.end.content, &path)?,
-        required(&tokenizer, &specials.begin.content, &path)?,
-    );
+    let [end, begin] = ends(&tokenizer, &specials, &path)?;
+    let processor = BertProcessing::new(end, begin);
     tokenizer.with_post_processor(Some(processor));
     Ok(Some((tokenizer, path)))
 }

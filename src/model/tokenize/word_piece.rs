@@ -4,7 +4,7 @@ use super::super::error::Result;
 use super::super::sentence_transformer::read_bounded;
 use super::kinds::Built;
 use super::settings::{Names, Settings, Specials};
-use super::{MAX_VOCAB_BYTES, complaint, required};
+use super::{MAX_VOCAB_BYTES, complaint, ends, required};
 use std::path::Path;
 use tokenizers::Tokenizer;
 use tokenizers::decoders::wordpiece::WordPiece as Decoder;
@@ -42,10 +42,7 @@ pub(super) fn bert(dir: &Path, settings: &Settings) -> Result<Option<Built>> {
     };
     let specials = settings.specials(&BERT);
     let mut tokenizer = tokenizer(&bytes, &specials, settings, &path)?;
-    let (begin, end) = (
-        required(&tokenizer, &specials.begin.content, &path)?,
-        required(&tokenizer, &specials.end.content, &path)?,
-    );
+    let [end, begin] = ends(&tokenizer, &specials, &path)?;
     tokenizer.with_post_processor(Some(BertProcessing::new(end, begin)));
     Ok(Some((tokenizer, path)))
 }
@@ -61,10 +58,7 @@ pub(super) fn mpnet(dir: &Path, settings: &Settings) -> Result<Option<Built>> {
         specials.unknown.content = "<unk>".into();
     }
     let mut tokenizer = tokenizer(&bytes, &specials, settings, &path)?;
-    let (begin, end) = (
-        required(&tokenizer, &specials.begin.content, &path)?,
-        required(&tokenizer, &specials.end.content, &path)?,
-    );
+    let [end, begin] = ends(&tokenizer, &specials, &path)?;
     tokenizer.with_post_processor(Some(RobertaProcessing::new(end, begin).add_prefix_space(false)));
     Ok(Some((tokenizer, path)))
 }
