@@ -334,8 +334,9 @@ pub(super) fn evaluation(
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
+    let tree = run.tree();
     for row in scores.values_mut() {
-        follow(run.task, run.tree().as_ref(), &now, row);
+        follow(run.task, tree.as_ref(), &now, row);
     }
     let scored = Scored::new(run, kind, texts, &scores)?;
     let mut on_progress = |done: usize, total: usize| job.progress(done as u64, total as u64, "sorting scores");
