@@ -5,6 +5,7 @@
 mod advice;
 mod bench;
 mod check_device;
+mod branch_table;
 mod classify;
 mod compare;
 mod confusion_table;

@@ -39,6 +39,8 @@ pub struct LabelTree {
     below: BTreeMap<Option<LabelId>, Vec<LabelId>>,
     /// The largest id ever used, deleted labels included.
     last_id: i64,
+    /// What deleted labels were merged into, where that is known.
+    merged: BTreeMap<LabelId, LabelId>,
 }
 
 impl PartialEq for LabelTree {
@@ -59,7 +61,31 @@ impl LabelTree {
         for siblings in below.values_mut() {
             siblings.sort_by_key(|id| labels.get(id).map(place));
         }
-        LabelTree { labels, below, last_id }
+        LabelTree {
+            labels,
+            below,
+            last_id,
+            merged: BTreeMap::new(),
+        }
+    }
+
+    /// The same tree, knowing which deleted labels were merged into which.
+    pub fn with_merges(mut self, merges: impl IntoIterator<Item = (LabelId, LabelId)>) -> Self {
+        merges.into_iter().for_each(|(from, into)| self.note_merge(from, into));
+        self
+    }
+
+    /// Remembers what a deleted label was merged into.
+    pub(super) fn note_merge(&mut self, from: LabelId, into: LabelId) {
+        self.merged.insert(from, into);
+    }
+
+    /// The label itself, or what it has become by merging, through as many merges as there were; `None` where it is gone.
+    pub fn survivor(&self, id: LabelId) -> Option<LabelId> {
+        let next = |id: &LabelId| (!self.labels.contains_key(id)).then(|| self.merged.get(id).copied()).flatten();
+        // A label is merged at most once before it is gone; the bound is for files that say otherwise.
+        let last = std::iter::successors(Some(id), next).take(self.merged.len() + 1).last()?;
+        self.labels.contains_key(&last).then_some(last)
     }
 
     /// The same tree, knowing that ids up to `last_id` were used by labels that have since been deleted.

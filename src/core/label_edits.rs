@@ -10,6 +10,9 @@ use super::label::{MAX_DEPTH, PATH_SEPARATOR};
 use super::text_edits::{annotation_change, n_texts};
 use super::{Annotation, Change, Edit, Label, LabelId, LabelTree, ProjectState, TaskKind};
 
+/// How titles of merges begin.
+pub const MERGE: &str = "Merge label";
+
 /// The most characters a label name may have.
 pub const MAX_NAME_CHARS: usize = 200;
 
@@ -165,7 +168,7 @@ pub fn merge_labels(state: &ProjectState, from: LabelId, into: LabelId) -> Resul
     }
     let mut changes = reannotate(state, |label| Some(merge.becomes.get(&label).copied().unwrap_or(label)));
     let title = format!(
-        "Merge label {} into {}, {}",
+        "{MERGE} {} into {}, {}",
         clipped(&source.name),
         clipped(&target.name),
         n_texts(changes.len())

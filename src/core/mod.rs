@@ -19,6 +19,7 @@ pub mod rng;
 pub mod run;
 pub mod score_tree;
 pub mod slices;
+pub mod stale;
 pub mod state;
 pub mod text;
 pub mod text_edits;

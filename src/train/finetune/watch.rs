@@ -219,6 +219,7 @@ impl<'a> Watch<'a> {
                 scores: &ScoreMatrix::from_rows(n_labels, rows)?,
                 thresholds: &vec![metrics::default_threshold(task); n_labels],
                 at_least_one: false,
+                tree: None,
                 resampling: None,
             }
             .report()?;
