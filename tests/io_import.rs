@@ -421,7 +421,11 @@ fn columns_of_levels_are_paths_that_may_end_early() {
     let found: Vec<String> = rows.iter().map(labels).collect();
     assert_eq!(found, ["Home > Kitchen > Knives", "Home > Kitchen", "", ""]);
     assert_eq!(lines(&report), [Some(5)]);
-    assert!(report.problems[0].message.starts_with("level 2 is blank"), "{:?}", report.problems);
+    assert!(
+        report.problems[0].message.starts_with("level 2 is blank"),
+        "{:?}",
+        report.problems
+    );
     let options = ReadOptions {
         level_columns: Some(vec!["fine".into(), "coarse".into()]),
         ..ReadOptions::default()
@@ -429,10 +433,17 @@ fn columns_of_levels_are_paths_that_may_end_early() {
     let (rows, _) = read("t.csv", "text,coarse,fine\na,x,y\n", &options);
     assert_eq!(labels(&rows[0]), "y > x", "in the order given");
     // A path column says it all; one column that counts is no tree.
-    let (_, report) = read("t.csv", "text,path,level1,level2\na,A > B,x,y\n", &ReadOptions::default());
+    let (_, report) = read(
+        "t.csv",
+        "text,path,level1,level2\na,A > B,x,y\n",
+        &ReadOptions::default(),
+    );
     assert!(report.mapping.level_columns.is_empty());
     let (_, report) = read("t.csv", "text,label,level1\na,A,x\n", &ReadOptions::default());
-    assert_eq!((report.mapping.label_columns.len(), report.mapping.level_columns.len()), (1, 0));
+    assert_eq!(
+        (report.mapping.label_columns.len(), report.mapping.level_columns.len()),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -447,7 +458,10 @@ fn exports_of_label_studio_hold_paths() {
         task(2, r#"[["Home"],["Home","Kitchen"]]"#),
         r#"{"id":3,"data":{"text":"text 3"},"annotations":[]}"#.to_owned(),
     ];
-    for (name, content) in [("t.json", format!("[{}]", tasks.join(","))), ("t.jsonl", tasks.join("\n"))] {
+    for (name, content) in [
+        ("t.json", format!("[{}]", tasks.join(","))),
+        ("t.jsonl", tasks.join("\n")),
+    ] {
         let (rows, _) = read(name, &content, &multi());
         let found: Vec<String> = rows.iter().map(labels).collect();
         assert_eq!(found, ["Home > Kitchen|Gifts", "Home|Home > Kitchen", ""], "{name}");
@@ -457,10 +471,15 @@ fn exports_of_label_studio_hold_paths() {
             ..ReadOptions::default()
         };
         let (rows, report) = read(name, &content, &single);
-        assert_eq!(labels(&rows[1]), "Home > Kitchen", "a path beside its own beginning is one answer");
+        assert_eq!(
+            labels(&rows[1]),
+            "Home > Kitchen",
+            "a path beside its own beginning is one answer"
+        );
         assert_eq!(report.n_problems, 1, "two answers are one too many");
     }
-    let min = r#"[{"text":"a","topic":[{"taxonomy":[["Home","Kitchen"]]}]},{"text":"b","topic":{"choices":["x","y"]}}]"#;
+    let min =
+        r#"[{"text":"a","topic":[{"taxonomy":[["Home","Kitchen"]]}]},{"text":"b","topic":{"choices":["x","y"]}}]"#;
     let (rows, _) = read("t.json", min, &multi());
     assert_eq!(labels(&rows[0]), "Home > Kitchen");
     assert_eq!(labels(&rows[1]), "x|y");

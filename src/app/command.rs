@@ -435,6 +435,9 @@ pub fn find_label<'a>(project: &'a Project, written: &str) -> anyhow::Result<&'a
         if labels.len() > MAX_NAMED {
             known.push(format!("and {} more", labels.len() - MAX_NAMED));
         }
-        format!("no label is called {written:?}, or several are; there are: {}", known.join(", "))
+        format!(
+            "no label is called {written:?}, or several are; there are: {}",
+            known.join(", ")
+        )
     })
 }

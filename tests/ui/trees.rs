@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use egui::{Key, Modifiers, Theme};
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use handful::app::Command;
 use handful::core::TaskKind;
 use handful::core::queue::QueueOrder;
@@ -23,7 +23,13 @@ const LABELS: [&str; 4] = [
 ];
 
 fn desk(task: TaskKind) -> Desk {
-    let mut desk = project(task, &LABELS, "Bread knife,,\nCast iron pan,,\nRake,,\n", SIZE, Theme::Dark);
+    let mut desk = project(
+        task,
+        &LABELS,
+        "Bread knife,,\nCast iron pan,,\nRake,,\n",
+        SIZE,
+        Theme::Dark,
+    );
     desk.go(annotate::ID);
     desk
 }
@@ -56,7 +62,11 @@ fn keys_lead_down_the_tree_and_a_leaf_is_saved_at_once() {
     desk.harness.get_by_label("Choose Home");
     desk.digit(1);
     desk.key(Key::Enter, "");
-    assert_eq!(desk.labels_of("Cast iron pan"), path("Home > Kitchen"), "as far as it goes");
+    assert_eq!(
+        desk.labels_of("Cast iron pan"),
+        path("Home > Kitchen"),
+        "as far as it goes"
+    );
     desk.settle();
     desk.shortcut(Modifiers::COMMAND, Key::Z);
     desk.settle();
@@ -73,7 +83,10 @@ fn several_paths_are_gathered_and_one_on_the_same_line_is_replaced() {
         desk.digit(1);
     }
     desk.harness.get_by_label("Remove Home › Kitchen › Knives");
-    assert!(desk.harness.query_by_label("Remove Home").is_none(), "the path got longer");
+    assert!(
+        desk.harness.query_by_label("Remove Home").is_none(),
+        "the path got longer"
+    );
     desk.digit(2);
     desk.digit(1);
     assert_eq!(desk.labels_of("Bread knife"), None, "Enter saves");
@@ -146,7 +159,14 @@ fn the_queue_is_restricted_to_a_branch_from_the_palette() {
     let mut desk = project(TaskKind::SingleLabel, &LABELS, "", SIZE, Theme::Dark);
     let file = desk.folder.path().join("paths.csv");
     std::fs::write(&file, format!("text,path,split\n{texts}")).unwrap();
-    let job = desk.app().execute(Command::Import { file, options: Default::default() }).unwrap().unwrap();
+    let job = desk
+        .app()
+        .execute(Command::Import {
+            file,
+            options: Default::default(),
+        })
+        .unwrap()
+        .unwrap();
     desk.app().wait(job, &mut |_| {}).unwrap();
     desk.go(annotate::ID);
     desk.shortcut(Modifiers::COMMAND, Key::K);
@@ -158,7 +178,11 @@ fn the_queue_is_restricted_to_a_branch_from_the_palette() {
         let texts = project.annotating.queue.iter().filter_map(|id| project.state.text(*id));
         texts.map(|text| text.body.to_string()).collect()
     };
-    assert_eq!(bodies(&mut desk), ["Pan"], "nothing is suggested yet, one is labelled there");
+    assert_eq!(
+        bodies(&mut desk),
+        ["Pan"],
+        "nothing is suggested yet, one is labelled there"
+    );
     desk.harness.get_by_label("Queue order: In order in Kitchen").click();
     desk.harness.run_steps(3);
     desk.harness.get_by_label("The whole tree").click();
@@ -168,7 +192,10 @@ fn the_queue_is_restricted_to_a_branch_from_the_palette() {
     desk.harness.run_steps(3);
     desk.harness.get_by_label("Least sure in the tree").click();
     desk.harness.run_steps(3);
-    assert_eq!(desk.app().project().unwrap().annotating.order, QueueOrder::LeastSureInTree);
+    assert_eq!(
+        desk.app().project().unwrap().annotating.order,
+        QueueOrder::LeastSureInTree
+    );
 }
 
 #[test]
@@ -186,12 +213,19 @@ fn labels_move_in_and_out_by_keys_and_branches_close() {
     desk.shortcut(Modifiers::ALT, Key::ArrowLeft);
     desk.shortcut(Modifiers::ALT, Key::ArrowLeft);
     desk.settle();
-    assert!(tree(&mut desk).find("Bedding").is_some_and(|id| tree(&mut desk).path(id).len() == 1));
+    assert!(
+        tree(&mut desk)
+            .find("Bedding")
+            .is_some_and(|id| tree(&mut desk).path(id).len() == 1)
+    );
     desk.key(Key::ArrowUp, "");
     desk.key(Key::ArrowLeft, "");
     desk.key(Key::ArrowLeft, "");
     desk.harness.run_steps(2);
-    assert!(desk.harness.query_by_label_contains("Cookware, 0 texts").is_none(), "closed");
+    assert!(
+        desk.harness.query_by_label_contains("Cookware, 0 texts").is_none(),
+        "closed"
+    );
     desk.key(Key::ArrowRight, "");
     desk.harness.run_steps(2);
     assert!(desk.harness.query_by_label_contains("Cookware, 0 texts").is_some());
@@ -203,7 +237,9 @@ fn a_tree_is_pasted_and_one_that_contradicts_itself_is_refused_by_name() {
     desk.go(labels::ID);
     desk.harness.get_by_label("Paste a list…").click();
     desk.harness.run_steps(3);
-    desk.harness.get_by_label("Labels").focus();
+    let is_field =
+        |node: &egui_kittest::Node<'_>| NodeT::accesskit_node(node).role() == egui::accesskit::Role::MultilineTextInput;
+    desk.harness.get_all_by_label("Labels").find(is_field).unwrap().focus();
     desk.harness.run_steps(2);
     desk.type_text("name,parent\nHome,\nGarden,\nTools,Home\nTools,Garden\n");
     desk.harness.get_by_label_contains("\"Tools\" has two parents");
@@ -217,7 +253,9 @@ fn a_tree_is_pasted_and_one_that_contradicts_itself_is_refused_by_name() {
 
 /// 10 > 10 > 50, 5,000 leaves and all above them.
 fn large() -> Vec<String> {
-    (0..5_000).map(|n| format!("b{} > k{} > leaf {n}", n / 500, n / 50)).collect()
+    (0..5_000)
+        .map(|n| format!("b{} > k{} > leaf {n}", n / 500, n / 50))
+        .collect()
 }
 
 #[test]
@@ -239,7 +277,7 @@ fn five_thousand_labels_are_drawn_and_found() {
         });
         let best = best.min().unwrap();
         println!("{}: {best:?}", screen.0);
-        assert!(best < Duration::from_millis(60), "{}: {best:?}", screen.0);
+        assert!(best < Duration::from_millis(16), "{}: {best:?}", screen.0);
     }
     desk.go(annotate::ID);
     desk.key(Key::Slash, "/");

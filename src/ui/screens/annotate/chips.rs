@@ -22,6 +22,8 @@ const MAX_FOUND: usize = 8;
 const CHIP_ROW: f32 = 36.0;
 const HEAD: f32 = 38.0;
 const SEARCH_WIDTH: f32 = 230.0;
+const SEARCH_WIDTH_BESIDE_PATH: f32 = 150.0;
+const CHOOSE_WIDTH: f32 = 136.0;
 
 /// Shows the chips at the bottom of `area`; returns where they begin.
 pub(super) fn chips_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project) -> f32 {
@@ -237,18 +239,34 @@ fn chosen_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
 /// The path so far, each name a way back to it; what chooses it as it stands; the search.
 fn path_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, found: &[LabelId]) {
     let row = Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), 30.0));
-    let room = (row.width() - SEARCH_WIDTH - 12.0).max(row.width() * 0.45);
-    let left = Rect::from_min_size(row.min, vec2(room, row.height()));
-    let right = Rect::from_min_max(pos2(left.right() + 12.0, row.top()), row.max);
+    let search_width = match project.annotating.at {
+        Some(_) => SEARCH_WIDTH_BESIDE_PATH,
+        None => SEARCH_WIDTH,
+    };
+    let right = Rect::from_min_max(pos2(row.right() - search_width, row.top()), row.max);
     let mut search = ui.new_child(UiBuilder::new().id_salt("search").max_rect(right));
     find_ui(&mut search, desk, found, right.width());
+    let mut left = Rect::from_min_max(row.min, pos2(right.left() - 12.0, row.bottom()));
+    if let Some(at) = project.annotating.at {
+        let here = Rect::from_min_max(pos2(left.right() - CHOOSE_WIDTH, row.top()), left.max);
+        left.max.x = here.left() - 8.0;
+        let whole = desk.looks.get(at).map_or("", |look| look.path.as_str());
+        let button = Button::secondary("Choose this").small().key("Enter");
+        let mut place = ui.new_child(UiBuilder::new().id_salt("choose").max_rect(here));
+        if place.add(button.name(&format!("Choose {whole}"))).clicked() {
+            keys::choose(desk, at);
+        }
+    }
     let mut line = ui.new_child(UiBuilder::new().id_salt("path").max_rect(left));
     line.shrink_clip_rect(left.expand(3.0));
     ScrollArea::horizontal()
         .id_salt("path scroll")
         .auto_shrink(false)
         .stick_to_right(true)
+        .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
         .show(&mut line, |ui| {
+            // Names are whole, however many there are; the end of the path is in view.
+            ui.set_max_width(4_000.0);
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
                 steps_ui(ui, desk, project);
@@ -278,12 +296,6 @@ fn steps_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         if ui.add(step.name(&format!("Up to {}", label.name))).clicked() {
             keys::go_to(desk, Some(label.id));
         }
-    }
-    ui.add_space(8.0);
-    let whole = desk.looks.get(at).map_or("", |look| look.path.as_str());
-    let here = Button::secondary("Choose this").small().key("Enter");
-    if ui.add(here.name(&format!("Choose {whole}"))).clicked() {
-        keys::choose(desk, at);
     }
 }
 

@@ -7,10 +7,12 @@ use crate::core::LabelId;
 use crate::ui::{
     desk::Desk,
     theme::{self, PATH_KEYS, Weight, font, size},
-    widgets::{galley, key_cap_size, paint_bar, paint_key_cap, paint_left, paint_right, path_cut, prob_short},
+    widgets::{galley, paint_bar, paint_key_cap, paint_left, paint_right, path_cut, prob_short},
 };
 
 const ROW: f32 = 44.0;
+/// Points for a key cap and the room behind it.
+const KEY_WIDTH: f32 = 27.0;
 
 /// The likeliest of ranked paths; pressing one accepts it. `with_keys`: these are what the keys of paths accept.
 pub(super) fn paths_ui(ui: &mut Ui, desk: &mut Desk, ranked: Vec<(LabelId, f32)>, with_keys: bool) {
@@ -29,7 +31,7 @@ pub(super) fn paths_ui(ui: &mut Ui, desk: &mut Desk, ranked: Vec<(LabelId, f32)>
         if with_keys {
             let cap = key.to_uppercase().to_string();
             paint_key_cap(ui, pos2(left, y), &cap, false);
-            left += key_cap_size(ui, &cap).x + 8.0;
+            left += KEY_WIDTH;
         }
         let figure = galley(ui, figure, text.clone(), tokens.text2);
         let room = rect.right() - left - figure.size().x - 10.0;

@@ -107,9 +107,11 @@ fn order_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let tokens = theme::of(ui);
     let small = font(size::SMALL, Weight::Regular);
     if is_tree {
+        ui.add_space(6.0);
         say(ui, "Within", small.clone(), tokens.text3);
         branches_menu(ui, desk, project);
     }
+    ui.add_space(6.0);
     say(ui, "Likely to be", small, tokens.text3);
     let labels: Vec<_> = desk.looks.iter().map(|(id, _)| id).collect();
     let on = match now {
@@ -142,7 +144,7 @@ fn branches_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
 /// Labels to choose one from, by their paths; only those in view are laid out.
 fn labels_menu(ui: &mut Ui, desk: &Desk, salt: &str, labels: &[LabelId], on: Option<LabelId>) -> Option<LabelId> {
     let mut chosen = None;
-    egui::ScrollArea::vertical().id_salt(salt).max_height(190.0).show_rows(
+    egui::ScrollArea::vertical().id_salt(salt).max_height(150.0).show_rows(
         ui,
         crate::ui::theme::space::ROW,
         labels.len(),
