@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::TrainRequest;
 use super::training::run_dir;
-use crate::core::{ColumnTree, RunId};
 use crate::core::run::{LossPoint, WatchedPoint};
+use crate::core::{ColumnTree, RunId};
 use crate::model::{Encoder, Targets};
 use crate::store::Store;
 use crate::train::checkpoint::{Array, Numbers};

@@ -70,7 +70,10 @@ fn predicted_path(classifier: &Classifier, columns: &[usize], scores: &[f32]) ->
     let path = end.cloned().unwrap_or_default();
     PredictedPath {
         full_path: path.join(PATH_SEPARATOR),
-        scores: columns.iter().filter_map(|column| scores.get(*column).copied()).collect(),
+        scores: columns
+            .iter()
+            .filter_map(|column| scores.get(*column).copied())
+            .collect(),
         path,
     }
 }

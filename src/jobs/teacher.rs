@@ -97,10 +97,7 @@ mod tests {
         let ids = |ids: &[i64]| ids.iter().map(|id| LabelId(*id)).collect::<Vec<_>>();
         let columns = columns(&ids(&[3, 1, 7]), &ids(&[1, 9, 3]));
         assert_eq!(columns, [Some(1), None, Some(0)]);
-        assert_eq!(
-            in_order(&[0.5, 0.25, 0.25], &columns, false),
-            [0.25, 0.0, 0.5]
-        );
+        assert_eq!(in_order(&[0.5, 0.25, 0.25], &columns, false), [0.25, 0.0, 0.5]);
         let single = in_order(&[0.5, 0.25, 0.25], &columns, true);
         assert!(
             (single[0] - 1.0 / 3.0).abs() < 1e-6 && (single[2] - 2.0 / 3.0).abs() < 1e-6,

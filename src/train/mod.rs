@@ -293,7 +293,8 @@ pub fn train_resumably(
         false => folds::train(set, options, seed, encoder, events, checkpoints)?,
     };
     let on_options = methods::form::counts_twice(options.method(), &|id| options.written(id));
-    for remark in on_options.into_iter().chain(remarks::on_examples(set)?) {
+    let on_pile = pile::left_out(set, options);
+    for remark in on_options.into_iter().chain(on_pile).chain(remarks::on_examples(set)?) {
         remarks::add(&mut trained.findings, remark);
     }
     Ok(trained)

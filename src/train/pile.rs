@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use super::probe::{Fitted, fit_settings};
 use super::{Findings, Options, TrainError, TrainingSet, remarks};
-use crate::model::head::{Examples, Targets, TreeMethod};
 use crate::model::head::pile::{self, Beside, PileFit, PileSettings};
+use crate::model::head::{Examples, Targets, TreeMethod};
 use crate::model::{Embeddings, Encoder, ModelError, label_names};
 
 /// The values of the option `pile`, in this order.
@@ -55,7 +55,9 @@ pub(super) fn left_out(set: &TrainingSet, options: &Options) -> Option<String> {
 /// What each label is called: its name, with the one above it where several labels of a tree have the same.
 fn names(set: &TrainingSet) -> Vec<String> {
     let mut n_called = std::collections::HashMap::new();
-    set.label_names.iter().for_each(|name| *n_called.entry(name).or_insert(0) += 1);
+    set.label_names
+        .iter()
+        .for_each(|name| *n_called.entry(name).or_insert(0) += 1);
     let name = |(label, name): (usize, &String)| {
         let above = set.tree.as_ref().and_then(|tree| tree.parent(label));
         match above.and_then(|above| set.label_names.get(above)) {

@@ -161,11 +161,8 @@ pub(super) fn finish(
     let Fitted {
         head,
         out_of_fold,
-        mut findings,
+        findings,
     } = fit_best(examples, gathered.as_ref(), options, seed)?;
-    if let Some(remark) = pile::left_out(set, options) {
-        remarks::add(&mut findings, remark);
-    }
     Ok(Trained {
         encoder,
         head,

@@ -94,7 +94,9 @@ fn decision(run: &Run) -> &'static str {
             (TaskKind::SingleLabel, Walk::Greedy) => {
                 "A text gets the path that always goes on to the likeliest label below, as far down as scores reach their thresholds"
             }
-            (TaskKind::MultiLabel, _) => "A text gets every label whose score reaches its threshold, with all labels above it",
+            (TaskKind::MultiLabel, _) => {
+                "A text gets every label whose score reaches its threshold, with all labels above it"
+            }
         };
     }
     match (run.task, abstains, run.deciding.at_least_one) {

@@ -141,7 +141,9 @@ pub(super) fn columns(set: &TrainingSet, counts: &[usize], options: &Options) ->
     let fitted: Vec<usize> = (0..set.n_labels).filter(|label| counts[*label] > 0).collect();
     let link = match set.targets {
         Targets::Multi(_) => Link::OneVsRest,
-        Targets::Single(_) if fitted.len() == 2 && set.tree.is_none() && options.word("two_labels") == "sigmoid" => Link::Sigmoid,
+        Targets::Single(_) if fitted.len() == 2 && set.tree.is_none() && options.word("two_labels") == "sigmoid" => {
+            Link::Sigmoid
+        }
         Targets::Single(_) => Link::Softmax,
     };
     Columns::new(link, fitted, set.n_labels)

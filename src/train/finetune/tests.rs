@@ -249,8 +249,8 @@ fn every_weight_gets_a_gradient_through_the_layer_of_fine_tuning() {
 #[test]
 fn two_labels_with_one_sigmoid_give_a_sigmoid_head() {
     let head = run(&topics(), &[("two_labels", "sigmoid")]).0.head;
-    assert_eq!((head.link(), head.n_labels()), (Link::Sigmoid, 2));
-    assert_eq!(run(&topics(), &[]).0.head.link(), Link::Softmax);
+    assert_eq!((head.link(), head.n_labels()), (Some(Link::Sigmoid), 2));
+    assert_eq!(run(&topics(), &[]).0.head.link(), Some(Link::Softmax));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! The options of the quick probe.
 
 use super::Method;
-use super::shared::{
-    CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, HEAD_C, LEVEL_WEIGHT, PILE, STRATEGY, TREE, WALK,
-};
+use super::shared::{CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, HEAD_C, LEVEL_WEIGHT, PILE, STRATEGY, TREE, WALK};
 use crate::train::probe;
 
 pub(super) const PROBE: Method = Method {

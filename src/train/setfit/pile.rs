@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use sha2::{Digest, Sha256};
 
 use super::templates::{self, Material};
-use crate::model::head::{Examples, OnTree, TreeMethod};
 use crate::model::head::pile::{self, PileSettings};
+use crate::model::head::{Examples, OnTree, TreeMethod};
 use crate::model::{Encoder, ModelError, Targets};
 use crate::train::pile::{Gathered, asked, is_wanted, texts};
 use crate::train::{Events, Findings, Options, Phase, TrainError, TrainEvent, TrainingSet};

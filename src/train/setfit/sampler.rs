@@ -72,7 +72,11 @@ impl<'a> Sampler<'a> {
                     guessed: groups("pile", true)?,
                 }
             }
-            "fast" => Source::Groups(Groups::new(targets, n_labels, 2 * batch_size, rng)?.repeating(repeats).graded(graded)),
+            "fast" => Source::Groups(
+                Groups::new(targets, n_labels, 2 * batch_size, rng)?
+                    .repeating(repeats)
+                    .graded(graded),
+            ),
             "iterations" => Source::Iterations(Pairs::new(targets, n_labels, rng)?.repeating(repeats)),
             "unique" => every(Strategy::Unique, rng)?,
             "oversampling" => every(Strategy::Oversampling, rng)?,
@@ -150,7 +154,12 @@ impl<'a> Sampler<'a> {
         };
         let mut batch = PairBatch::new(&pairs);
         if let Some((tree, targets)) = self.graded {
-            for (similarity, pair) in batch.similarity.iter_mut().zip(&pairs).filter(|(_, pair)| !pair.similar) {
+            for (similarity, pair) in batch
+                .similarity
+                .iter_mut()
+                .zip(&pairs)
+                .filter(|(_, pair)| !pair.similar)
+            {
                 *similarity = trees::cosine(tree, targets.of(pair.left), targets.of(pair.right));
             }
         }

@@ -29,7 +29,7 @@ fn of_labels(rng: &mut Stream, counts: &[usize], spread: f64) -> (Embeddings, Ve
     (Embeddings { dim: DIM, data }, labels)
 }
 
-fn accuracy(head: &LogisticHead, x: &Embeddings, labels: &[usize]) -> f64 {
+fn accuracy(head: &Head, x: &Embeddings, labels: &[usize]) -> f64 {
     let rows = head.predict_proba(x).unwrap();
     let right = rows.iter().zip(labels).filter(|(row, label)| {
         let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
@@ -77,11 +77,7 @@ fn the_pile_and_the_names_teach_what_a_handful_cannot() {
         let scene = scene(seed);
         let (x, labels) = (&scene.test.0, &scene.test.1);
         let examples = Examples::new(&scene.labelled, &scene.targets, 3);
-        plain += accuracy(
-            &LogisticHead::fit(examples, &FitSettings::default()).unwrap(),
-            x,
-            labels,
-        ) / 5.0;
+        plain += accuracy(&Head::fit(examples, &FitSettings::default()).unwrap(), x, labels) / 5.0;
         pile += accuracy(&with_pile(&scene, None).head, x, labels) / 5.0;
         let names = names(&mut rng::stream(seed, "names"));
         both += accuracy(&with_pile(&scene, Some(&names)).head, x, labels) / 5.0;
@@ -139,7 +135,7 @@ fn rare_labels_keep_their_share() {
         pile: &pile,
     };
     let fitted = fit(examples, beside, &PileSettings::default()).unwrap();
-    let plain = LogisticHead::fit(examples, &FitSettings::default()).unwrap();
+    let plain = Head::fit(examples, &FitSettings::default()).unwrap();
     let n_rare = fitted.guesses.iter().filter(|guess| guess.set == [1]).count();
     assert!((5..60).contains(&n_rare), "{n_rare}");
     assert!(accuracy(&fitted.head, &test, &truth) >= accuracy(&plain, &test, &truth));
@@ -171,8 +167,8 @@ fn several_labels_are_learnt_label_by_label() {
         pile: &pile,
     };
     let fitted = fit(examples, beside, &PileSettings::default()).unwrap();
-    let plain = LogisticHead::fit(examples, &FitSettings::default()).unwrap();
-    let precision = |head: &LogisticHead| {
+    let plain = Head::fit(examples, &FitSettings::default()).unwrap();
+    let precision = |head: &Head| {
         let rows = head.predict_proba(&test).unwrap();
         assert!(rows.iter().all(|row| row[3] == 0.0 && row[4] == 1.0));
         let of_label = |label: usize| {

@@ -113,11 +113,7 @@ impl Head {
     ///
     /// # Errors
     /// Those of [`Head::fit`].
-    pub fn refit(
-        examples: Examples<'_>,
-        settings: &FitSettings,
-        previous: Option<&Head>,
-    ) -> Result<Self, HeadError> {
+    pub fn refit(examples: Examples<'_>, settings: &FitSettings, previous: Option<&Head>) -> Result<Self, HeadError> {
         let previous = previous.and_then(Head::answers);
         let Some(on) = examples.tree else {
             return LogisticHead::refit(examples, settings, previous).map(Head::Plain);
@@ -186,7 +182,10 @@ impl Head {
     fn answers(&self) -> Option<&LogisticHead> {
         match self {
             Head::Plain(head) => Some(head),
-            Head::Tree(TreeHead { outputs: Outputs::Answers(head), .. }) => Some(head),
+            Head::Tree(TreeHead {
+                outputs: Outputs::Answers(head),
+                ..
+            }) => Some(head),
             Head::Tree(_) => None,
         }
     }
@@ -207,7 +206,10 @@ impl Head {
     /// Classifiers it is made of: 1, or one for each node with labels below it, the top included.
     pub fn n_classifiers(&self) -> usize {
         match self {
-            Head::Tree(TreeHead { outputs: Outputs::Below(heads), .. }) => heads.len(),
+            Head::Tree(TreeHead {
+                outputs: Outputs::Below(heads),
+                ..
+            }) => heads.len(),
             _ => 1,
         }
     }
@@ -215,7 +217,10 @@ impl Head {
     /// Values per embedding.
     pub fn dim(&self) -> usize {
         match self {
-            Head::Tree(TreeHead { outputs: Outputs::Below(heads), .. }) => heads.first().map_or(0, LogisticHead::dim),
+            Head::Tree(TreeHead {
+                outputs: Outputs::Below(heads),
+                ..
+            }) => heads.first().map_or(0, LogisticHead::dim),
             _ => self.answers().map_or(0, LogisticHead::dim),
         }
     }
@@ -284,7 +289,10 @@ impl TreeHead {
             }
             rows
         };
-        Ok(x.data.par_chunks(TEXTS_AT_ONCE * dim.max(1)).flat_map(of_some).collect())
+        Ok(x.data
+            .par_chunks(TEXTS_AT_ONCE * dim.max(1))
+            .flat_map(of_some)
+            .collect())
     }
 }
 

@@ -65,7 +65,11 @@ impl NestedLoss {
         let stretches = std::iter::once((0, z.len())).chain(path.iter().copied());
         for (level, (from, to)) in stretches.enumerate() {
             // What ends here counts λ of the level before, what begins here λ of the next.
-            let next = if level < path.len() { level_weight(self.decay, level) } else { 0.0 };
+            let next = if level < path.len() {
+                level_weight(self.decay, level)
+            } else {
+                0.0
+            };
             let factor = next - before;
             before = next;
             if factor == 0.0 {
@@ -76,7 +80,10 @@ impl NestedLoss {
             let exps: Vec<f64> = z.iter().map(|z| (z - most).exp()).collect();
             let sum: f64 = exps.iter().sum();
             loss += factor * (most + sum.ln());
-            gradient.iter_mut().zip(&exps).for_each(|(slope, exp)| *slope += factor * exp / sum);
+            gradient
+                .iter_mut()
+                .zip(&exps)
+                .for_each(|(slope, exp)| *slope += factor * exp / sum);
         }
         for (at, slope) in self.order.iter().zip(gradient) {
             logits[*at] = slope;

@@ -56,7 +56,11 @@ pub(super) fn serialize<S: Serializer>(head: &TreeHead, serializer: S) -> Result
         Outputs::Below(heads) => (None, Some(heads.as_slice())),
     };
     let parents = (0..head.tree.len()).map(|column| head.tree.parent(column)).collect();
-    let tree = WrittenTree { parents, answers, below };
+    let tree = WrittenTree {
+        parents,
+        answers,
+        below,
+    };
     Written { tree }.serialize(serializer)
 }
 
@@ -103,7 +107,11 @@ impl TryFrom<StoredTree> for TreeHead {
                 }
                 Outputs::Below(heads)
             }
-            _ => return Err(HeadError::Damaged("it is not one classifier over its tree, nor one for each node")),
+            _ => {
+                return Err(HeadError::Damaged(
+                    "it is not one classifier over its tree, nor one for each node",
+                ));
+            }
         };
         Ok(TreeHead { tree, outputs })
     }

@@ -54,7 +54,11 @@ fn reaching(targets: &Targets, tree: &ColumnTree) -> Vec<Reaching> {
     for row in 0..targets.len() {
         match targets {
             Targets::Single(_) => {
-                let path = targets.of(row).iter().flat_map(|column| tree.path(*column)).collect::<Vec<_>>();
+                let path = targets
+                    .of(row)
+                    .iter()
+                    .flat_map(|column| tree.path(*column))
+                    .collect::<Vec<_>>();
                 let mut at = 0;
                 for column in path {
                     all[at].add(row, &[place[column]]);
@@ -72,7 +76,9 @@ fn reaching(targets: &Targets, tree: &ColumnTree) -> Vec<Reaching> {
             Targets::Multi(_) => {
                 all[0].add(row, &[]);
                 let set = targets.of(row);
-                set.iter().filter(|column| !tree.is_leaf(**column)).for_each(|column| all[of_node[*column]].add(row, &[]));
+                set.iter()
+                    .filter(|column| !tree.is_leaf(**column))
+                    .for_each(|column| all[of_node[*column]].add(row, &[]));
                 for column in set {
                     let at = tree.parent(*column).map_or(0, |parent| of_node[parent]);
                     if let Targets::Multi(targets) = &mut all[at].targets
@@ -97,12 +103,7 @@ impl Reaching {
     }
 
     /// A constant where there is nothing to tell apart: the share of the texts.
-    fn fit(
-        &self,
-        examples: Examples<'_>,
-        weights: &[f64],
-        settings: &FitSettings,
-    ) -> Result<LogisticHead, HeadError> {
+    fn fit(&self, examples: Examples<'_>, weights: &[f64], settings: &FitSettings) -> Result<LogisticHead, HeadError> {
         let x = select(examples.x, &self.rows);
         let weights: Vec<f64> = self.rows.iter().map(|row| weights[*row]).collect();
         let here = Examples::new(&x, &self.targets, self.n_outputs).weighted(&weights);
@@ -111,7 +112,10 @@ impl Reaching {
                 let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
                 let mut shares = vec![0.0; self.n_outputs];
                 for (text, weight) in weights.iter().enumerate() {
-                    self.targets.of(text).iter().for_each(|output| shares[*output] += weight / total);
+                    self.targets
+                        .of(text)
+                        .iter()
+                        .for_each(|output| shares[*output] += weight / total);
                 }
                 let link = settings.strategy.link(&self.targets)?;
                 Ok(LogisticHead::constant(link, examples.x.dim, shares))

@@ -85,7 +85,9 @@ fn treatments(method: &'static Method) -> Vec<(Written, bool)> {
 
 /// The ways of learning a tree, none of them taken at first.
 fn ways(desk: &Desk, method: &'static Method) -> Vec<(Written, bool)> {
-    let is_tree = desk.project().is_some_and(|project| project.state.labels.is_hierarchical());
+    let is_tree = desk
+        .project()
+        .is_some_and(|project| project.state.labels.is_hierarchical());
     let usual = Options::defaults(method);
     let variants = tree_variants(&usual).ok().filter(|_| is_tree).unwrap_or_default();
     let ways = variants.iter().map(|variant| Written {
@@ -97,7 +99,13 @@ fn ways(desk: &Desk, method: &'static Method) -> Vec<(Written, bool)> {
 
 fn written<'a>(usual: &'a Options, variants: &'a [Variant]) -> impl Iterator<Item = Written> + 'a {
     let differs = |id: &&str| variants.iter().any(|variant| variant.options.get(id) != usual.get(id));
-    let treated: Vec<&str> = usual.method().options.iter().map(|spec| spec.id).filter(differs).collect();
+    let treated: Vec<&str> = usual
+        .method()
+        .options
+        .iter()
+        .map(|spec| spec.id)
+        .filter(differs)
+        .collect();
     variants.iter().map(move |variant| {
         let setting = |id: &&str| Some(format!("{id}={}", variant.options.written(id)?));
         let settings: Vec<String> = treated.iter().filter_map(setting).collect();
