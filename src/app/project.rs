@@ -61,6 +61,9 @@ pub struct TrainingProgress {
     n_before: usize,
 }
 
+/// The tree of score columns: the revision of the project it is of, the columns, the tree.
+type KeptTree = (u64, Vec<LabelId>, Arc<ScoreTree>);
+
 /// Counts the projects opened by this process.
 static OPENINGS: AtomicU64 = AtomicU64::new(1);
 
@@ -99,7 +102,7 @@ pub struct Project {
     /// Counts up with every change of `state`.
     pub revision: u64,
     /// The trees of score columns seen last, and the revision of the labels they are of.
-    score_trees: RefCell<Vec<(u64, Vec<LabelId>, Arc<ScoreTree>)>>,
+    score_trees: RefCell<Vec<KeptTree>>,
     pending: VecDeque<(Edit, Receiver<Result<EditId, StoreError>>)>,
     pub(super) suggester: Option<Suggester>,
 }

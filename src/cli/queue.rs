@@ -17,7 +17,8 @@ use crate::core::queue::QueueOrder;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Order {
     /// As imported
-    InOrder,
+    #[value(name = "in-order")]
+    Imported,
     /// Shuffled by --seed
     Random,
     /// Where the suggestion is least sure
@@ -55,7 +56,7 @@ impl Queue {
         let find = |app: &App, written: &str| anyhow::Ok(command::find_label(app.project()?, written)?.id);
         let within = self.within.as_deref().map(|written| find(app, written)).transpose()?;
         let order = match (self.order, &self.label) {
-            (Order::InOrder, _) => QueueOrder::InOrder,
+            (Order::Imported, _) => QueueOrder::InOrder,
             (Order::Random, _) => QueueOrder::Random(self.seed),
             (Order::MostUncertain, _) => QueueOrder::MostUncertain,
             (Order::LeastSureInTree, _) => QueueOrder::LeastSureInTree,

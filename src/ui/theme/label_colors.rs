@@ -152,9 +152,11 @@ impl LabelLooks {
             .filter_map(|label| label.key)
             .map(|key| key.to_ascii_lowercase())
             .collect();
+        let is_tree = tree.is_hierarchical();
+        let is_for_paths = |key: char| is_tree && PATH_KEYS.contains(key);
         let by_place: Vec<char> = KEYS_BY_PLACE
             .chars()
-            .filter(|key| !taken.contains(key) && !(tree.is_hierarchical() && PATH_KEYS.contains(*key)))
+            .filter(|key| !taken.contains(key) && !is_for_paths(*key))
             .collect();
         // Keys given so far among the roots and below each label of the path.
         let mut n_given: Vec<usize> = Vec::new();
