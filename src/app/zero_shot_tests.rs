@@ -8,7 +8,7 @@ use crate::app::{Command, Settings};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TaskKind, TextId};
 use crate::io::import::ReadOptions;
 use crate::jobs::{EngineSpec, Outcome};
-use crate::model::zero_shot::Pile;
+use crate::model::zero_shot::{Descent, Pile};
 
 /// Every kind of text, in words that the tiny encoder knows.
 fn rows(split: &str, n: usize) -> String {
@@ -58,6 +58,8 @@ fn request(kind: EngineKind) -> ZeroShotRunRequest {
         engine: EngineSpec { model, kind },
         templates,
         descriptions: false,
+        descent: Descent::default(),
+        key: None,
     }
 }
 

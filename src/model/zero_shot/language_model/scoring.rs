@@ -15,26 +15,10 @@ const MAX_ANSWER: usize = 128;
 type WithPrompt<'a> = &'a mut dyn FnMut(&mut LocalLanguageModel, usize, Vec<u32>) -> Result<(), ZeroShotError>;
 
 impl LocalLanguageModel {
-    /// Examples shown before the text at `at`, the same ones for all or its nearest; labels are places among those asked about.
-    fn examples(&self, question: &Question, at: usize) -> Vec<Example> {
-        let Some(nearest) = &self.nearest else {
-            return Vec::new();
-        };
-        let ranks = nearest.ranks.get(at).into_iter().flatten();
-        let examples = ranks.filter_map(|rank| nearest.pool.get(*rank)).map(|example| {
-            let mut labels: Vec<usize> = example
-                .labels
-                .iter()
-                .filter_map(|label| question.asked_at(*label))
-                .collect();
-            labels.sort_unstable();
-            labels.dedup();
-            Example {
-                text: example.text.clone(),
-                labels,
-            }
-        });
-        examples.collect()
+    /// Examples that are shown before the text at `at` because they are nearest to it.
+    fn examples(&self, at: usize) -> Vec<Example> {
+        let ranks = self.nearest.ranks.get(at).into_iter().flatten();
+        ranks.filter_map(|rank| self.nearest.pool.get(*rank)).cloned().collect()
     }
 
     /// Runs over all texts with one beginning: what is fixed is made once, and the model's cache keeps it.
@@ -52,7 +36,7 @@ impl LocalLanguageModel {
         }
         for (at, text) in texts.iter().enumerate() {
             let mut near = Vec::new();
-            for example in self.examples(question, at) {
+            for example in self.examples(at) {
                 let answers = tell(&example);
                 let is_shown = shots.iter().any(|shot: &Shot| shot.text == example.text);
                 if !answers.is_empty() && !is_shown {
