@@ -19,7 +19,7 @@ mod prompt;
 mod reply;
 mod settings;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::answers::Answers;
 use super::prompt::{Beginning, Ending, Shot};
 use super::scoring::{decisions, listed};
+use super::shots::Example;
 use super::wording::Task;
 use super::*;
 use crate::model::Embeddings;
