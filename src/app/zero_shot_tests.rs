@@ -261,7 +261,7 @@ fn labels_that_form_a_tree_are_scored_as_one() {
         )
     };
     let rows: String = (0..30).map(row).collect();
-    fs::write(home.path().join("t.csv"), format!("text,label\n{rows}")).unwrap();
+    fs::write(home.path().join("t.csv"), format!("text,path\n{rows}")).unwrap();
     let (file, options) = (home.path().join("t.csv"), ReadOptions::default());
     execute(&mut app, Command::Import { file, options });
     assert_eq!(app.project().unwrap().state.labels.len(), 6);

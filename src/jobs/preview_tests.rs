@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::jobs::models::entailment_models;
+use crate::jobs::zero_shot_engine::EngineKind;
 use crate::model::testing::write_folder;
-use crate::model::zero_shot::LongTexts;
+use crate::model::zero_shot::{Answer, LongTexts, Rows};
 use crate::model::zero_shot::{Meter, OnProgress, Question};
 
 const PATIENCE: Duration = Duration::from_secs(60);

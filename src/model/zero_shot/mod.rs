@@ -11,6 +11,7 @@ mod error;
 mod fitted;
 mod inference_classes;
 pub mod language_model;
+mod named;
 mod premise_reader;
 pub mod prototypes;
 mod question;

@@ -5,7 +5,6 @@
 mod answers;
 mod codes;
 mod prompt;
-mod reply;
 mod scoring;
 mod shots;
 #[cfg(test)]

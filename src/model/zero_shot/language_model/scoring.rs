@@ -1,10 +1,11 @@
 //! The scores of texts for one wording: by letters, by yes and no, by names that are written.
 
+use super::super::named::named;
 use super::super::{Meter, Question, Rows, ZeroShotError};
 use super::prompt::{Beginning, Ending, Shot};
 use super::shots::{self, Example};
 use super::wording::{self, NO, NONE, Task, YES};
-use super::{LocalLanguageModel, MAX_OPTIONS, reply};
+use super::{LocalLanguageModel, MAX_OPTIONS};
 use crate::model::Input;
 
 /// Tokens an answer may have beyond its longest label, and in all.
@@ -169,7 +170,7 @@ impl LocalLanguageModel {
             let said = engine.go_on(prompt, most)?;
             let found = match task {
                 Task::List => listed(&said, &names),
-                _ => reply::named(&said, &names).map(|label| vec![label]),
+                _ => named(&said, &names).map(|label| vec![label]),
             };
             engine.counts.n_refused += usize::from(found.is_none());
             for label in found.into_iter().flatten() {
@@ -229,13 +230,13 @@ pub(super) fn decisions(example: &Example, options: &[String]) -> Vec<String> {
 /// The labels of a reply with several, separated by commas; empty for "none", `None` where nothing in it is a label.
 pub(super) fn listed(said: &str, names: &[String]) -> Option<Vec<usize>> {
     let parts: Vec<&str> = said.split([',', ';']).collect();
-    let mut found: Vec<usize> = parts.iter().filter_map(|part| reply::named(part, names)).collect();
+    let mut found: Vec<usize> = parts.iter().filter_map(|part| named(part, names)).collect();
     if found.is_empty() {
         // A name with a comma in it.
-        found.extend(reply::named(said, names));
+        found.extend(named(said, names));
     }
     found.sort_unstable();
     found.dedup();
-    let is_none = reply::named(said, &[NONE.to_owned()]).is_some();
+    let is_none = named(said, &[NONE.to_owned()]).is_some();
     (is_none || !found.is_empty()).then_some(found)
 }
