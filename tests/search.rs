@@ -99,6 +99,7 @@ fn compare(method: &str, variants: &[&str], n_seeds: usize, on: Option<ScoreKind
         base: base(method, 7, &[("folds", "3")]),
         variants: variants.iter().map(|variant| (*variant).to_owned()).collect(),
         imbalance: false,
+        tree: false,
         n_seeds,
         on,
     })

@@ -109,7 +109,9 @@ impl Counted {
             counts[*label] += 1;
         }
         let name = |path: &Vec<String>| path.last().cloned().unwrap_or_default();
-        let mut labels: Vec<_> = counts.into_iter().zip(snapshot.label_paths.iter().map(name)).collect();
+        let named = counts.into_iter().zip(snapshot.label_paths.iter().map(name));
+        // Columns without texts are labels above those that have some.
+        let mut labels: Vec<_> = named.filter(|(n, _)| *n > 0).collect();
         labels.sort_by_key(|(n, _)| *n);
         Counted { labels }
     }

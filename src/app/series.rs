@@ -8,7 +8,7 @@ use super::{App, now_millis};
 use crate::core::metrics::{METRICS, Metric};
 use crate::core::number::thousands;
 use crate::core::run::next_series;
-use crate::core::{ScoreKind, TaskKind};
+use crate::core::{ColumnTree, ScoreKind, TaskKind};
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::{self, CompareRequest, DEFAULT_FOLDS, JobId, JobKind, SearchRequest};
 use crate::train::{self, Grid, Method, Options, Variant};
@@ -55,6 +55,8 @@ pub struct CompareSpec {
     pub variants: Vec<String>,
     /// Also every treatment of imbalance that the method has, and none.
     pub imbalance: bool,
+    /// Also every way of learning labels that form a tree.
+    pub tree: bool,
     /// Each variant is trained with so many seeds.
     pub n_seeds: usize,
     /// What to score on; `None`: validation where there is any, else out of fold.
@@ -231,7 +233,7 @@ impl App {
             scored_on.name()
         );
         let request = CompareRequest {
-            variants: all_variants(&base.options, spec.imbalance, &spec.variants)?,
+            variants: all_variants(&base.options, spec, &snapshot)?,
             seeds: (0..spec.n_seeds as u64).map(|n| seed.wrapping_add(n)).collect(),
             series: next_series(&self.project()?.state.runs, "comparison"),
             scored_on,
@@ -272,12 +274,19 @@ fn find_metric(task: TaskKind, id: &str) -> anyhow::Result<&'static Metric> {
     })
 }
 
-fn all_variants(base: &Options, imbalance: bool, written: &[String]) -> anyhow::Result<Vec<Variant>> {
-    let mut variants = match imbalance {
+fn all_variants(base: &Options, spec: &CompareSpec, snapshot: &Snapshot) -> anyhow::Result<Vec<Variant>> {
+    let mut variants = match spec.imbalance {
         true => train::imbalance_variants(base)?,
         false => Vec::new(),
     };
-    for written in written {
+    if spec.tree {
+        ensure!(
+            ColumnTree::from_paths(&snapshot.label_paths).is_some(),
+            "the labels of the training texts form no tree, so there is nothing to learn in another way; put labels below others, or leave out --tree"
+        );
+        variants.extend(train::tree_variants(base)?);
+    }
+    for written in &spec.variants {
         variants.push(train::parse_variant(base, written)?);
     }
     ensure!(

@@ -14,11 +14,11 @@ use super::doctor::peak_memory_mb;
 use super::project::second_column;
 use super::{Output, progress};
 use crate::app::App;
-use crate::core::NewText;
+use crate::core::{NewText, TaskKind};
 use crate::io::import::{self, Pick, ReadOptions};
 use crate::jobs::export::persist;
 use crate::jobs::models::{DEFAULT_ENCODER, load_encoder};
-use crate::jobs::predict::{label_names, predict};
+use crate::jobs::predict::{PredictedPath, Prediction, label_names, predict};
 use crate::model::{Classifier, Input};
 
 /// The most bytes read from standard input.
@@ -44,6 +44,9 @@ pub struct Predict {
     /// Write JSON lines to this file instead of standard output
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Where labels form a tree: give the score of every label too, not only of those along the path
+    #[arg(long)]
+    all_scores: bool,
     #[command(flatten)]
     columns: TextColumns,
 }
@@ -67,12 +70,7 @@ impl Predict {
             .enumerate()
             .map(|(at, (row, prediction))| {
                 let id = row.external_id.clone().unwrap_or_else(|| (at + 1).to_string());
-                let scores: BTreeMap<&str, f32> = names
-                    .iter()
-                    .map(String::as_str)
-                    .zip(prediction.scores.iter().copied())
-                    .collect();
-                json!({ "id": id, "labels": prediction.labels, "scores": scores })
+                line(&classifier, &names, self.all_scores, id, prediction)
             });
         match &self.out {
             Some(file) => {
@@ -89,6 +87,38 @@ impl Predict {
             }
         }
     }
+}
+
+/// What is written about one text: its labels with the score of each; in a tree its path, or its paths where a text may have several.
+fn line(
+    classifier: &Classifier,
+    names: &[String],
+    all_scores: bool,
+    id: String,
+    prediction: &Prediction,
+) -> serde_json::Value {
+    let scores = || -> BTreeMap<&str, f32> {
+        let names = names.iter().map(String::as_str);
+        names.zip(prediction.scores.iter().copied()).collect()
+    };
+    let Some(paths) = &prediction.paths else {
+        return json!({ "id": id, "labels": prediction.labels, "scores": scores() });
+    };
+    let mut line = match classifier.task {
+        TaskKind::MultiLabel => json!({ "id": id, "paths": paths }),
+        TaskKind::SingleLabel => {
+            let PredictedPath {
+                path,
+                scores,
+                full_path,
+            } = paths.first().cloned().unwrap_or_default();
+            json!({ "id": id, "path": path, "scores": scores, "full_path": full_path })
+        }
+    };
+    if all_scores {
+        line["all_scores"] = json!(scores());
+    }
+    line
 }
 
 /// The columns of a file that verbs without a project read.

@@ -31,12 +31,15 @@ pub struct Compare {
     #[arg(
         long = "variant",
         value_name = "NAME: OPTION=VALUE,…",
-        required_unless_present = "imbalance"
+        required_unless_present_any = ["imbalance", "tree"]
     )]
     variants: Vec<String>,
     /// Compare what the method can do about labels of very different size, with doing nothing
     #[arg(long)]
     imbalance: bool,
+    /// Compare the ways of learning labels that form a tree: flat, top-down and shared
+    #[arg(long)]
+    tree: bool,
     /// The first seed
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -64,6 +67,7 @@ impl Compare {
             },
             variants: self.variants,
             imbalance: self.imbalance,
+            tree: self.tree,
             n_seeds: self.seeds as usize,
             on: self.on,
         };

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::branch_table::Branch;
 use super::classify::shortened;
 use super::table::table;
 use crate::core::TaskKind;
@@ -13,7 +14,7 @@ use crate::core::metrics::{ConfusedPair, Confusion, Cooccurrence, LabelOrder};
 use crate::jobs::Evaluation;
 
 /// With more labels a matrix is wider than a terminal, and each label has a line with what it is most often taken for.
-const MOST_COLUMNS: usize = 20;
+pub(super) const MOST_COLUMNS: usize = 20;
 /// Mix-ups of a label named in its line.
 const N_NAMED: usize = 4;
 /// Pairs listed.
@@ -28,6 +29,9 @@ pub struct ConfusionArgs {
     /// a text, which labels were wrongly given to texts of which, and which come together
     #[arg(long)]
     confusion: bool,
+    /// Where labels form a tree: the children of this label, written as its path, `Home > Kitchen`; those at the top otherwise
+    #[arg(long, value_name = "LABEL", requires = "confusion")]
+    under: Option<String>,
     /// Order of the labels: project, name, support (most texts first), recall (least found first) or confused (mixed-up labels side by side)
     #[arg(long, value_name = "ORDER", value_parser = order, default_value = "project", requires = "confusion", hide_default_value = true)]
     confusion_order: LabelOrder,
@@ -40,15 +44,23 @@ fn order(name: &str) -> Result<LabelOrder, String> {
 
 impl ConfusionArgs {
     /// The table as text; nothing where it was not asked for.
-    pub fn text(&self, evaluation: &Evaluation) -> String {
-        match self.confusion {
-            true => format!("\n{}", Counts::new(evaluation).text(self.confusion_order)),
-            false => String::new(),
+    pub fn text(&self, evaluation: &Evaluation) -> anyhow::Result<String> {
+        if !self.confusion {
+            return Ok(String::new());
         }
+        let text = match Branch::new(evaluation, self.under.as_deref())? {
+            Some(branch) => branch.text(),
+            None => Counts::new(evaluation).text(self.confusion_order),
+        };
+        Ok(format!("\n{text}"))
     }
 
     /// Adds to a report what came together in it, and the order of labels where it was asked for.
-    pub fn add_to(&self, value: &mut Value, evaluation: &Evaluation) {
+    pub fn add_to(&self, value: &mut Value, evaluation: &Evaluation) -> anyhow::Result<()> {
+        if let Some(branch) = Branch::new(evaluation, self.under.as_deref())? {
+            value["branch_confusion"] = branch.json();
+            return Ok(());
+        }
         let counts = Counts::new(evaluation);
         if let Some(together) = &counts.together {
             value["cooccurrence"] = json!(together);
@@ -61,6 +73,7 @@ impl ConfusionArgs {
             let order: Vec<&str> = counts.arrange(self.confusion_order).into_iter().map(name).collect();
             value["label_order"] = json!(order);
         }
+        Ok(())
     }
 }
 
@@ -228,7 +241,7 @@ impl<'a> Counts<'a> {
 }
 
 /// A label's name; of a long path its end, which tells labels apart.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     match name.rsplit_once(PATH_SEPARATOR) {
         Some((_, own)) if name.chars().count() > NAME => shortened(&format!("… > {own}"), NAME),
         _ => shortened(name, NAME),
@@ -236,7 +249,7 @@ fn short(name: &str) -> String {
 }
 
 /// A count, and a point where there is none, so that the others stand out.
-fn dotted(n: usize) -> String {
+pub(super) fn dotted(n: usize) -> String {
     match n {
         0 => "·".to_owned(),
         n => n.to_string(),
@@ -244,7 +257,7 @@ fn dotted(n: usize) -> String {
 }
 
 /// A table whose columns after the second have their figures at the right.
-fn right_aligned(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
+pub(super) fn right_aligned(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
     let mut header: Vec<String> = header.iter().map(|head| (*head).to_owned()).collect();
     for column in 2..header.len() {
         let cells = rows.iter().filter_map(|row| row.get(column)).chain(header.get(column));

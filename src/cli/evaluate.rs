@@ -15,6 +15,7 @@ use crate::app::{App, Command};
 use crate::core::metrics::FBeta;
 use crate::core::report::{figure, render_slices};
 use crate::core::slices::{SliceBy, SliceName};
+use crate::core::stale::staleness;
 use crate::core::{RunId, ScoreKind, TaskKind};
 use crate::jobs::Evaluation;
 
@@ -70,8 +71,11 @@ impl Evaluate {
         }
         let f_beta = self.beta.map(|beta| evaluation.measured().f_beta(beta)).transpose()?;
         let mut value = to_json(&evaluation)?;
-        self.confusion.add_to(&mut value, &evaluation);
-        let mut text = evaluation.text() + &self.confusion.text(&evaluation);
+        let stale = staleness(&run, &app.project()?.state.labels);
+        value["stale"] = json!(stale);
+        value["stale_reason"] = json!(stale.map(|stale| stale.to_string()));
+        self.confusion.add_to(&mut value, &evaluation)?;
+        let mut text = evaluation.text() + &self.confusion.text(&evaluation)?;
         if let Some(only) = &self.only {
             value["only"] = json!(only.to_string());
             text = format!("Only texts with {only}.\n{text}");
@@ -88,7 +92,7 @@ impl Evaluate {
                 .filter(|slice| slice.by == by)
                 .cloned()
                 .collect();
-            text += &format!("\n{}", render_slices(by, &slices, evaluation.task));
+            text += &format!("\n{}", render_slices(by, &slices, &evaluation.report));
         }
         output.result(&value, &text)
     }
@@ -111,7 +115,7 @@ fn to_json(evaluation: &Evaluation) -> anyhow::Result<Value> {
 
 fn beta_text(evaluation: &Evaluation, averages: &FBeta, by_label: &[Option<f64>]) -> String {
     let mut text = format!("\nF{}\n", averages.beta);
-    let samples = (evaluation.task == TaskKind::MultiLabel).then_some(("samples avg", averages.samples));
+    let samples = (evaluation.report.task == TaskKind::MultiLabel).then_some(("samples avg", averages.samples));
     let averages = [
         ("micro avg", averages.micro),
         ("macro avg", averages.macro_),

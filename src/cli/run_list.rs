@@ -12,7 +12,8 @@ use super::table::table;
 use super::{Output, project};
 use crate::app::App;
 use crate::core::report::figure;
-use crate::core::{Run, RunStatus, ScoreKind, TaskKind};
+use crate::core::stale::staleness;
+use crate::core::{LabelTree, ProjectState, Run, RunStatus, ScoreKind, TaskKind};
 use crate::train::{self, Options};
 
 #[derive(Debug, Args)]
@@ -30,16 +31,16 @@ impl Runs {
         let state = &app.project()?.state;
         let wanted = |run: &&Run| self.series.as_ref().is_none_or(|series| *series == run.series);
         let runs: Vec<&Run> = state.runs.iter().filter(wanted).collect();
-        let values: Vec<Value> = runs.iter().map(|run| as_json(run)).collect();
+        let values: Vec<Value> = runs.iter().map(|run| as_json(run, &state.labels)).collect();
         let text = match runs.is_empty() {
             true => "there are no runs yet; `handful train` makes one".to_owned(),
-            false => text(&runs, state.task),
+            false => text(&runs, state),
         };
         output.result(&values, &text)
     }
 }
 
-fn as_json(run: &Run) -> Value {
+fn as_json(run: &Run, labels: &LabelTree) -> Value {
     let mut value = run_figures(run);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("series".to_owned(), json!(run.series));
@@ -47,13 +48,16 @@ fn as_json(run: &Run) -> Value {
         fields.insert("has_model".to_owned(), json!(run.has_model()));
         fields.insert("findings".to_owned(), json!(run.findings));
         fields.insert("message".to_owned(), json!(run.message));
+        let stale = staleness(run, labels);
+        fields.insert("stale".to_owned(), json!(stale));
+        fields.insert("stale_reason".to_owned(), json!(stale.map(|stale| stale.to_string())));
         fields.insert("started_at_millis".to_owned(), json!(run.started_at_millis));
     }
     value
 }
 
-fn text(runs: &[&Run], task: TaskKind) -> String {
-    let accuracy = match task {
+fn text(runs: &[&Run], state: &ProjectState) -> String {
+    let accuracy = match state.task {
         TaskKind::SingleLabel => "accuracy",
         TaskKind::MultiLabel => "subset_accuracy",
     };
@@ -88,7 +92,17 @@ fn text(runs: &[&Run], task: TaskKind) -> String {
             options.join(" "),
         ]
     };
-    table(&header, &runs.iter().map(row).collect::<Vec<_>>())
+    let mut text = table(&header, &runs.iter().map(row).collect::<Vec<_>>());
+    for (at, (run, stale)) in (runs.iter())
+        .filter_map(|run| Some((run, staleness(run, &state.labels)?)))
+        .enumerate()
+    {
+        if at == 0 {
+            text += "\n\nStale, for labels have changed:";
+        }
+        text += &format!("\n  {}: {stale}", run.name);
+    }
+    text
 }
 
 /// The options that differ from the method's defaults; all of them where the method is not known here.

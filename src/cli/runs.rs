@@ -123,7 +123,14 @@ pub fn run_figures(run: &Run) -> serde_json::Value {
 }
 
 /// Metrics a terminal shows after training; `handful evaluate` has all of them.
-const HEADLINES: [&str; 4] = ["accuracy", "macro_f1", "micro_f1", "constant_guess_accuracy"];
+const HEADLINES: [&str; 6] = [
+    "accuracy",
+    "macro_f1",
+    "micro_f1",
+    "leaf_macro_f1",
+    "coarse_accuracy",
+    "constant_guess_accuracy",
+];
 
 /// A run in a line or two.
 pub fn run_text(run: &Run) -> String {

@@ -105,8 +105,12 @@ fn tuning_text(tuning: &Tuning) -> String {
         let band = row
             .band
             .map_or(String::new(), |band| format!(" ({:.2} to {:.2})", band.low, band.high));
+        let above = match row.effective > row.threshold {
+            true => format!(", {:.3} from above", row.effective),
+            false => String::new(),
+        };
         text += &format!(
-            "  {:<28} {:.3}{band}   F1 {} -> {}{remarks}\n",
+            "  {:<28} {:.3}{above}{band}   F1 {} -> {}{remarks}\n",
             row.label,
             row.threshold,
             figure(row.f1_before),
@@ -117,7 +121,7 @@ fn tuning_text(tuning: &Tuning) -> String {
         text += "No common threshold reaches the condition; this one comes nearest.\n";
     }
     let (before, after) = (&tuning.before, &tuning.after);
-    for (name, of) in figures(tuning.aurc.is_some()) {
+    for (name, of) in figures(tuning.aurc.is_some(), tuning.in_tree) {
         text += &format!(
             "{name} on these scores {} -> {}\n",
             figure(of(before)),
@@ -130,8 +134,8 @@ fn tuning_text(tuning: &Tuning) -> String {
 
 type Figure = fn(&Headline) -> Option<f64>;
 
-/// The figures over all labels that a terminal shows.
-fn figures(single: bool) -> Vec<(&'static str, Figure)> {
+/// The figures over all labels that a terminal shows. `single`: each text has one label; `in_tree`: a text has paths of labels.
+fn figures(single: bool, in_tree: bool) -> Vec<(&'static str, Figure)> {
     let mut figures: Vec<(&str, Figure)> = vec![
         ("macro-F1", |h| h.macro_f1),
         ("micro-F1", |h| h.micro_f1),
@@ -145,7 +149,7 @@ fn figures(single: bool) -> Vec<(&'static str, Figure)> {
         ]),
         false => figures.extend([
             ("Hamming loss", (|h| h.hamming_loss) as Figure),
-            ("subset accuracy", |h| h.exact),
+            (if in_tree { "path accuracy" } else { "subset accuracy" }, |h| h.exact),
         ]),
     }
     figures
@@ -273,11 +277,15 @@ impl Thresholds {
 }
 
 fn as_json(run: &Run, evaluation: Option<&Arc<Evaluation>>) -> Value {
+    let tree = run.tree();
+    let effective = run.rule(tree.as_ref()).effective_thresholds(run.labels.len());
     let label = |(at, path): (usize, &Vec<String>)| {
         let counts = evaluation.map(|evaluation| evaluation.live.counts(at));
         json!({
             "label": path.join(PATH_SEPARATOR),
+            "level": path.len(),
             "threshold": run.thresholds.get(at),
+            "effective": effective.get(at),
             "precision": counts.and_then(|counts| counts.precision()),
             "recall": counts.and_then(|counts| counts.recall()),
             "f1": counts.and_then(|counts| counts.f1()),
@@ -303,14 +311,15 @@ fn as_text(run: &Run, evaluation: Option<&Arc<Evaluation>>) -> String {
         Some(objective) => format!("tuned for {objective}"),
         None => "set by hand or untuned".to_owned(),
     };
+    let tree = run.tree();
+    let effective = run.rule(tree.as_ref()).effective_thresholds(run.labels.len());
     let on = evaluation.map_or(String::new(), |e| format!("; figures on the {} scores", e.kind.name()));
     let row = |(at, path): (usize, &Vec<String>)| {
-        let mut cells = vec![
-            path.join(PATH_SEPARATOR),
-            run.thresholds
-                .get(at)
-                .map_or("–".to_owned(), |value| format!("{value:.3}")),
-        ];
+        let written = |of: &[f64]| of.get(at).map_or("–".to_owned(), |value| format!("{value:.3}"));
+        let mut cells = vec![path.join(PATH_SEPARATOR), written(&run.thresholds)];
+        if tree.is_some() {
+            cells.extend([written(&effective), path.len().to_string()]);
+        }
         if let Some(evaluation) = evaluation {
             let counts = evaluation.live.counts(at);
             cells.extend([counts.precision(), counts.recall(), counts.f1()].map(figure));
@@ -318,17 +327,14 @@ fn as_text(run: &Run, evaluation: Option<&Arc<Evaluation>>) -> String {
         }
         cells
     };
-    let header = ["label", "threshold", "precision", "recall", "f1", "tp", "fp", "fn"];
-    let header = if evaluation.is_some() {
-        &header[..]
-    } else {
-        &header[..2]
-    };
+    let mut header = vec!["label", "threshold"];
+    header.extend(tree.iter().flat_map(|_| ["of its path", "level"]));
+    header.extend(evaluation.iter().flat_map(|_| ["precision", "recall", "f1", "tp", "fp", "fn"]));
     let rows: Vec<Vec<String>> = run.label_paths.iter().enumerate().map(row).collect();
-    let mut text = format!("Thresholds of {}, {how}{on}.\n{}\n", run.name, table(header, &rows));
+    let mut text = format!("Thresholds of {}, {how}{on}.\n{}\n", run.name, table(&header, &rows));
     if let Some(evaluation) = evaluation {
         let headline = evaluation.live.headline();
-        for (name, of) in figures(run.task == TaskKind::SingleLabel) {
+        for (name, of) in figures(run.task == TaskKind::SingleLabel && tree.is_none(), tree.is_some()) {
             text += &format!(
                 "{name} {}, untuned {}\n",
                 figure(of(&headline)),

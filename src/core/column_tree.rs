@@ -32,7 +32,7 @@ impl Walk {
 }
 
 /// Parents and children of columns. Every parent is a column too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnTree {
     parents: Vec<Option<usize>>,
     /// 0 for columns at the top.
@@ -86,6 +86,17 @@ impl ColumnTree {
             roots,
             order,
         })
+    }
+
+    /// Without columns.
+    pub fn empty() -> ColumnTree {
+        ColumnTree {
+            parents: Vec::new(),
+            levels: Vec::new(),
+            children: Vec::new(),
+            roots: Vec::new(),
+            order: Vec::new(),
+        }
     }
 
     /// How many columns.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::TaskKind;
-use super::metrics::{Averages, Counts, Imbalance, Interval, METRICS, Metric, Report};
+use super::metrics::{Averages, Counts, Imbalance, Interval, METRICS, Metric, PathOutcome, Report};
 use super::slices::{SliceBy, SliceReport};
 
 /// How many mixed-up pairs are listed.
@@ -83,16 +83,22 @@ fn imbalance(report: &Report) -> Option<String> {
         [] => "giving no label".to_owned(),
         names => format!("answering {}", listed(names)),
     };
-    let accuracy = match report.task {
-        TaskKind::SingleLabel => "accuracy",
-        TaskKind::MultiLabel => "subset accuracy",
-    };
+    let accuracy = accuracy_title(report);
     Some(format!(
         "labels are imbalanced: {n_most} texts carry {most}, {n_fewest} {fewest}. Always {answer} would score {} {accuracy} and {} macro F1; \
          judge by macro F1 and by each label's own figures.",
         figure(guess.accuracy),
         figure(guess.macro_f1)
     ))
+}
+
+/// What the share of texts that are exactly right is called in this report, in small letters.
+pub fn accuracy_title(report: &Report) -> &'static str {
+    match report.task {
+        _ if report.hierarchy.is_some() => "path accuracy",
+        TaskKind::SingleLabel => "accuracy",
+        TaskKind::MultiLabel => "subset accuracy",
+    }
 }
 
 fn listed(names: &[&str]) -> String {
@@ -113,7 +119,9 @@ fn is_elsewhere(metric: &Metric, task: TaskKind) -> bool {
 
 fn render_headline(report: &Report, out: &mut String) {
     let known = METRICS.iter().filter(|metric| metric.is_in(report));
-    let shown: Vec<_> = known.filter(|metric| !is_elsewhere(metric, report.task)).collect();
+    let shown: Vec<_> = known
+        .filter(|metric| !is_elsewhere(metric, report.task) && !metric.is_repeated_in(report))
+        .collect();
     let titles = shown.iter().map(|metric| metric.title.chars().count());
     let width = titles.max().unwrap_or(0).max("Texts".len());
     let spread = report.intervals.as_ref().map_or_else(String::new, |intervals| {
@@ -153,10 +161,16 @@ fn render_levels(report: &Report, out: &mut String) {
             level.level, level.n_labels, level.n_texts
         );
     }
+    out.push_str("\nPaths\n");
+    for outcome in PathOutcome::ALL {
+        let (n, share) = (hierarchy.errors.of(outcome), hierarchy.errors.share(outcome));
+        let percent = share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+        let _ = writeln!(out, "{:<24}  {n:>6}  {percent:>7}  {}", outcome.title(), outcome.help());
+    }
 }
 
 /// Slices of one kind as a table, those notably below the whole marked.
-pub fn render_slices(by: SliceBy, slices: &[SliceReport], task: TaskKind) -> String {
+pub fn render_slices(by: SliceBy, slices: &[SliceReport], whole: &Report) -> String {
     let mut out = String::new();
     let names: Vec<String> = slices.iter().map(|slice| cut(&slice.title())).collect();
     let head = format!("By {}", by.title().to_lowercase());
@@ -166,10 +180,7 @@ pub fn render_slices(by: SliceBy, slices: &[SliceReport], task: TaskKind) -> Str
         .max()
         .unwrap_or(0)
         .max(head.chars().count());
-    let accuracy = match task {
-        TaskKind::SingleLabel => "accuracy",
-        TaskKind::MultiLabel => "subset accuracy",
-    };
+    let accuracy = accuracy_title(whole);
     let _ = writeln!(out, "{head:<width$}    texts  {accuracy:<21}  macro F1");
     for (slice, name) in slices.iter().zip(names) {
         let mark = match (slice.accuracy_is_below, slice.macro_f1_is_below) {
@@ -195,7 +206,9 @@ fn with_interval(value: Option<f64>, interval: Option<Interval>) -> String {
 }
 
 fn render_labels(report: &Report, out: &mut String) {
-    let names = report.labels.iter().map(|label| cut(&label.label).chars().count());
+    let in_tree = report.hierarchy.is_some();
+    let shown = |label: &str| if in_tree { cut_front(label) } else { cut(label) };
+    let names = report.labels.iter().map(|label| shown(&label.label).chars().count());
     let width = names.max().unwrap_or(0).max("weighted avg".len());
     let tuned = report.labels.iter().any(|label| label.threshold.is_some());
     let threshold_title = if tuned { "  threshold" } else { "" };
@@ -214,7 +227,7 @@ fn render_labels(report: &Report, out: &mut String) {
             f1: label.f1,
             jaccard: label.jaccard,
         };
-        render_row(&cut(&label.label), width, averages, label.support, &threshold, out);
+        render_row(&shown(&label.label), width, averages, label.support, &threshold, out);
     }
     out.push('\n');
     let all: Counts = report.labels.iter().map(|label| label.counts).sum();
@@ -262,6 +275,15 @@ fn render_confused(report: &Report, out: &mut String) {
     }
 }
 
+/// A path cut at its front, so that its end stays.
+fn cut_front(path: &str) -> String {
+    let n_chars = path.chars().count();
+    match n_chars > MAX_NAME {
+        true => ['…'].into_iter().chain(path.chars().skip(n_chars + 1 - MAX_NAME)).collect(),
+        false => path.to_owned(),
+    }
+}
+
 fn cut(name: &str) -> String {
     if name.chars().count() <= MAX_NAME {
         return name.to_string();
@@ -285,6 +307,7 @@ mod tests {
             scores: &scores,
             thresholds,
             at_least_one: false,
+            tree: None,
             resampling: None,
         }
         .report()

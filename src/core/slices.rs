@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::metrics::{Interval, Report, Resampling};
+use super::metrics::{DecisionRule, Interval, Report, Resampling};
 use super::{How, TaskKind, Text};
 
 /// Of more sources or annotators than this, the smallest are taken together.
@@ -274,10 +274,10 @@ impl SliceReport {
     }
 }
 
-/// Figures of slices of the texts that `whole` is the report of. O(resamples · texts).
+/// Figures of slices of the texts that `whole` is the report of, decided by `rule`. O(resamples · texts).
 pub fn report(
     whole: &Report,
-    labels: &[String],
+    rule: DecisionRule<'_>,
     truth: &[Vec<usize>],
     decided: &[Vec<usize>],
     slices: &[Slice],
@@ -287,7 +287,7 @@ pub fn report(
     };
     let of = |slice: &Slice| {
         let (truth, decided) = (some(truth, &slice.rows), some(decided, &slice.rows));
-        let report = Report::of_decisions(whole.task, labels, &truth, &decided, &Resampling::of_decisions());
+        let report = Report::of_decisions(rule, whole.labels.len(), &truth, &decided, &Resampling::of_decisions());
         let intervals = report.intervals.as_ref();
         let accuracy_interval = intervals.and_then(|intervals| intervals.accuracy());
         let macro_f1_interval = intervals.and_then(|intervals| intervals.macro_f1());
@@ -434,11 +434,12 @@ mod tests {
             scores: &scores,
             thresholds: &[0.0; 3],
             at_least_one: false,
+            tree: None,
             resampling: None,
         };
         let whole = evaluation.report().unwrap();
         let decided = evaluation.decisions();
-        let found = report(&whole, &labels, &truth, &decided, &slices(SliceBy::Source, &facts));
+        let found = report(&whole, evaluation.rule(), &truth, &decided, &slices(SliceBy::Source, &facts));
         let [a, b] = found.as_slice() else { panic!("two files") };
         assert_eq!(
             (a.accuracy, a.accuracy_is_below, a.macro_f1_is_below),
@@ -449,7 +450,7 @@ mod tests {
             (Some(0.0), true, true)
         );
         // All of a.csv's texts at once: the whole does as well on its labels as it does.
-        let all = report(&whole, &labels, &truth, &decided, &slices(SliceBy::Length, &facts));
+        let all = report(&whole, evaluation.rule(), &truth, &decided, &slices(SliceBy::Length, &facts));
         assert_eq!((all[0].macro_f1, all[0].macro_f1_is_below), (whole.macro_.f1, false));
         assert_eq!(all[0].macro_f1_expected, whole.macro_.f1);
     }

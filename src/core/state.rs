@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Change, Edit, ImportId, LabelTree, Run, RunId, Split, TaskKind, Text, TextId};
+use super::{Change, Edit, ImportId, LabelTree, Run, RunId, Split, TaskKind, Text, TextId, stale};
 
 /// Everything known about an open project. Reading is free; changing goes through [`ProjectState::apply`].
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +91,9 @@ impl ProjectState {
     pub fn apply(&mut self, edit: &Edit) {
         for change in &edit.changes {
             self.apply_change(change);
+        }
+        for (from, into) in stale::merges_of(edit) {
+            self.labels.note_merge(from, into);
         }
     }
 

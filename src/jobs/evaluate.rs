@@ -10,10 +10,11 @@ use super::snapshot::LabelledTexts;
 use super::training::run_dir;
 use super::worker::{JobContext, Outcome};
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix};
+use crate::core::metrics::{self, Counts, DecisionRule, Report, Resampling, ScoreMatrix, TreeRule};
 use crate::core::slices::{Facts, SliceReport};
+use crate::core::stale::{ColumnsNow, columns_now, staleness};
 use crate::core::thresholds::{Headline, Live, ThresholdCurve, answers, curve};
-use crate::core::{LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, report};
+use crate::core::{ColumnTree, LabelId, ProjectState, Run, RunId, ScoreKind, TaskKind, TextId, Walk, report};
 use crate::model::{Classifier, Compute, Input};
 use crate::store::Store;
 
@@ -28,6 +29,10 @@ pub struct Evaluation {
     pub kind: ScoreKind,
     /// The task.
     pub task: TaskKind,
+    /// The tree that its labels form; truth and decisions are closed upwards then.
+    pub tree: Option<Arc<ColumnTree>>,
+    /// How a path is found in it.
+    pub walk: Walk,
     /// Labels in the order of columns.
     pub labels: Vec<LabelId>,
     /// Their paths as one string.
@@ -38,9 +43,10 @@ pub struct Evaluation {
     pub truth: Vec<Vec<usize>>,
     /// Probabilities, one row a text.
     pub matrix: ScoreMatrix,
-    /// What each threshold would give, by label. Single-label: of texts that have the label as their best.
+    /// What each threshold would give, by label. Single-label: of texts that have the label as their best, in a tree of those whose path leads
+    /// over it.
     pub curves: Arc<Vec<ThresholdCurve>>,
-    /// Single-label: what each threshold on the highest score would give.
+    /// Single-label without a tree: what each threshold on the highest score would give.
     pub answers: Option<Arc<ThresholdCurve>>,
     /// Figures over all labels at untuned thresholds.
     pub untuned: Headline,
@@ -70,18 +76,31 @@ pub(super) struct Judged {
     pub run_name: String,
     pub kind: ScoreKind,
     pub task: TaskKind,
+    pub tree: Option<Arc<ColumnTree>>,
+    pub walk: Walk,
     pub labels: Vec<LabelId>,
     pub thresholds: Vec<f64>,
     pub at_least_one: bool,
 }
 
 impl Judged {
+    fn rule<'a>(&'a self, thresholds: &'a [f64]) -> DecisionRule<'a> {
+        let walk = self.walk;
+        DecisionRule {
+            at_least_one: self.at_least_one,
+            tree: self.tree.as_deref().map(|tree| TreeRule { tree, walk }),
+            ..DecisionRule::new(self.task, thresholds)
+        }
+    }
+
     fn new(run: &Run, kind: ScoreKind) -> Self {
         Judged {
             run: run.id,
             run_name: run.name.clone(),
             kind,
             task: run.task,
+            tree: run.tree().map(Arc::new),
+            walk: run.walk(),
             labels: run.labels.clone(),
             thresholds: run.thresholds.clone(),
             at_least_one: run.deciding.at_least_one,
@@ -104,6 +123,11 @@ impl Scored {
         texts: LabelledTexts,
         scores: &HashMap<TextId, Vec<f32>>,
     ) -> anyhow::Result<Self> {
+        let tree = run.tree();
+        let closed = |labels: &[usize]| match &tree {
+            Some(tree) => tree.closed(labels),
+            None => labels.to_vec(),
+        };
         let known: Vec<usize> = (0..texts.len())
             .filter(|row| scores.contains_key(&texts.ids[*row]))
             .collect();
@@ -112,20 +136,21 @@ impl Scored {
         let rows: Vec<&[f32]> = ids.iter().filter_map(|id| scores.get(id)).map(Vec::as_slice).collect();
         Ok(Scored {
             label_names: run.label_paths.iter().map(|path| path.join(PATH_SEPARATOR)).collect(),
-            truth: known.iter().map(|row| texts.labels[*row].clone()).collect(),
+            truth: known.iter().map(|row| closed(&texts.labels[*row])).collect(),
             matrix: ScoreMatrix::from_rows(run.labels.len(), &rows)?,
             ids,
         })
     }
 
-    fn measured<'a>(&'a self, task: TaskKind, thresholds: &'a [f64], at_least_one: bool) -> metrics::Evaluation<'a> {
+    fn measured<'a>(&'a self, rule: DecisionRule<'a>) -> metrics::Evaluation<'a> {
         metrics::Evaluation {
-            task,
+            task: rule.task,
             labels: &self.label_names,
             truth: &self.truth,
             scores: &self.matrix,
-            thresholds,
-            at_least_one,
+            thresholds: rule.thresholds,
+            at_least_one: rule.at_least_one,
+            tree: rule.tree,
             resampling: Some(Resampling::default()),
         }
     }
@@ -140,11 +165,11 @@ impl Evaluation {
         known: Option<&Evaluation>,
         on_progress: &mut dyn FnMut(usize, usize),
     ) -> anyhow::Result<Self> {
-        let measured = scored.measured(of.task, &of.thresholds, of.at_least_one);
+        let measured = scored.measured(of.rule(&of.thresholds));
         let report = measured.report()?;
         let decided = Arc::new(measured.decisions());
         let same = known.filter(|known| {
-            known.task == of.task
+            (known.task, &known.tree, known.walk) == (of.task, &of.tree, of.walk)
                 && known.ids == scored.ids
                 && known.truth == scored.truth
                 && known.matrix == scored.matrix
@@ -152,13 +177,16 @@ impl Evaluation {
         let (curves, answers) = match same {
             Some(known) => (known.curves.clone(), known.answers.clone()),
             None => {
-                let curves = Arc::new(sorted(of.task, &scored, on_progress));
+                let curves = Arc::new(sorted(of.rule(&[]), &scored, on_progress));
                 let answers = || Arc::new(answers(&scored.matrix, &scored.truth));
-                (curves, (of.task == TaskKind::SingleLabel).then(answers))
+                (curves, (of.rule(&[]).judged_task() == TaskKind::SingleLabel).then(answers))
             }
         };
         let untuned = vec![metrics::default_threshold(of.task); of.labels.len()];
-        let rule = DecisionRule::new(of.task, &untuned);
+        let rule = DecisionRule {
+            at_least_one: false,
+            ..of.rule(&untuned)
+        };
         let mut live = Live::new(curves.clone(), &scored.matrix, &scored.truth, rule);
         let (untuned, untuned_counts) = (live.headline(), live.all_counts());
         live.set_all(&of.thresholds);
@@ -168,6 +196,8 @@ impl Evaluation {
             run_name: of.run_name,
             kind: of.kind,
             task: of.task,
+            tree: of.tree,
+            walk: of.walk,
             labels: of.labels,
             label_names: scored.label_names,
             ids: scored.ids,
@@ -188,15 +218,28 @@ impl Evaluation {
         })
     }
 
+    /// How scores become decisions in the report.
+    pub fn rule(&self) -> DecisionRule<'_> {
+        let walk = self.walk;
+        DecisionRule {
+            task: self.task,
+            thresholds: &self.thresholds,
+            at_least_one: self.at_least_one,
+            tree: self.tree.as_deref().map(|tree| TreeRule { tree, walk }),
+        }
+    }
+
     /// What the figures are made from.
     pub fn measured(&self) -> metrics::Evaluation<'_> {
+        let rule = self.rule();
         metrics::Evaluation {
-            task: self.task,
+            task: rule.task,
             labels: &self.label_names,
             truth: &self.truth,
             scores: &self.matrix,
-            thresholds: &self.thresholds,
-            at_least_one: self.at_least_one,
+            thresholds: rule.thresholds,
+            at_least_one: rule.at_least_one,
+            tree: rule.tree,
             resampling: Some(Resampling::default()),
         }
     }
@@ -233,8 +276,11 @@ impl Evaluation {
 }
 
 /// The scores of every label, sorted, on all cores.
-fn sorted(task: TaskKind, scored: &Scored, on_progress: &mut dyn FnMut(usize, usize)) -> Vec<ThresholdCurve> {
-    let rule = DecisionRule::new(task, &[]);
+fn sorted(
+    rule: DecisionRule<'_>,
+    scored: &Scored,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Vec<ThresholdCurve> {
     let candidates = rule.candidates(&scored.matrix);
     let n_labels = scored.matrix.n_labels();
     let labels: Vec<usize> = (0..n_labels).collect();
@@ -275,7 +321,8 @@ pub(super) fn evaluation(
     compute: Compute,
     known: Option<&Evaluation>,
 ) -> anyhow::Result<Evaluation> {
-    let texts = LabelledTexts::of_kind(state, &run.labels, kind);
+    let now = columns_now(run, &state.labels);
+    let texts = LabelledTexts::of_kind(state, &now.labels, kind);
     ensure!(!texts.is_empty(), "no labelled text is in the {} split", kind.name());
     let mut scores: HashMap<TextId, Vec<f32>> = store.scores(run.id, kind)?.into_iter().collect();
     let missing: Vec<usize> = (0..texts.len())
@@ -287,13 +334,68 @@ pub(super) fn evaluation(
         store.save_scores(run.id, kind, &new)?;
         scores.extend(new);
     }
+    let tree = run.tree();
+    for row in scores.values_mut() {
+        follow(run.task, tree.as_ref(), &now, row);
+    }
     let scored = Scored::new(run, kind, texts, &scores)?;
     let mut on_progress = |done: usize, total: usize| job.progress(done as u64, total as u64, "sorting scores");
-    let evaluation = Evaluation::new(Judged::new(run, kind), scored, known, &mut on_progress)?;
+    let judged = Judged {
+        labels: now.labels,
+        ..Judged::new(run, kind)
+    };
+    let evaluation = Evaluation::new(judged, scored, known, &mut on_progress)?;
+    let remarks: Vec<String> = [unscored.flatten(), stale_remark(run, state)].into_iter().flatten().collect();
     Ok(Evaluation {
-        remark: unscored.flatten(),
+        remark: (!remarks.is_empty()).then(|| remarks.join(" ")),
         ..evaluation
     })
+}
+
+/// What has changed of the labels since, and what that means for the figures.
+fn stale_remark(run: &Run, state: &ProjectState) -> Option<String> {
+    let stale = staleness(run, &state.labels)?;
+    let mut text = format!("{stale}: texts are judged by the labels as {} knew them.", run.name);
+    if stale.merged > 0 {
+        text += " Scores of merged labels count for what they were merged into where nothing stands below them.";
+    }
+    if stale.deleted > 0 {
+        text += " Deleted labels are left out: they are decided for no text.";
+    }
+    Some(text)
+}
+
+/// Brings the scores of a text to the labels as they are now: those of merged columns count for the column that stands for them, those of
+/// columns that are gone for nothing. Where labels exclude each other scores are added, else the higher one counts.
+fn follow(task: TaskKind, tree: Option<&ColumnTree>, now: &ColumnsNow, row: &mut [f32]) {
+    for (from, into) in &now.merged {
+        let Some(score) = row.get(*from).copied() else { continue };
+        let path = |column: usize| tree.map_or_else(|| vec![column], |tree| tree.path(column));
+        let (left, reached) = (path(*from), path(*into));
+        for column in reached.iter().filter(|column| !left.contains(column)) {
+            if let Some(known) = row.get_mut(*column) {
+                *known = match task {
+                    TaskKind::SingleLabel => (*known + score).min(1.0),
+                    TaskKind::MultiLabel => known.max(score),
+                };
+            }
+        }
+        for column in left.iter().filter(|column| !reached.contains(column)) {
+            let is_own = column == from;
+            if let Some(known) = row.get_mut(*column) {
+                *known = match task {
+                    _ if is_own => 0.0,
+                    TaskKind::SingleLabel => (*known - score).max(0.0),
+                    TaskKind::MultiLabel => *known,
+                };
+            }
+        }
+    }
+    for column in &now.gone {
+        if let Some(score) = row.get_mut(*column) {
+            *score = 0.0;
+        }
+    }
 }
 
 /// What is said of texts that a run without a model has no scores of.
@@ -343,7 +445,8 @@ pub(super) fn report(
 ) -> anyhow::Result<Report> {
     let scores = scores.iter().cloned().collect();
     let scored = Scored::new(run, kind, texts.clone(), &scores)?;
-    let measured = scored.measured(run.task, &run.thresholds, run.deciding.at_least_one);
+    let tree = run.tree();
+    let measured = scored.measured(run.rule(tree.as_ref()));
     Ok(measured.report()?)
 }
 
@@ -357,4 +460,33 @@ pub(super) fn headline_metrics(
     report(run, kind, texts, scores)
         .map(|report| metrics::headline(&report))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_follow_labels_that_were_merged_or_deleted() {
+        // Home > Kitchen, Home > Garden, Music, News
+        let tree = ColumnTree::from_parents(vec![None, Some(0), Some(0), None, None]).unwrap();
+        let now = |merged: &[(usize, usize)], gone: &[usize]| ColumnsNow {
+            labels: Vec::new(),
+            merged: merged.to_vec(),
+            gone: gone.to_vec(),
+        };
+        let after = |task, tree, now: &ColumnsNow| {
+            let mut row = [0.5, 0.25, 0.25, 0.375, 0.125];
+            follow(task, tree, now, &mut row);
+            row
+        };
+        let (single, multi) = (TaskKind::SingleLabel, TaskKind::MultiLabel);
+        // Garden became Kitchen: Home stays as likely. Garden became Music: Home is less likely by it.
+        assert_eq!(after(single, Some(&tree), &now(&[(2, 1)], &[])), [0.5, 0.5, 0.0, 0.375, 0.125]);
+        assert_eq!(after(single, Some(&tree), &now(&[(2, 3)], &[])), [0.25, 0.25, 0.0, 0.625, 0.125]);
+        assert_eq!(after(multi, Some(&tree), &now(&[(3, 2)], &[])), [0.5, 0.25, 0.375, 0.0, 0.125]);
+        assert_eq!(after(single, None, &now(&[(3, 4)], &[])), [0.5, 0.25, 0.25, 0.0, 0.5]);
+        assert_eq!(after(single, Some(&tree), &now(&[], &[1, 4])), [0.5, 0.0, 0.25, 0.375, 0.0]);
+        follow(single, None, &now(&[(7, 1)], &[9]), &mut [0.5]);
+    }
 }

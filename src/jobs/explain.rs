@@ -177,7 +177,7 @@ mod tests {
         let head = LogisticHead::fit(Examples::new(&embeddings, &targets, 2), &FitSettings::with_c(10.0)).unwrap();
         let classifier = Classifier {
             encoder,
-            head,
+            head: head.into(),
             pairs: false,
             task: TaskKind::SingleLabel,
             label_paths: vec![vec!["animals".into()], vec!["money".into()]],

@@ -62,6 +62,7 @@ pub fn run(job: &mut JobContext, store: &Store, run: &Run, out: &Path, texts: &[
     classifier.thresholds = run.thresholds.clone();
     classifier.at_least_one = run.deciding.at_least_one;
     classifier.label_paths = run.label_paths.clone();
+    classifier.walk = run.walk();
 
     let parent = out
         .parent()

@@ -31,7 +31,7 @@ impl Evaluation {
             .into_iter()
             .flat_map(|by| slices::slices(by, &self.facts))
             .collect();
-        slices::report(&self.report, &self.label_names, &self.truth, &self.decided, &all)
+        slices::report(&self.report, self.rule(), &self.truth, &self.decided, &all)
     }
 
     /// The same run and labels on some of the texts: every figure, curve and slice is of these rows alone.
@@ -50,6 +50,8 @@ impl Evaluation {
             run_name: self.run_name.clone(),
             kind: self.kind,
             task: self.task,
+            tree: self.tree.clone(),
+            walk: self.walk,
             labels: self.labels.clone(),
             thresholds: self.thresholds.clone(),
             at_least_one: self.at_least_one,

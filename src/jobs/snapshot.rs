@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::core::{LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
+use crate::core::{ColumnTree, LabelId, ProjectState, ScoreKind, Split, TaskKind, Text, TextId};
 use crate::model::Input;
 use crate::model::head::Targets;
 use crate::train::{self, Held, TrainingSet};
@@ -154,6 +154,7 @@ impl Snapshot {
             targets: self.train.targets(self.task),
             n_labels: self.labels.len(),
             task: self.task,
+            tree: ColumnTree::from_paths(&self.label_paths),
             label_names: self.label_names(),
             pile: self.pile.clone(),
             teacher: None,

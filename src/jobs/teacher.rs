@@ -47,7 +47,8 @@ pub fn ask(
         job.flow()
     })?;
     let columns = columns(&run.labels, &snapshot.labels);
-    let of_known = |row: Vec<f32>| in_order(&row, &columns, set.task);
+    let exclusive = set.task == TaskKind::SingleLabel && set.tree.is_none();
+    let of_known = |row: Vec<f32>| in_order(&row, &columns, exclusive);
     let probs = classifier.head.predict_proba(&embeddings)?;
     let threshold = |at: &Option<usize>| at.and_then(|at| run.thresholds.get(at)).copied().unwrap_or(1.0);
     set.teacher = Some(Arc::new(Teacher {
@@ -76,12 +77,12 @@ fn columns(known: &[LabelId], wanted: &[LabelId]) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// A row of probabilities in another order of labels; those of one-label tasks add up to 1 again where labels were left out.
-fn in_order(row: &[f32], columns: &[Option<usize>], task: TaskKind) -> Vec<f32> {
+/// A row of probabilities in another order of labels; those that exclude each other add up to 1 again where labels were left out.
+fn in_order(row: &[f32], columns: &[Option<usize>], exclusive: bool) -> Vec<f32> {
     let prob = |at: &Option<usize>| at.and_then(|at| row.get(at)).copied().unwrap_or(0.0);
     let mut probs: Vec<f32> = columns.iter().map(prob).collect();
     let sum: f32 = probs.iter().sum();
-    if task == TaskKind::SingleLabel && sum > 0.0 {
+    if exclusive && sum > 0.0 {
         probs.iter_mut().for_each(|prob| *prob /= sum);
     }
     probs
@@ -97,10 +98,10 @@ mod tests {
         let columns = columns(&ids(&[3, 1, 7]), &ids(&[1, 9, 3]));
         assert_eq!(columns, [Some(1), None, Some(0)]);
         assert_eq!(
-            in_order(&[0.5, 0.25, 0.25], &columns, TaskKind::MultiLabel),
+            in_order(&[0.5, 0.25, 0.25], &columns, false),
             [0.25, 0.0, 0.5]
         );
-        let single = in_order(&[0.5, 0.25, 0.25], &columns, TaskKind::SingleLabel);
+        let single = in_order(&[0.5, 0.25, 0.25], &columns, true);
         assert!(
             (single[0] - 1.0 / 3.0).abs() < 1e-6 && (single[2] - 2.0 / 3.0).abs() < 1e-6,
             "{single:?}"

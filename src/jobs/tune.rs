@@ -29,6 +29,8 @@ pub struct TunedRow {
     pub label: String,
     /// The chosen threshold, in 0..=1.
     pub threshold: f64,
+    /// What the label's score has to reach: the highest threshold on the path to it.
+    pub effective: f64,
     /// The middle nine tenths of the best thresholds of resamples.
     pub band: Option<Band>,
     /// Texts that carry the label among those it was chosen on.
@@ -78,7 +80,9 @@ pub struct Tuning {
     pub before: Headline,
     /// Figures over all labels at the chosen ones.
     pub after: Headline,
-    /// Single-label: area under the risk–coverage curve.
+    /// Whether the labels form a tree, so that a text is exactly right where its whole path is.
+    pub in_tree: bool,
+    /// Single-label without a tree: area under the risk–coverage curve.
     pub aurc: Option<f64>,
 }
 
@@ -97,7 +101,12 @@ pub fn tune(
     check(run, kind, &request)?;
     let evaluation = evaluation(job, store, state, run, kind, compute, known)?;
     job.progress(0, 0, "choosing thresholds");
-    let tuned = choose(&evaluation.curves, request.objective, &TuneOptions::new(run.task));
+    let options = TuneOptions {
+        tree: evaluation.tree.as_deref(),
+        above: request.only.map(|_| evaluation.live.effective()),
+        ..TuneOptions::new(run.task)
+    };
+    let tuned = choose(&evaluation.curves, request.objective, &options);
     Ok(Outcome::Tuned(Box::new(tuning(&evaluation, request, tuned))))
 }
 
@@ -107,6 +116,12 @@ fn check(run: &Run, kind: ScoreKind, request: &TuneRequest) -> anyhow::Result<()
     ensure!(
         single || !matches!(objective.goal(), Goal::AccuracyAtLeast(_)),
         "no threshold was changed: {objective} abstains from single-label answers, and {} gives several labels; use precision>=… instead",
+        run.name
+    );
+    ensure!(
+        !matches!(objective.goal(), Goal::AccuracyAtLeast(_)) || run.tree().is_none(),
+        "no threshold was changed: {objective} abstains from whole answers, and the labels of {} form a tree in which part of a path is one; \
+         use precision>=… instead",
         run.name
     );
     ensure!(
@@ -140,6 +155,7 @@ fn tuning(evaluation: &Evaluation, request: TuneRequest, tuned: Tuned) -> Tuning
             label,
             counts_before.get(at).copied().unwrap_or_default(),
             live.counts(at),
+            live.effective().get(at).copied(),
         )
     };
     Tuning {
@@ -157,14 +173,16 @@ fn tuning(evaluation: &Evaluation, request: TuneRequest, tuned: Tuned) -> Tuning
         macro_f1_after: after.macro_f1,
         before,
         after,
+        in_tree: evaluation.tree.is_some(),
         aurc: evaluation.answers.as_ref().and_then(|answers| answers.aurc()),
     }
 }
 
-fn row(name: &str, label: &TunedLabel, before: Counts, after: Counts) -> TunedRow {
+fn row(name: &str, label: &TunedLabel, before: Counts, after: Counts, effective: Option<f64>) -> TunedRow {
     TunedRow {
         label: name.to_owned(),
         threshold: label.threshold,
+        effective: effective.unwrap_or(label.threshold),
         band: label.band,
         n_positives: label.n_positives,
         f1_before: before.f1(),

@@ -221,13 +221,13 @@ impl ZeroShotScores {
     pub fn find_interval(&self) {
         self.interval.get_or_init(|| {
             let (truth, decided) = self.known(&self.answer.scores);
-            let labels = self.request.question.labels();
-            let names: Vec<String> = labels.iter().map(|label| label.name.clone()).collect();
+            let n_labels = self.request.question.labels().len();
+            let rule = DecisionRule::new(self.task(), &[]);
             let how = Resampling {
                 work: 40_000_000,
                 ..Resampling::of_decisions()
             };
-            let report = Report::of_decisions(self.task(), &names, &truth, &decided, &how);
+            let report = Report::of_decisions(rule, n_labels, &truth, &decided, &how);
             report.intervals.and_then(|intervals| intervals.macro_f1())
         });
     }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ModelError, Result};
-use super::{Compute, Encoder, Input, LogisticHead};
+use super::{Compute, Encoder, Head, Input};
 use crate::core::label::MAX_DEPTH;
 use crate::core::metrics::{DecisionRule, TreeRule};
 use crate::core::{ColumnTree, TaskKind, Walk};
@@ -30,7 +30,7 @@ pub struct Classifier {
     /// Text to embedding.
     pub encoder: Encoder,
     /// Embedding to probabilities, one per label.
-    pub head: LogisticHead,
+    pub head: Head,
     /// Whether it reads pairs of texts; else it reads single ones.
     pub pairs: bool,
     /// Whether labels exclude each other.
@@ -110,18 +110,23 @@ impl Classifier {
             });
         }
         let settings: Settings = read(&dir.join(SETTINGS))?;
-        let head: LogisticHead = read(&dir.join(HEAD))?;
+        let head: Head = read(&dir.join(HEAD))?;
         let encoder = compute.load(dir)?;
         check(&settings, &head, &encoder).map_err(|reason| ModelError::Config {
             reason,
             path: dir.join(SETTINGS),
+        })?;
+        let tree = ColumnTree::from_paths(&settings.label_paths);
+        let head = head.on(tree.as_ref()).map_err(|error| ModelError::Config {
+            reason: error.to_string(),
+            path: dir.join(HEAD),
         })?;
         Ok(Classifier {
             encoder,
             head,
             pairs: settings.pairs,
             task: settings.task,
-            tree: ColumnTree::from_paths(&settings.label_paths),
+            tree,
             label_paths: settings.label_paths,
             walk: settings.walk,
             thresholds: settings.thresholds,
@@ -135,7 +140,7 @@ impl Classifier {
         dir.join(SETTINGS).is_file()
     }
 
-    /// One probability per text (or pair) and label, `(n_texts, n_labels)`, in the order of `texts`.
+    /// One probability per text (or pair) and label; on a tree of the label or anything below it. Shape, `(n_texts, n_labels)`, in the order of `texts`.
     ///
     /// # Errors
     /// Single texts where the model reads pairs, and the reverse; [`ModelError::Stopped`] when `on_progress` (texts done so far) says `Break`, and whatever the encoder reports.
@@ -160,7 +165,7 @@ impl Classifier {
     }
 }
 
-fn check(settings: &Settings, head: &LogisticHead, encoder: &Encoder) -> std::result::Result<(), String> {
+fn check(settings: &Settings, head: &Head, encoder: &Encoder) -> std::result::Result<(), String> {
     let n_labels = settings.label_paths.len();
     if settings.format != FORMAT {
         return Err(format!(

@@ -301,7 +301,7 @@ mod tests {
         let head = LogisticHead::fit(examples, &FitSettings::with_c(100.0)).unwrap();
         Classifier {
             encoder,
-            head,
+            head: head.into(),
             pairs,
             task: TaskKind::SingleLabel,
             label_paths: vec![vec!["animals".into()], vec!["money".into()]],

@@ -56,7 +56,7 @@ pub use embeddings::Embeddings;
 pub use encoder::Encoder;
 pub use error::ModelError;
 pub use explain::{Explanation, Target, WordEffect, explain};
-pub use head::{HeadError, LogisticHead, Targets};
+pub use head::{Head, HeadError, LogisticHead, Targets};
 pub use input::Input;
 pub use lora::{Lora, LoraTargets};
 pub use ops::dropout::Dropout;

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::StoreError;
 use super::changes::{Origin, apply_changes};
-use crate::core::{Edit, EditId, TaskKind};
+use crate::core::label_edits::MERGE;
+use crate::core::{Edit, EditId, LabelId, TaskKind, stale};
 
 /// What undo and redo would do next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +67,21 @@ pub(super) fn redo(connection: &Connection, task: TaskKind) -> Result<Option<Edi
     apply_changes(connection, task, &edit.changes, Origin::Journal)?;
     set_state(connection, seq, "applied")?;
     Ok(Some(edit))
+}
+
+/// Which labels were merged into which by edits that are applied, oldest first.
+pub(super) fn merges(connection: &Connection) -> Result<Vec<(LabelId, LabelId)>, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT seq, edit FROM journal WHERE state = 'applied' AND title LIKE ?1 ORDER BY seq")?;
+    let mut rows = statement.query([format!("{MERGE} %")])?;
+    let mut merges = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (seq, json): (i64, String) = (row.get(0)?, row.get(1)?);
+        let edit: Edit = serde_json::from_str(&json)
+            .map_err(|error| StoreError::Corrupt(format!("journal entry {seq} cannot be read: {error}")))?;
+        merges.extend(stale::merges_of(&edit));
+    }
+    Ok(merges)
 }
 
 pub(super) fn history(connection: &Connection) -> Result<History, StoreError> {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use super::{StoreError, labels, runs, texts};
+use super::{StoreError, journal, labels, runs, texts};
 use crate::core::{Annotation, ImportId, LabelId, LabelTree, ProjectState, TaskKind, Text, TextId};
 
 /// Everything, as it is at one moment.
 pub(super) fn load(connection: &mut Connection) -> Result<ProjectState, StoreError> {
     let transaction = connection.transaction()?;
     let task = task(&transaction)?;
-    let tree = LabelTree::new(labels::all(&transaction)?).with_last_id(labels::last_id(&transaction)?);
+    let tree = LabelTree::new(labels::all(&transaction)?)
+        .with_last_id(labels::last_id(&transaction)?)
+        .with_merges(journal::merges(&transaction)?);
     let texts = all_texts(&transaction)?;
     let runs = runs::all(&transaction)?;
     Ok(ProjectState::new(task, tree, texts, runs))

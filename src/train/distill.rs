@@ -14,9 +14,8 @@ use super::tuner::{Pace, Tuner};
 use super::{
     Checkpoints, Events, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, losses, probe, schedule,
 };
-use crate::core::TaskKind;
-use crate::core::metrics::DecisionRule;
-use crate::core::rng;
+use crate::core::metrics::{DecisionRule, TreeRule};
+use crate::core::{ColumnTree, TaskKind, Walk, rng};
 use crate::model::{Dropout, Embeddings, Encoder, Targets};
 
 /// What a finished classifier makes of the labelled texts of a set and of those of its pile behind them.
@@ -142,17 +141,29 @@ fn taught(set: &TrainingSet, teacher: &Teacher) -> TrainingSet {
             TaskKind::MultiLabel => &teacher.thresholds,
         },
         at_least_one: teacher.at_least_one,
-        tree: None,
+        tree: set.tree.as_ref().map(|tree| TreeRule {
+            tree,
+            walk: Walk::default(),
+        }),
     };
+    let end = |said: &[usize]| end_of(set.tree.as_ref(), said);
     let said = said.map(|probs| rule.decide(probs));
     let mut taught = set.clone();
     taught.texts.extend(set.pile.iter().cloned());
     match &mut taught.targets {
-        // The best one, of which there is one unless there are no labels.
-        Targets::Single(labels) => labels.extend(said.map(|said| said.first().copied().unwrap_or(0))),
+        // The best one, or the end of the best path, of which there is one unless there are no labels.
+        Targets::Single(labels) => labels.extend(said.map(|said| end(&said).unwrap_or(0))),
         Targets::Multi(labels) => labels.extend(said),
     }
     taught
+}
+
+/// The deepest of a path's labels, ascending by column.
+fn end_of(tree: Option<&ColumnTree>, said: &[usize]) -> Option<usize> {
+    match tree {
+        Some(tree) => said.iter().copied().max_by_key(|label| tree.level(*label)),
+        None => said.first().copied(),
+    }
 }
 
 /// The teacher's cosines of a batch's texts, and what each counts: all the same, but for texts with themselves.

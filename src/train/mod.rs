@@ -26,23 +26,26 @@ pub mod setfit;
 pub mod speed;
 pub mod templated;
 mod touched_rows;
+mod trees;
 pub mod tuner;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::core::TaskKind;
 use crate::core::run::WatchedPoint;
-use crate::model::{Encoder, HeadError, Input, LogisticHead, ModelError, Targets};
+use crate::core::{ColumnTree, TaskKind};
+use crate::model::head::OnTree;
+use crate::model::{Encoder, Head, HeadError, Input, ModelError, Targets};
 
 pub use checkpoint::{Checkpoint, Checkpoints, Keeper};
 pub use folds::Fold;
 pub use grid::Grid;
 pub use methods::{
     METHODS, Method, PRESETS, Preset, Variant, imbalance_variants, method, options_help, parse_variant, preset,
-    presets_help,
+    presets_help, tree_variants,
 };
 pub use options::{OptionSpec, Options, Range};
 
@@ -59,6 +62,8 @@ pub struct TrainingSet {
     pub n_labels: usize,
     /// Whether a text has exactly one label or any number.
     pub task: TaskKind,
+    /// The tree that the columns form; `None` where labels stand side by side. A text's labels are the ends of its paths.
+    pub tree: Option<ColumnTree>,
     /// The labels' names, one per column, as a person reads them; empty where they are not known.
     pub label_names: Vec<String>,
     /// Texts of the project that nobody has labelled: methods may learn from them, and never call what they make of them labels.
@@ -88,7 +93,7 @@ pub struct Trained {
     /// The encoder, tuned where the method tunes it.
     pub encoder: Encoder,
     /// The head on its embeddings.
-    pub head: LogisticHead,
+    pub head: Head,
     /// `(n_texts, n_labels)` probabilities by models that did not see the text; `None` where there are too few examples, or none were
     /// asked for.
     ///
@@ -303,6 +308,7 @@ impl TrainingSet {
             targets,
             n_labels,
             task,
+            tree: None,
             label_names: Vec::new(),
             pile: Vec::new(),
             validation: None,
@@ -353,6 +359,12 @@ impl TrainingSet {
                 self.task.name()
             )));
         }
+        if let Some(tree) = self.tree.as_ref().filter(|tree| tree.len() != self.n_labels) {
+            let (n_nodes, n_labels) = (tree.len(), self.n_labels);
+            return Err(TrainError::BadSet(format!(
+                "a tree of {n_nodes} labels does not fit {n_labels} columns"
+            )));
+        }
         let counts = self.targets.counts(self.n_labels)?;
         match self.targets {
             Targets::Single(_) if counts.iter().filter(|n| **n > 0).count() < 2 => Err(HeadError::OneLabel.into()),
@@ -361,6 +373,24 @@ impl TrainingSet {
             }
             _ => Ok(()),
         }
+    }
+
+    /// With all labels above those of each text, where labels form a tree and a text may have several: what heads are fitted on.
+    pub(super) fn closed(&self) -> Cow<'_, TrainingSet> {
+        let Some(tree) = self.tree.as_ref().filter(|_| self.task == TaskKind::MultiLabel) else {
+            return Cow::Borrowed(self);
+        };
+        let mut closed = self.clone();
+        closed.targets = closed.targets.closed(tree);
+        if let Some(held) = &mut closed.validation {
+            held.targets = held.targets.closed(tree);
+        }
+        Cow::Owned(closed)
+    }
+
+    /// The tree with how `options` ask for heads on it.
+    pub(super) fn on_tree(&self, options: &Options) -> Option<OnTree<'_>> {
+        self.tree.as_ref().map(|tree| trees::on(tree, options))
     }
 
     /// A label as a person reads it.
@@ -400,3 +430,5 @@ mod distill_tests;
 mod pair_input_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::probe::{Fitted, fit_settings};
 use super::{Findings, Options, TrainError, TrainingSet, remarks};
-use crate::model::head::Examples;
+use crate::model::head::{Examples, Targets, TreeMethod};
 use crate::model::head::pile::{self, Beside, PileFit, PileSettings};
 use crate::model::{Embeddings, Encoder, ModelError, label_names};
 
@@ -30,11 +30,40 @@ pub(super) fn is_wanted(set: &TrainingSet, options: &Options) -> bool {
     let something = !set.pile.is_empty() || !set.label_names.is_empty();
     something
         && set.seconds.is_empty()
+        && !each_label_alone(set, options)
         && match options.word("pile") {
             "on" => true,
             "auto" => set.texts.len() <= PLENTY * set.n_labels,
             _ => false,
         }
+}
+
+/// On a tree, only the flat head of several labels a text can take a guess about one label that says nothing of the others.
+fn each_label_alone(set: &TrainingSet, options: &Options) -> bool {
+    let other = set.on_tree(options).is_some_and(|on| on.method != TreeMethod::Flat);
+    other && matches!(set.targets, Targets::Multi(_))
+}
+
+/// What to say where unlabelled texts could teach, but not the way the tree is learnt.
+pub(super) fn left_out(set: &TrainingSet, options: &Options) -> Option<String> {
+    let wanted = matches!(options.word("pile"), "on" | "auto") && !set.pile.is_empty() && set.seconds.is_empty();
+    (wanted && each_label_alone(set, options)).then(|| {
+        "Unlabelled texts taught nothing: with several labels a text only tree=flat learns from them.".to_owned()
+    })
+}
+
+/// What each label is called: its name, with the one above it where several labels of a tree have the same.
+fn names(set: &TrainingSet) -> Vec<String> {
+    let mut n_called = std::collections::HashMap::new();
+    set.label_names.iter().for_each(|name| *n_called.entry(name).or_insert(0) += 1);
+    let name = |(label, name): (usize, &String)| {
+        let above = set.tree.as_ref().and_then(|tree| tree.parent(label));
+        match above.and_then(|above| set.label_names.get(above)) {
+            Some(above) if n_called[name] > 1 => format!("{above} {name}"),
+            _ => name.clone(),
+        }
+    };
+    set.label_names.iter().enumerate().map(name).collect()
 }
 
 /// What lies beside the labelled texts, embedded.
@@ -54,7 +83,7 @@ impl Gathered {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Gathered, ModelError> {
         let names = match set.label_names.len() == set.n_labels {
-            true => Some(label_names::embed(encoder, &set.label_names)?),
+            true => Some(label_names::embed(encoder, &names(set))?),
             false => None,
         };
         Ok(Gathered {

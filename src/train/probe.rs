@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 
 use super::pile::{self, Gathered};
 use super::{Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, remarks};
-use crate::model::head::{self, ClassWeight, Examples, FitSettings, LogisticHead, Strategy};
+use crate::model::head::{self, ClassWeight, Examples, FitSettings, Head, Strategy};
 use crate::model::{Encoder, ModelError};
 
 /// A head with what it says about its own training texts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
     /// Fitted on all the texts.
-    pub head: LogisticHead,
+    pub head: Head,
     /// See [`head::out_of_fold`].
     pub out_of_fold: Option<Vec<Vec<f32>>>,
     /// The strength, where it was chosen.
@@ -38,12 +38,12 @@ pub(super) fn strategy(options: &Options) -> Strategy {
 /// The heads that score the training texts take the C that was chosen on all of them, which flatters them a little.
 ///
 /// # Errors
-/// Those of [`LogisticHead::fit`].
+/// Those of [`Head::fit`].
 pub fn fit_head(
     examples: Examples<'_>,
     options: &Options,
     seed: u64,
-    previous: Option<&LogisticHead>,
+    previous: Option<&Head>,
 ) -> Result<Fitted, TrainError> {
     let (mut settings, mut findings) = (fit_settings(options), Findings::new());
     if options.whole("choose_c") == 1 {
@@ -62,7 +62,7 @@ pub fn fit_head(
         }
     }
     Ok(Fitted {
-        head: LogisticHead::refit(examples, &settings, previous)?,
+        head: Head::refit(examples, &settings, previous)?,
         out_of_fold: head::out_of_fold(examples, &settings, options.whole("folds"), seed)?,
         findings,
     })
@@ -129,6 +129,7 @@ pub(super) fn finish(
     events: Events<'_>,
     tuned: Tuned,
 ) -> Result<Trained, TrainError> {
+    let set = &*set.closed();
     let n_texts = set.texts.len();
     let go_on = |flow: ControlFlow<()>| {
         if tuned.keep_going {
@@ -156,12 +157,15 @@ pub(super) fn finish(
     if go_on(events(TrainEvent::Phase(Phase::Head))).is_break() {
         return Err(TrainError::Stopped);
     }
-    let examples = Examples::new(&embeddings, &set.targets, set.n_labels);
+    let examples = Examples::new(&embeddings, &set.targets, set.n_labels).on(set.on_tree(options));
     let Fitted {
         head,
         out_of_fold,
-        findings,
+        mut findings,
     } = fit_best(examples, gathered.as_ref(), options, seed)?;
+    if let Some(remark) = pile::left_out(set, options) {
+        remarks::add(&mut findings, remark);
+    }
     Ok(Trained {
         encoder,
         head,
@@ -282,7 +286,7 @@ mod tests {
             ] {
                 let settings: Vec<_> = [("strategy", strategy)].into_iter().chain(more).collect();
                 let trained = run(set, id, &settings).unwrap();
-                assert_eq!(trained.head.link(), link, "{id}: {strategy}");
+                assert_eq!(trained.head.link(), Some(link), "{id}: {strategy}");
                 assert_eq!(trained.out_of_fold.map(|rows| rows.len()), Some(18), "{id}: {strategy}");
             }
         }

@@ -14,7 +14,7 @@ use crate::model::label_names::as_words;
 use crate::model::zero_shot::{
     Answer, Engine, OnProgress, Progress, Question, ZeroShotError, embed_counted, refuse_pairs,
 };
-use crate::model::{Encoder, Input, LogisticHead, Targets};
+use crate::model::{Encoder, Head, Input, Targets};
 
 /// Sentences a label where nothing else is said.
 pub const DEFAULT_COPIES: usize = 8;
@@ -37,7 +37,7 @@ pub struct TemplatedSetFit {
 struct Learnt {
     question: Question,
     encoder: Encoder,
-    head: LogisticHead,
+    head: Head,
 }
 
 impl TemplatedSetFit {

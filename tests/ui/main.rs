@@ -15,3 +15,4 @@ mod screens;
 mod series;
 mod support;
 mod train;
+mod trees;

@@ -117,7 +117,7 @@ pub(super) fn intervals(
     truth: &[Vec<usize>],
     n_labels: usize,
     scores: Option<&Evaluation>,
-    answers: &Answers,
+    answers: &Answers<'_>,
     report: &Report,
     how: &Resampling,
 ) -> Option<Intervals> {
@@ -236,6 +236,7 @@ mod tests {
             scores: &scores,
             thresholds: &[crate::core::metrics::default_threshold(task); 2],
             at_least_one: false,
+            tree: None,
             resampling: Some(how),
         }
         .report()
@@ -338,6 +339,7 @@ mod tests {
                 scores: &scores,
                 thresholds: &vec![0.5; n_labels],
                 at_least_one: false,
+                tree: None,
                 resampling,
             }
             .report()

@@ -3,14 +3,15 @@
 use serde::Serialize;
 
 use super::averages::{f_beta, macro_weights};
-use super::hierarchy::Tree;
+use super::calibration::label_calibration;
+use super::hierarchy::levels;
 use super::matrix::truth_column;
 use super::samples::Met;
 use super::scored::ScoreFigures;
 use super::tally::Answers;
 use super::{
     Averages, Confusion, ConstantGuess, Counts, DecisionRule, FBeta, Hierarchy, Imbalance, Intervals, MetricsError,
-    Resampling, ScoreMatrix, average_precision, constant_guess, count_per_label, imbalance, intervals, roc_auc,
+    Resampling, ScoreMatrix, TreeRule, average_precision, constant_guess, count_per_label, imbalance, intervals, roc_auc,
 };
 use crate::core::TaskKind;
 
@@ -29,6 +30,8 @@ pub struct Evaluation<'a> {
     pub thresholds: &'a [f64],
     /// Whether a text without a label gets its best one; see [`DecisionRule`].
     pub at_least_one: bool,
+    /// The tree that labels form. `truth` is closed upwards then, and figures are those of several labels a text.
+    pub tree: Option<TreeRule<'a>>,
     /// `None`: no intervals (while a threshold is dragged, say).
     pub resampling: Option<Resampling>,
 }
@@ -62,14 +65,18 @@ pub struct LabelReport {
     pub average_precision: Option<f64>,
     /// Area under the ROC curve.
     pub roc_auc: Option<f64>,
-    /// What decided; `None` where the highest score wins whatever it is.
+    /// What decided; `None` where the highest score wins whatever it is. In a tree the highest threshold on the path to the label.
     pub threshold: Option<f64>,
+    /// Mean squared distance of its score from yes (1) and no (0), 0..=1; `None` where each text has one label.
+    pub brier: Option<f64>,
+    /// Expected calibration error of its score as the probability of yes, 0..=1; `None` where each text has one label.
+    pub calibration_error: Option<f64>,
 }
 
 /// All figures of a set of scored texts. `None` is undefined, shown as –.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// The task.
+    /// The task that decisions are judged by: in a tree each label is a question of its own, even where a text has one path.
     pub task: TaskKind,
     /// Texts judged.
     pub n_texts: usize,
@@ -134,17 +141,16 @@ impl Report {
     /// Only the figures that follow from decisions, and their intervals; no labels, no levels, nothing of scores.
     /// O(texts · log texts), plus resamples · texts.
     pub fn of_decisions(
-        task: TaskKind,
-        labels: &[String],
+        rule: DecisionRule<'_>,
+        n_labels: usize,
         truth: &[Vec<usize>],
         decided: &[Vec<usize>],
         resampling: &Resampling,
     ) -> Report {
-        let tree = Tree::new(labels);
-        let answers = Answers::new(task, truth, decided, labels.len(), tree.as_ref());
-        let mut report = Report::empty(task);
+        let answers = Answers::new(rule, truth, decided, n_labels);
+        let mut report = Report::empty(rule.judged_task());
         answers.fill(&answers.tally(&answers.times(|_| 1)), &mut report);
-        report.intervals = intervals(truth, labels.len(), None, &answers, &report, resampling);
+        report.intervals = intervals(truth, n_labels, None, &answers, &report, resampling);
         report
     }
 
@@ -184,39 +190,54 @@ impl Report {
     }
 }
 
-impl Evaluation<'_> {
-    /// The decision for every text, as ascending columns.
-    pub fn decisions(&self) -> Vec<Vec<usize>> {
-        let rule = DecisionRule {
+impl<'a> Evaluation<'a> {
+    /// How scores become decisions.
+    pub fn rule(&self) -> DecisionRule<'a> {
+        DecisionRule {
             task: self.task,
             thresholds: self.thresholds,
             at_least_one: self.at_least_one,
-            tree: None,
-        };
-        rule.decide_all(self.scores)
+            tree: self.tree,
+        }
+    }
+
+    /// The task that decisions are judged by.
+    pub fn judged_task(&self) -> TaskKind {
+        self.rule().judged_task()
+    }
+
+    /// The decision for every text, as ascending columns; in a tree closed upwards.
+    pub fn decisions(&self) -> Vec<Vec<usize>> {
+        self.rule().decide_all(self.scores)
     }
 
     /// Computes everything. O(labels · texts · log texts), plus the work of the intervals.
     pub fn report(&self) -> Result<Report, MetricsError> {
         self.check()?;
-        let (task, truth, n_labels) = (self.task, self.truth, self.labels.len());
+        let (task, truth, n_labels) = (self.judged_task(), self.truth, self.labels.len());
+        let tree = self.tree.map(|rule| rule.tree);
         let decided = self.decisions();
-        let tree = Tree::new(self.labels);
-        let answers = Answers::new(task, truth, &decided, n_labels, tree.as_ref());
+        let answers = Answers::new(self.rule(), truth, &decided, n_labels);
         let tally = answers.tally(&answers.times(|_| 1));
         let mut report = Report::empty(task);
         answers.fill(&tally, &mut report);
-        if let (Some(tree), Some(hierarchy)) = (&tree, &mut report.hierarchy) {
-            hierarchy.levels = tree.levels(task, truth, &decided);
+        if let (Some(tree), Some(hierarchy)) = (tree, &mut report.hierarchy) {
+            hierarchy.levels = levels(self.task, tree, truth, &decided);
         }
-        report.labels = (tally.counts.iter().enumerate())
-            .map(|(at, count)| self.label(at, *count))
+        let thresholds = self.rule().effective_thresholds(n_labels);
+        report.labels = (tally.counts.iter().zip(thresholds).enumerate())
+            .map(|(at, (count, threshold))| self.label(at, *count, threshold))
             .collect();
         ScoreFigures::of(self, &report.labels).fill(&mut report);
         report.confusion = (task == TaskKind::SingleLabel).then(|| Confusion::new(truth, &decided, n_labels));
         report.constant_guess = constant_guess(task, truth, n_labels);
         report.constant_guess_accuracy = report.constant_guess.accuracy;
-        report.imbalance = imbalance(self.labels, &tally.counts);
+        if let Some(tree) = tree {
+            report.constant_guess.answer = tree.ends(&report.constant_guess.answer);
+        }
+        // A label has at least the texts of those below it; only ends can be compared.
+        let is_end = |label: &usize| tree.is_none_or(|tree| tree.is_leaf(*label));
+        report.imbalance = imbalance(self.labels, &tally.counts, is_end);
         report.intervals = self
             .resampling
             .and_then(|how| intervals(truth, n_labels, Some(self), &answers, &report, &how));
@@ -228,7 +249,7 @@ impl Evaluation<'_> {
         self.check()?;
         let decided = self.decisions();
         let counts = count_per_label(self.truth, &decided, self.labels.len());
-        let weights = macro_weights(self.task, &counts);
+        let weights = macro_weights(self.judged_task(), &counts);
         let of_texts = || {
             let pairs = self.truth.iter().zip(&decided);
             let sum: f64 = pairs
@@ -237,19 +258,16 @@ impl Evaluation<'_> {
             (!self.truth.is_empty()).then(|| sum / self.truth.len() as f64)
         };
         let averages = FBeta {
-            samples: (self.task == TaskKind::MultiLabel).then(of_texts).flatten(),
+            samples: (self.judged_task() == TaskKind::MultiLabel).then(of_texts).flatten(),
             ..f_beta(&counts, &weights, beta)
         };
         Ok((averages, counts.iter().map(|count| count.f_beta(beta)).collect()))
     }
 
-    fn label(&self, at: usize, counts: Counts) -> LabelReport {
+    fn label(&self, at: usize, counts: Counts, threshold: f64) -> LabelReport {
         let (scores, positives) = (self.scores.column(at), truth_column(self.truth, at));
-        let threshold = self
-            .thresholds
-            .get(at)
-            .copied()
-            .unwrap_or(super::default_threshold(self.task));
+        let multi = self.judged_task() == TaskKind::MultiLabel;
+        let calibrated = multi.then(|| label_calibration(&scores, &positives)).flatten();
         LabelReport {
             label: self.labels.get(at).cloned().unwrap_or_default(),
             precision: counts.precision(),
@@ -265,6 +283,8 @@ impl Evaluation<'_> {
             average_precision: average_precision(&scores, &positives),
             roc_auc: roc_auc(&scores, &positives),
             threshold: (self.task == TaskKind::MultiLabel || threshold > 0.0).then_some(threshold),
+            brier: calibrated.map(|calibration| calibration.0),
+            calibration_error: calibrated.map(|calibration| calibration.1),
         }
     }
 
@@ -301,6 +321,7 @@ mod tests {
             scores: &scores,
             thresholds,
             at_least_one: false,
+            tree: None,
             resampling,
         }
         .report()

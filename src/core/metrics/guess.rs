@@ -53,9 +53,13 @@ pub fn constant_guess(task: TaskKind, truth: &[Vec<usize>], n_labels: usize) -> 
     }
 }
 
-/// `None` where labels are about equally frequent, or fewer than two occur.
-pub fn imbalance(labels: &[String], counts: &[Counts]) -> Option<Imbalance> {
-    let with_texts = || labels.iter().zip(counts).filter(|(_, count)| count.support() > 0);
+/// Of the labels that take part, by column; `None` where they are about equally frequent, or fewer than two occur.
+pub fn imbalance(labels: &[String], counts: &[Counts], takes_part: impl Fn(&usize) -> bool) -> Option<Imbalance> {
+    let known: Vec<_> = (labels.iter().zip(counts).enumerate())
+        .filter(|(at, (_, count))| count.support() > 0 && takes_part(at))
+        .map(|(_, of)| of)
+        .collect();
+    let with_texts = || known.iter().copied();
     let (most, n_most) = with_texts().rev().max_by_key(|(_, count)| count.support())?;
     let (fewest, n_fewest) = with_texts().min_by_key(|(_, count)| count.support())?;
     let (n_most, n_fewest) = (n_most.support(), n_fewest.support());
@@ -94,12 +98,12 @@ mod tests {
                 ..Counts::default()
             })
         };
-        let found = imbalance(&labels, &counts([9, 3, 0])).unwrap();
+        let found = imbalance(&labels, &counts([9, 3, 0]), |_| true).unwrap();
         assert_eq!(
             (found.most.as_str(), found.n_most, found.fewest.as_str(), found.n_fewest),
             ("ham", 9, "spam", 3)
         );
-        assert_eq!(imbalance(&labels, &counts([8, 3, 0])), None);
-        assert_eq!(imbalance(&labels, &counts([8, 0, 0])), None);
+        assert_eq!(imbalance(&labels, &counts([8, 3, 0]), |_| true), None);
+        assert_eq!(imbalance(&labels, &counts([8, 0, 0]), |_| true), None);
     }
 }

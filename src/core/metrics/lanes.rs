@@ -156,9 +156,8 @@ pub(super) struct Scored {
 impl Scored {
     /// `None` where a score is no number, or there is nothing to rank. At most 2³⁰ scores. O(labels · texts · log texts).
     pub fn new(evaluation: &Evaluation) -> Option<Self> {
-        let Evaluation {
-            task, truth, scores, ..
-        } = *evaluation;
+        let Evaluation { truth, scores, .. } = *evaluation;
+        let task = evaluation.judged_task();
         let rows = scores.rows().zip(truth);
         let texts = rows
             .map(|(row, labels)| Some((surprise(task, row, labels)?, Calibration::new(task, row, labels)?)))
@@ -340,6 +339,7 @@ mod tests {
             scores,
             thresholds: &[],
             at_least_one: false,
+            tree: None,
             resampling: None,
         }
     }

@@ -23,9 +23,8 @@ pub(super) struct ScoreFigures {
 impl ScoreFigures {
     /// Of the whole sample; `labels` hold each label's average precision and ROC-AUC.
     pub fn of(evaluation: &Evaluation, labels: &[LabelReport]) -> Self {
-        let Evaluation {
-            task, truth, scores, ..
-        } = *evaluation;
+        let Evaluation { truth, scores, .. } = *evaluation;
+        let task = evaluation.judged_task();
         let (all, positives) = cells(scores, truth);
         // Texts decide whether anything was measured; a label without positives counts as 0, as in scikit-learn.
         let precision = |label: &LabelReport| (!truth.is_empty()).then(|| label.average_precision.unwrap_or(0.0));

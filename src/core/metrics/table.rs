@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Interval, Report};
+use super::{Interval, PathOutcome, Report};
 use crate::core::TaskKind;
 
 /// A figure with a name.
@@ -65,9 +65,17 @@ impl Metric {
         self
     }
 
-    /// Whether the report has this figure, defined or not.
+    /// Whether the report has this figure, defined or not. Where labels form a tree and a text has one path, the share of exactly right
+    /// texts is its accuracy too.
     pub fn is_in(&self, report: &Report) -> bool {
-        self.task.is_none_or(|task| task == report.task) && (!self.of_tree || report.hierarchy.is_some())
+        let one_path = report.hierarchy.as_ref().is_some_and(|tree| tree.one_path);
+        let of_task = |task| task == report.task || (task == TaskKind::SingleLabel && one_path);
+        self.task.is_none_or(of_task) && (!self.of_tree || report.hierarchy.is_some())
+    }
+
+    /// Whether another figure of the report says the same and says it better: in a tree path accuracy is what else is called accuracy.
+    pub fn is_repeated_in(&self, report: &Report) -> bool {
+        report.hierarchy.is_some() && matches!(self.id, "accuracy" | "subset_accuracy")
     }
 }
 
@@ -104,6 +112,12 @@ pub static METRICS: &[Metric] = &[
     metric("weighted_roc_auc", "Weighted ROC-AUC", BOTH, |r| r.weighted_roc_auc, "Mean ROC-AUC, each label by how many texts carry it."),
     metric("mcc", "Matthews correlation", BOTH, |r| r.mcc, "Correlation of truth and decision; 0 is chance. With several labels a text, the mean over labels."),
     metric("kappa", "Cohen's κ", BOTH, |r| r.kappa, "Agreement beyond chance. With several labels a text, the mean over labels."),
+    metric("leaf_macro_f1", "Leaf macro F1", BOTH, |r| r.hierarchy.as_ref()?.leaf_macro_f1, "Mean F1 over the labels that have none below them.").tree(),
+    metric("path_accuracy", "Path accuracy", BOTH, |r| r.hierarchy.as_ref()?.path_accuracy, "Share of texts whose whole path is right, from the top to its end; of several paths, all.").tree(),
+    metric("coarse_accuracy", "Coarse accuracy", BOTH, |r| r.hierarchy.as_ref()?.coarse_accuracy, "Share of texts that are right at the top level.").tree(),
+    metric("mean_tree_distance", "Mean tree distance", BOTH, |r| r.hierarchy.as_ref()?.mean_distance, "Steps in the tree from where decided paths end to where true ones do; 0 is exactly right, 2 a sibling. Of several paths, to the nearest end of the other side.").tree().loss(),
+    metric("wrong_leaf_share", "Wrong leaf", BOTH, |r| r.hierarchy.as_ref()?.errors.share(PathOutcome::WrongLeaf), "Share of texts that are right at the top and leave the true path further down.").tree().loss(),
+    metric("wrong_branch_share", "Wrong branch", BOTH, |r| r.hierarchy.as_ref()?.errors.share(PathOutcome::WrongBranch), "Share of texts that are wrong at the top already.").tree().loss(),
     metric("hierarchical_f1", "Hierarchical F1", BOTH, |r| r.hierarchy.as_ref()?.f1, "F1 over labels and all labels above them: part of a path is part of the credit.").tree(),
     metric("hierarchical_precision", "Hierarchical precision", BOTH, |r| r.hierarchy.as_ref()?.precision, "Share of decided labels, and labels above them, that are true.").tree(),
     metric("hierarchical_recall", "Hierarchical recall", BOTH, |r| r.hierarchy.as_ref()?.recall, "Share of true labels, and labels above them, that were decided.").tree(),

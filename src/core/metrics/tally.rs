@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::averages::{f_beta, macro_weights, weighted_mean};
-use super::hierarchy::{Shared, Tree};
+use super::hierarchy::{Pathed, Paths};
 use super::samples::{self, Met};
-use super::{Averages, Counts, Report, balanced_accuracy, kappa, matthews, micro_average, weighted_average};
-use crate::core::TaskKind;
+use super::{
+    Averages, Counts, DecisionRule, Report, balanced_accuracy, kappa, matthews, micro_average, weighted_average,
+};
+use crate::core::{ColumnTree, TaskKind};
 
 /// The β of the Fβ in every report: precision twice as important as recall, and the other way round.
 pub const BETAS: [f64; 2] = [0.5, 2.0];
@@ -23,14 +25,17 @@ struct Answer {
     n_wrong: usize,
     /// Of each text, averaged over texts.
     figures: ([f64; 4], [f64; 2]),
-    shared: Shared,
+    /// Where labels form a tree.
+    pathed: Option<Pathed>,
 }
 
 /// The distinct answers of a sample.
-pub(super) struct Answers {
+pub(super) struct Answers<'a> {
+    /// The task that decisions are judged by.
     task: TaskKind,
     n_labels: usize,
-    is_tree: bool,
+    /// Where labels form a tree, and whether a text has one path in it.
+    tree: Option<(&'a ColumnTree, TaskKind)>,
     answers: Vec<Answer>,
     /// By text: its answer.
     pub of_text: Vec<usize>,
@@ -38,20 +43,15 @@ pub(super) struct Answers {
     macro_weights: Vec<f64>,
 }
 
-impl Answers {
-    /// Of a whole sample. O(texts · labels a text · log texts).
-    pub fn new(
-        task: TaskKind,
-        truth: &[Vec<usize>],
-        decided: &[Vec<usize>],
-        n_labels: usize,
-        tree: Option<&Tree>,
-    ) -> Self {
+impl<'a> Answers<'a> {
+    /// Of a whole sample; in a tree both sides are closed upwards. O(texts · labels a text · log texts).
+    pub fn new(rule: DecisionRule<'a>, truth: &[Vec<usize>], decided: &[Vec<usize>], n_labels: usize) -> Self {
+        let (task, tree) = (rule.judged_task(), rule.tree.map(|tree| tree.tree));
         let mut numbers: BTreeMap<(&[usize], &[usize]), usize> = BTreeMap::new();
         let mut out = Answers {
             task,
             n_labels,
-            is_tree: tree.is_some(),
+            tree: tree.map(|tree| (tree, rule.task)),
             answers: Vec::new(),
             of_text: Vec::new(),
             macro_weights: Vec::new(),
@@ -102,7 +102,7 @@ impl Answers {
         report.macro_ = Averages::of(|figure| weighted_mean(counts, &self.macro_weights, figure));
         report.weighted = weighted_average(counts);
         report.f_beta = BETAS.map(|beta| f_beta(counts, &self.macro_weights, beta));
-        report.hierarchy = self.is_tree.then(|| tally.shared.hierarchy());
+        report.hierarchy = self.tree.map(|(tree, task)| tally.paths.hierarchy(task, tree, counts));
         match self.task {
             TaskKind::SingleLabel => {
                 report.hamming_loss = report.accuracy.map(|accuracy| 1.0 - accuracy);
@@ -126,7 +126,7 @@ impl Answers {
 }
 
 impl Answer {
-    fn new(truth: &[usize], decided: &[usize], n_labels: usize, tree: Option<&Tree>) -> Self {
+    fn new(truth: &[usize], decided: &[usize], n_labels: usize, tree: Option<&ColumnTree>) -> Self {
         let known = |labels: &[usize], other: &[usize], shared: bool| {
             let wanted = labels
                 .iter()
@@ -141,7 +141,7 @@ impl Answer {
             misses: known(truth, decided, false),
             n_wrong: met.n_wrong(),
             figures: met.figures(BETAS),
-            shared: tree.map(|tree| tree.shared(truth, decided)).unwrap_or_default(),
+            pathed: tree.map(|tree| Pathed::new(tree, truth, decided)),
         }
     }
 }
@@ -156,7 +156,7 @@ pub(super) struct Tally {
     pub counts: Vec<Counts>,
     figures: [f64; 4],
     betas: [f64; 2],
-    shared: Shared,
+    paths: Paths,
 }
 
 impl Tally {
@@ -180,7 +180,9 @@ impl Tally {
             .iter_mut()
             .zip(betas)
             .for_each(|(sum, x)| *sum += times_f * x);
-        self.shared.add(answer.shared, times);
+        if let Some(pathed) = answer.pathed {
+            self.paths.add(pathed, times);
+        }
     }
 }
 

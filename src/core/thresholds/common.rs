@@ -204,7 +204,7 @@ mod tests {
     use super::super::sweep::tests::any_goal;
     use super::super::{ThresholdCurve, curves};
     use super::*;
-    use crate::core::metrics::{ScoreMatrix, default_threshold};
+    use crate::core::metrics::{DecisionRule, ScoreMatrix, default_threshold};
 
     /// The figures a common threshold gives, counted from nothing.
     fn counted(curves: &[ThresholdCurve], task: TaskKind, goal: Goal, average: Average, threshold: f64) -> [f64; 2] {
@@ -231,7 +231,7 @@ mod tests {
             let average = if micro { Average::Micro } else { Average::Macro };
             let scores = ScoreMatrix::from_rows(3, rows.iter().map(|(row, _)| row.map(|tick| f32::from(tick) / 20.0))).unwrap();
             let truth: Vec<Vec<usize>> = rows.iter().map(|(_, labels)| labels.iter().copied().collect()).collect();
-            let curves = curves(task, &scores, &truth);
+            let curves = curves(DecisionRule::new(task, &[]), &scores, &truth);
             let groups: Vec<_> = curves.iter().map(ThresholdCurve::groups).collect();
             let best = best(&groups, task, goal, average, default_threshold(task)).unwrap();
             prop_assert!((0.0..=1.0).contains(&best));

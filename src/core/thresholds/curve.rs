@@ -1,7 +1,6 @@
 //! What every threshold would give, looked up instead of counted: a slider can ask at each frame.
 
 use super::bits::RankedBits;
-use crate::core::TaskKind;
 use crate::core::metrics::{Counts, DecisionRule, ScoreMatrix, highest};
 
 /// The scores of one label, sorted once. Memory about 8.2 bytes a text.
@@ -259,10 +258,10 @@ impl ThresholdCurve {
     }
 }
 
-/// The curve of every label, in column order; `truth` holds the ascending columns of each row. Single-label: the scores of a
-/// label are those of the texts that have it as their best ([`DecisionRule::candidates`]). O(labels · texts · log texts).
-pub fn curves(task: TaskKind, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
-    let candidates = DecisionRule::new(task, &[]).candidates(scores);
+/// The curve of every label, in column order; `truth` holds the ascending columns of each row. The scores of a label are those that can
+/// decide for it ([`DecisionRule::candidates`]), whatever the thresholds of the rule. O(labels · texts · log texts).
+pub fn curves(rule: DecisionRule<'_>, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
+    let candidates = rule.candidates(scores);
     (0..scores.n_labels())
         .map(|label| curve(&candidates, truth, label))
         .collect()
@@ -298,7 +297,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::metrics::{DecisionRule, average_precision};
+    use crate::core::TaskKind;
+    use crate::core::metrics::average_precision;
 
     #[test]
     fn a_slider_moves_texts_across() {

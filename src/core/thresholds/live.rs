@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ThresholdCurve;
-use crate::core::TaskKind;
+use crate::core::{ColumnTree, TaskKind};
 use crate::core::metrics::{
     Counts, DecisionRule, ScoreMatrix, highest, macro_average, micro_average, weighted_average,
 };
@@ -17,11 +17,19 @@ const MANY: usize = 16;
 ///
 /// Two counters a text, how many labels it has and how many of its labels are wrong, follow the texts that cross a line; sums over texts
 /// follow the counters. Precision, recall and F1 of a label are looked up in its curve. For up to 65,535 labels.
+///
+/// In a tree a label's line also holds for the labels below it: moving it moves the lines of those that had a lower one.
 #[derive(Debug, Clone)]
 pub struct Live {
     task: TaskKind,
+    /// The task that decisions are judged by.
+    judged: TaskKind,
+    tree: Option<Arc<ColumnTree>>,
     curves: Arc<Vec<ThresholdCurve>>,
+    /// Of each label alone.
     thresholds: Vec<f64>,
+    /// What its score has to reach: in a tree the highest threshold on the path to it.
+    effective: Vec<f64>,
     at_least_one: bool,
     /// How many texts each label is decided for, by its threshold alone.
     n_decided: Vec<usize>,
@@ -38,8 +46,12 @@ struct TextState {
     n_labels: u16,
     /// Labels of these that are not true, and true ones that are missing.
     n_wrong: u16,
-    /// Twice the label with the highest score, plus 1 where it is true.
-    best: u32,
+    /// The label with the highest score.
+    best: u16,
+    /// Labels that it would be given with that one: 1, or all on the path to it.
+    n_best: u8,
+    /// How many of these are true, which are the first of the path.
+    n_best_true: u8,
 }
 
 impl TextState {
@@ -55,7 +67,7 @@ impl TextState {
     /// [`TextState::is_exact`] where a text without a label gets its best one: that must be true, and all that is missing.
     fn is_exact_with_best(self) -> bool {
         match self.is_without() {
-            true => self.best & 1 == 1 && self.n_wrong == 1,
+            true => self.n_best_true == self.n_best && self.n_wrong == u16::from(self.n_best),
             false => self.n_wrong == 0,
         }
     }
@@ -86,7 +98,7 @@ pub struct Headline {
     pub n_without: usize,
     /// Single-label: share of the texts that are answered.
     pub coverage: Option<f64>,
-    /// Single-label: share of the answers that are right.
+    /// Single-label: share of the answers that are right; in a tree, whose whole path is.
     pub answered_accuracy: Option<f64>,
 }
 
@@ -98,12 +110,16 @@ impl Live {
         truth: &[Vec<usize>],
         rule: DecisionRule<'_>,
     ) -> Self {
+        let tree = rule.tree.map(|rule| rule.tree);
         let text = |(row, truth): (&[f32], &Vec<usize>)| {
             let best = highest(row).map_or(0, |(label, _)| label);
+            let path = tree.map_or_else(|| vec![best], |tree| tree.path(best));
             TextState {
                 n_labels: 0,
                 n_wrong: truth.len() as u16,
-                best: (best as u32) << 1 | u32::from(truth.contains(&best)),
+                best: best as u16,
+                n_best: path.len() as u8,
+                n_best_true: path.iter().filter(|label| truth.contains(label)).count() as u8,
             }
         };
         let texts: Vec<TextState> = scores.rows().zip(truth).map(text).collect();
@@ -113,13 +129,14 @@ impl Live {
             sums.n_without += 1;
             sums.n_exact += i64::from(text.is_exact());
             sums.n_exact_with_best += i64::from(text.is_exact_with_best());
-            if let Some(counts) = without.get_mut((text.best >> 1) as usize) {
-                counts[usize::from(text.best & 1 == 0)] += 1;
-            }
+            count_best(tree, &mut without, *text, 1);
         }
         let mut live = Live {
             task: rule.task,
+            judged: rule.judged_task(),
+            tree: tree.map(|tree| Arc::new(tree.clone())),
             thresholds: vec![f64::INFINITY; curves.len()],
+            effective: vec![f64::INFINITY; curves.len()],
             at_least_one: rule.at_least_one && rule.task == TaskKind::MultiLabel,
             n_decided: vec![0; curves.len()],
             curves,
@@ -136,10 +153,22 @@ impl Live {
         &self.thresholds
     }
 
+    /// What the score of each label has to reach: its threshold, in a tree the highest on the path to it.
+    pub fn effective(&self) -> &[f64] {
+        &self.effective
+    }
+
     /// Moves every line to its threshold; those that are there already cost nothing.
     pub fn set_all(&mut self, thresholds: &[f64]) {
-        for (label, threshold) in thresholds.iter().enumerate() {
-            self.set(label, *threshold);
+        for (known, threshold) in self.thresholds.iter_mut().zip(thresholds) {
+            *known = *threshold;
+        }
+        let effective = match &self.tree {
+            Some(tree) => tree.thresholds_of_paths(|label| self.thresholds.get(label).copied().unwrap_or(0.0)),
+            None => self.thresholds.clone(),
+        };
+        for (label, threshold) in effective.into_iter().enumerate() {
+            self.cross(label, threshold);
         }
     }
 
@@ -148,9 +177,32 @@ impl Live {
         self.at_least_one = at_least_one && self.task == TaskKind::MultiLabel;
     }
 
-    /// Moves the line of one label. O(log texts + texts that cross it).
+    /// Moves the line of one label, in a tree with those below it that it holds for. O(log texts + texts that cross it) for each of these.
     pub fn set(&mut self, label: usize, threshold: f64) {
-        let (Some(curve), Some(known)) = (self.curves.get(label), self.thresholds.get_mut(label)) else {
+        let Some(known) = self.thresholds.get_mut(label) else {
+            return;
+        };
+        *known = threshold;
+        let Some(tree) = self.tree.clone() else {
+            return self.cross(label, threshold);
+        };
+        let mut open = vec![label];
+        while let Some(label) = open.pop() {
+            let above = tree.parent(label).and_then(|parent| self.effective.get(parent)).copied();
+            let (Some(own), Some(before)) = (self.thresholds.get(label), self.effective.get(label).copied()) else {
+                continue;
+            };
+            let after = above.map_or(*own, |above| above.max(*own));
+            if after != before {
+                self.cross(label, after);
+                open.extend(tree.children(Some(label)));
+            }
+        }
+    }
+
+    /// Moves the line that decides for one label, and the texts that cross it.
+    fn cross(&mut self, label: usize, threshold: f64) {
+        let (Some(curve), Some(known)) = (self.curves.get(label), self.effective.get_mut(label)) else {
             return;
         };
         if *known == threshold {
@@ -163,23 +215,13 @@ impl Live {
         let rows = curve.rows().get(crossing.clone()).unwrap_or_default();
         let places = rows.iter().zip(crossing);
         let crossing = places.map(|(row, place)| (*row, curve.is_positive_at(place)));
-        if rows.len() < self.texts.len() / MANY {
-            return cross(
-                after > before,
-                &mut self.texts,
-                &mut self.without,
-                &mut self.sums,
-                crossing,
-            );
+        let (texts, without, sums) = (&mut self.texts, &mut self.without, &mut self.sums);
+        let tree = self.tree.as_deref();
+        if rows.len() < texts.len() / MANY {
+            return follow(after > before, texts, sums, crossing, |text, n| count_best(tree, without, text, n));
         }
-        let crossing = InRowOrder::new(crossing, self.texts.len());
-        cross(
-            after > before,
-            &mut self.texts,
-            &mut self.without,
-            &mut self.sums,
-            crossing,
-        );
+        let crossing = InRowOrder::new(crossing, texts.len());
+        follow(after > before, texts, sums, crossing, |text, n| count_best(tree, without, text, n));
     }
 
     /// The 2×2 table of a label, texts that get it for want of another included. O(1).
@@ -221,30 +263,35 @@ impl Live {
         let exact = share(exact, n_texts);
         let single = self.task == TaskKind::SingleLabel;
         let n_without = if self.at_least_one { 0 } else { self.sums.n_without };
+        let n_answered = n_texts as i64 - n_without;
         Headline {
-            macro_f1: macro_average(self.task, &counts).f1,
+            macro_f1: macro_average(self.judged, &counts).f1,
             micro_f1: micro_average(&counts).f1,
             weighted_f1: weighted_average(&counts).f1,
-            hamming_loss: match single {
+            hamming_loss: match self.judged == TaskKind::SingleLabel {
                 true => exact.map(|exact| 1.0 - exact),
                 false => share((all.fp + all.fn_) as i64, all.n()),
             },
             exact,
             n_without: usize::try_from(n_without).unwrap_or(0),
-            coverage: share(n_texts as i64 - n_without, n_texts).filter(|_| single),
-            answered_accuracy: all.precision().filter(|_| single),
+            coverage: share(n_answered, n_texts).filter(|_| single),
+            answered_accuracy: match &self.tree {
+                Some(_) => share(self.sums.n_exact, usize::try_from(n_answered).unwrap_or(0)),
+                None => all.precision(),
+            }
+            .filter(|_| single),
         }
     }
 }
 
 /// Texts that cross a line, into the label or out of it, each with whether it carries the label. No branch depends on a text, so that
 /// texts in any order are fetched ahead.
-fn cross(
+fn follow(
     into: bool,
     texts: &mut [TextState],
-    without: &mut [[i64; 2]],
     sums: &mut Sums,
     crossing: impl Iterator<Item = (u32, bool)>,
+    mut count_best: impl FnMut(TextState, i64),
 ) {
     let mut sum = *sums;
     let step = |number: u16, up: bool| number.wrapping_add(if up { 1 } else { u16::MAX });
@@ -258,18 +305,38 @@ fn cross(
             n_labels: step(before.n_labels, into),
             // A true label that comes or a wrong one that goes leaves one wrong less.
             n_wrong: step(before.n_wrong, positive != into),
-            best: before.best,
+            ..before
         };
         *text = after;
         let without_change = change(before.is_without(), after.is_without());
         sum.n_without += without_change;
         sum.n_exact += change(before.is_exact(), after.is_exact());
         sum.n_exact_with_best += change(before.is_exact_with_best(), after.is_exact_with_best());
-        if let Some(counts) = without.get_mut((after.best >> 1) as usize) {
-            counts[usize::from(after.best & 1 == 0)] += without_change;
-        }
+        count_best(after, without_change);
     }
     *sums = sum;
+}
+
+/// `n` texts more or fewer would be given their best label, in a tree with all above it: counts it there, by whether it is true.
+#[inline]
+fn count_best(tree: Option<&ColumnTree>, without: &mut [[i64; 2]], text: TextState, n: i64) {
+    let best = usize::from(text.best);
+    let Some(tree) = tree else {
+        if let Some(counts) = without.get_mut(best) {
+            counts[usize::from(text.n_best_true == 0)] += n;
+        }
+        return;
+    };
+    if n == 0 {
+        return;
+    }
+    let depth = usize::from(text.n_best);
+    for (above, label) in tree.ancestry(best).enumerate() {
+        let is_true = depth - above <= usize::from(text.n_best_true);
+        if let Some(counts) = without.get_mut(label) {
+            counts[usize::from(!is_true)] += n;
+        }
+    }
 }
 
 /// The same texts by ascending row. One bit a text and whether it carries the label: these bits stay in the processor's cache while they
@@ -323,7 +390,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::metrics::{accuracy, count_per_label, hamming_loss};
+    use crate::core::Walk;
+    use crate::core::metrics::{TreeRule, accuracy, count_per_label, hamming_loss};
     use crate::core::thresholds::curves;
 
     /// What a rule gives, counted from nothing.
@@ -333,15 +401,18 @@ mod tests {
         let n_without = decided.iter().filter(|labels| labels.is_empty()).count();
         let exact = accuracy(truth, &decided);
         let single = rule.task == TaskKind::SingleLabel;
-        let n_right: usize = counts.iter().map(|counts| counts.tp).sum();
+        let n_right = match rule.tree {
+            Some(_) => truth.iter().zip(&decided).filter(|(truth, decided)| truth == decided).count(),
+            None => counts.iter().map(|counts| counts.tp).sum(),
+        };
         let n_answered = truth.len() - n_without;
         let headline = Headline {
-            macro_f1: macro_average(rule.task, &counts).f1,
+            macro_f1: macro_average(rule.judged_task(), &counts).f1,
             micro_f1: micro_average(&counts).f1,
             weighted_f1: weighted_average(&counts).f1,
-            hamming_loss: match single {
-                true => exact.map(|exact| 1.0 - exact),
-                false => hamming_loss(truth, &decided, scores.n_labels()),
+            hamming_loss: match rule.judged_task() {
+                TaskKind::SingleLabel => exact.map(|exact| 1.0 - exact),
+                TaskKind::MultiLabel => hamming_loss(truth, &decided, scores.n_labels()),
             },
             exact,
             n_without,
@@ -366,7 +437,7 @@ mod tests {
                 .collect();
             let mut thresholds = vec![0.5; 4];
             let rule = DecisionRule::new(task, &thresholds);
-            let mut live = Live::new(Arc::new(curves(task, &scores, &truth)), &scores, &truth, rule);
+            let mut live = Live::new(Arc::new(curves(rule, &scores, &truth)), &scores, &truth, rule);
             for (label, tick, fallback) in moves {
                 thresholds[label] = f64::from(tick) / 13.0;
                 let at_least_one = fallback && !single;
@@ -378,6 +449,91 @@ mod tests {
                 prop_assert_eq!(live.headline(), headline);
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn in_a_tree_moved_step_by_step_equals_counted_from_nothing(
+            parents in prop::collection::vec(any::<prop::sample::Index>(), 1..9),
+            rows in prop::collection::vec((prop::array::uniform8(0u8..=12), prop::collection::vec(any::<prop::sample::Index>(), 1..3)), 1..30),
+            single in any::<bool>(),
+            greedy in any::<bool>(),
+            bound in any::<bool>(),
+            moves in prop::collection::vec((any::<prop::sample::Index>(), 0u8..=13, any::<bool>()), 0..30),
+        ) {
+            let parent = |(at, pick): (usize, &prop::sample::Index)| pick.index(at + 1).checked_sub(1);
+            let tree = ColumnTree::from_parents(parents.iter().enumerate().map(parent).collect()).unwrap();
+            let n = tree.len();
+            let task = if single { TaskKind::SingleLabel } else { TaskKind::MultiLabel };
+            let row = |ticks: &[u8; 8]| {
+                let mut row: Vec<f32> = ticks[..n].iter().map(|tick| f32::from(*tick) / 12.0).collect();
+                match bound {
+                    true => tree.bound(&mut row),
+                    false => tree.sum_up(&mut row),
+                }
+                row
+            };
+            let scores = ScoreMatrix::from_rows(n, rows.iter().map(|(ticks, _)| row(ticks))).unwrap();
+            let truth = |ends: &[prop::sample::Index]| -> Vec<usize> {
+                let ends: Vec<usize> = ends.iter().take(if single { 1 } else { 2 }).map(|end| end.index(n)).collect();
+                tree.closed(&ends)
+            };
+            let truth: Vec<Vec<usize>> = rows.iter().map(|(_, ends)| truth(ends)).collect();
+            let in_tree = TreeRule { tree: &tree, walk: if greedy { Walk::Greedy } else { Walk::BestPath } };
+            let mut thresholds = vec![0.5; n];
+            let rule = DecisionRule { tree: Some(in_tree), ..DecisionRule::new(task, &thresholds) };
+            let mut live = Live::new(Arc::new(curves(rule, &scores, &truth)), &scores, &truth, rule);
+            for (label, tick, fallback) in moves {
+                let label = label.index(n);
+                thresholds[label] = f64::from(tick) / 13.0;
+                live.set(label, thresholds[label]);
+                live.set_at_least_one(fallback);
+                let at_least_one = fallback && !single;
+                let rule = DecisionRule { at_least_one, tree: Some(in_tree), ..DecisionRule::new(task, &thresholds) };
+                let (counts, headline) = counted(&scores, &truth, rule);
+                prop_assert_eq!(live.all_counts(), counts);
+                prop_assert_eq!(live.headline(), headline);
+                prop_assert_eq!(live.effective(), rule.effective_thresholds(n));
+            }
+            let mut again = live.clone();
+            again.set_all(&vec![0.25; n]);
+            again.set_all(&thresholds);
+            prop_assert_eq!(again.all_counts(), live.all_counts());
+        }
+    }
+
+    #[test]
+    fn a_line_among_thousands_of_labels_moves_only_what_is_below_it() {
+        // A top with 4,999 labels below it in 70 branches, beside another top.
+        let parent = |column: usize| match column {
+            0 | 1 => None,
+            2..=71 => Some(0),
+            column => Some(2 + column % 70),
+        };
+        let tree = ColumnTree::from_parents((0..5001).map(parent).collect()).unwrap();
+        let n = tree.len();
+        let rows: Vec<Vec<f32>> = (0..40)
+            .map(|text| {
+                let mut row: Vec<f32> = (0..n).map(|column| ((column * 7 + text * 13) % 101) as f32 / 101.0).collect();
+                tree.bound(&mut row);
+                row
+            })
+            .collect();
+        let scores = ScoreMatrix::from_rows(n, &rows).unwrap();
+        let truth: Vec<Vec<usize>> = (0..40).map(|text| tree.closed(&[(text * 119) % n])).collect();
+        let in_tree = TreeRule { tree: &tree, walk: Walk::BestPath };
+        let untuned = vec![0.5; n];
+        let rule = DecisionRule { tree: Some(in_tree), ..DecisionRule::new(TaskKind::MultiLabel, &untuned) };
+        let mut live = Live::new(Arc::new(curves(rule, &scores, &truth)), &scores, &truth, rule);
+        let start = std::time::Instant::now();
+        for step in 0..200 {
+            live.set(2 + step % 70, 0.3 + 0.001 * step as f64);
+        }
+        // 70 labels a move; all of them would be 5,000.
+        assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
+        let thresholds = live.thresholds().to_vec();
+        let moved = DecisionRule { thresholds: &thresholds, ..rule };
+        assert_eq!((live.all_counts(), live.headline()), counted(&scores, &truth, moved));
     }
 
     #[test]

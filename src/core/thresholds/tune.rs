@@ -5,9 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::band::common_band;
+use super::curve::Group;
 use super::{Average, Band, Goal, Objective, Scope, ThresholdCurve, band, common, sweep};
-use crate::core::TaskKind;
 use crate::core::metrics::{Counts, default_threshold};
+use crate::core::{ColumnTree, TaskKind};
 
 /// Labels with fewer positives are drawn towards the threshold of all labels together.
 pub const FEW_POSITIVES: usize = 10;
@@ -20,10 +21,14 @@ const FEWEST_RESAMPLES: usize = 20;
 
 /// How to tune.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TuneOptions {
+pub struct TuneOptions<'a> {
     /// Whether labels exclude each other. The untuned threshold ([`default_threshold`]) stays where there are no texts to choose on, and
     /// breaks ties.
     pub task: TaskKind,
+    /// The tree that labels form: no label is chosen a lower threshold than the one above it, which would decide instead.
+    pub tree: Option<&'a ColumnTree>,
+    /// What the labels above have to reach where these are not chosen anew, one a label; `None`: all are chosen, from the top down.
+    pub above: Option<&'a [f64]>,
     /// Labels with fewer positives are drawn towards the threshold of all labels together.
     pub few_positives: usize,
     /// Resamples behind each band; 0: no bands. Fewer, and with many texts none, are drawn where that would take minutes.
@@ -32,11 +37,13 @@ pub struct TuneOptions {
     pub seed: u64,
 }
 
-impl TuneOptions {
+impl TuneOptions<'_> {
     /// The usual ones.
     pub fn new(task: TaskKind) -> Self {
         TuneOptions {
             task,
+            tree: None,
+            above: None,
             few_positives: FEW_POSITIVES,
             n_resamples: 200,
             seed: 0,
@@ -73,6 +80,8 @@ pub enum Remark {
     },
     /// No threshold reaches the objective's condition, or the chosen one does not.
     ConditionMissed,
+    /// In a tree: a lower threshold than that of the labels above it would change nothing.
+    AsAbove,
 }
 
 /// The threshold of one label.
@@ -124,6 +133,7 @@ impl fmt::Display for Remark {
                 )
             }
             Remark::ConditionMissed => f.write_str("the condition is not reached"),
+            Remark::AsAbove => f.write_str("the threshold of the label above it: a lower one would change nothing"),
         }
     }
 }
@@ -132,8 +142,9 @@ impl fmt::Display for Remark {
 ///
 /// For each label on its own: a label with `n` positives, fewer than `few_positives`, gets `w · own + (1 − w) · common` with
 /// `w = n / few_positives`: its own optimum rests on too few texts to be believed alone. With a common threshold every label gets it.
-/// What a text without any label gets instead is no part of the choice. O(labels · (texts · log labels + resamples · texts)).
-pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptions) -> Tuned {
+/// What a text without any label gets instead is no part of the choice. In a tree labels are chosen for from the top down, each at the scores
+/// that reach what is above it, so that thresholds do not fall along a path. O(labels · (texts · log labels + resamples · texts)).
+pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptions<'_>) -> Tuned {
     let (goal, task) = (objective.goal(), options.task);
     let groups: Vec<_> = curves.iter().map(ThresholdCurve::groups).collect();
     let average = match objective.scope() {
@@ -145,8 +156,14 @@ pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptio
     let common = common.flatten().unwrap_or(options.untuned());
     let (labels, missed) = match objective.scope() {
         Scope::EachLabel => {
-            let tuned = |(at, curve)| tune_label(curve, goal, common, options.seed.wrapping_add(at as u64), options);
-            (curves.iter().enumerate().map(tuned).collect(), false)
+            let tuned = |at: usize, curve: &ThresholdCurve, least: f64| {
+                tune_label(curve, goal, common, options.seed.wrapping_add(at as u64), least, options)
+            };
+            let labels = match options.tree {
+                None => curves.iter().enumerate().map(|(at, curve)| tuned(at, curve, 0.0)).collect(),
+                Some(tree) => from_the_top(tree, curves, options.above, tuned),
+            };
+            (labels, false)
         }
         Scope::Common(average) => tune_common(curves, goal, average, common, options),
     };
@@ -158,13 +175,34 @@ pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptio
     }
 }
 
+/// Labels after those above them: `tuned` hears the column, its curve and the lowest threshold that changes anything.
+fn from_the_top(
+    tree: &ColumnTree,
+    curves: &[ThresholdCurve],
+    above: Option<&[f64]>,
+    tuned: impl Fn(usize, &ThresholdCurve, f64) -> TunedLabel,
+) -> Vec<TunedLabel> {
+    let mut thresholds = vec![0.0_f64; curves.len()];
+    let mut labels: Vec<(usize, TunedLabel)> = Vec::with_capacity(curves.len());
+    for (column, curve) in tree.order().iter().filter_map(|at| Some((*at, curves.get(*at)?))) {
+        let least = tree.parent(column).and_then(|parent| above.unwrap_or(&thresholds).get(parent).copied());
+        let label = tuned(column, curve, least.unwrap_or(0.0));
+        if let Some(threshold) = thresholds.get_mut(column) {
+            *threshold = label.threshold;
+        }
+        labels.push((column, label));
+    }
+    labels.sort_by_key(|(column, _)| *column);
+    labels.into_iter().map(|(_, label)| label).collect()
+}
+
 /// Every label at the common threshold, and whether it misses the goal's condition.
 fn tune_common(
     curves: &[ThresholdCurve],
     goal: Goal,
     average: Average,
     common: f64,
-    options: &TuneOptions,
+    options: &TuneOptions<'_>,
 ) -> (Vec<TunedLabel>, bool) {
     let n_resamples = options.n_affordable(curves.iter().map(ThresholdCurve::n).sum());
     let band = common_band(curves, options.task, (goal, average), n_resamples, options.seed);
@@ -182,10 +220,22 @@ fn tune_common(
     (labels, missed)
 }
 
-fn tune_label(curve: &ThresholdCurve, goal: Goal, common: f64, seed: u64, options: &TuneOptions) -> TunedLabel {
+/// `least`: lower scores are never decided for.
+fn tune_label(
+    curve: &ThresholdCurve,
+    goal: Goal,
+    common: f64,
+    seed: u64,
+    least: f64,
+    options: &TuneOptions<'_>,
+) -> TunedLabel {
     let n_positives = curve.n_positives();
     let mut remarks = Vec::new();
-    let own = sweep::best(curve.groups(), goal, options.untuned()).map(|best| best.threshold);
+    let decidable = |group: Group| match f64::from(group.score) < least {
+        true => Group { score: -1.0, ..group },
+        false => group,
+    };
+    let own = sweep::best(curve.groups().map(decidable), goal, options.untuned()).map(|best| best.threshold);
     let threshold = match own {
         None => common,
         Some(_) if n_positives == 0 => {
@@ -199,6 +249,10 @@ fn tune_label(curve: &ThresholdCurve, goal: Goal, common: f64, seed: u64, option
         }
         Some(own) => own,
     };
+    if threshold < least {
+        remarks.push(Remark::AsAbove);
+    }
+    let threshold = threshold.max(least);
     if n_positives > 0 && n_positives == curve.n() {
         remarks.push(Remark::NoNegatives);
     }
@@ -212,7 +266,10 @@ fn tune_label(curve: &ThresholdCurve, goal: Goal, common: f64, seed: u64, option
         n_positives,
         before: curve.at(options.untuned()),
         after,
-        band: band(curve, goal, options.untuned(), n_resamples, seed),
+        band: band(curve, goal, options.untuned(), n_resamples, seed).map(|band| Band {
+            low: band.low.max(least),
+            high: band.high.max(least),
+        }),
         remarks,
     }
 }
@@ -222,12 +279,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::metrics::{DEFAULT_THRESHOLD, ScoreMatrix, macro_average};
-    use crate::core::thresholds::curves;
+    use crate::core::metrics::{DEFAULT_THRESHOLD, DecisionRule, ScoreMatrix, TreeRule, count_per_label, macro_average};
+    use crate::core::Walk;
+
+    fn curves(task: TaskKind, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
+        crate::core::thresholds::curves(DecisionRule::new(task, &[]), scores, truth)
+    }
 
     const MULTI: TaskKind = TaskKind::MultiLabel;
 
-    fn alone() -> TuneOptions {
+    fn alone() -> TuneOptions<'static> {
         TuneOptions {
             few_positives: 0,
             n_resamples: 0,
@@ -337,12 +398,12 @@ mod tests {
     fn abstaining_answers_as_much_as_the_accuracy_allows() {
         let rows = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]];
         let scores = ScoreMatrix::from_rows(2, rows).unwrap();
-        let curves = curves(TaskKind::SingleLabel, &scores, &[vec![0], vec![1], vec![1], vec![1]]);
+        let known = curves(TaskKind::SingleLabel, &scores, &[vec![0], vec![1], vec![1], vec![1]]);
         let options = TuneOptions {
             task: TaskKind::SingleLabel,
             ..alone()
         };
-        let tuned = |least| tune(&curves, Goal::AccuracyAtLeast(least).into(), &options);
+        let tuned = |least| tune(&known, Goal::AccuracyAtLeast(least).into(), &options);
         assert_eq!(
             tuned(0.75).thresholds(),
             [0.0; 2],
@@ -351,9 +412,8 @@ mod tests {
         let careful = tuned(0.9);
         assert!((careful.common - 0.75).abs() < 1e-6 && !careful.missed, "{careful:?}");
         assert_eq!(careful.thresholds(), [careful.common; 2]);
-        let curves =
-            crate::core::thresholds::curves(TaskKind::SingleLabel, &scores, &[vec![1], vec![1], vec![1], vec![1]]);
-        assert!(tune(&curves, Goal::AccuracyAtLeast(0.9).into(), &options).missed);
+        let wrong = curves(TaskKind::SingleLabel, &scores, &[vec![1], vec![1], vec![1], vec![1]]);
+        assert!(tune(&wrong, Goal::AccuracyAtLeast(0.9).into(), &options).missed);
     }
 
     #[test]
@@ -366,6 +426,45 @@ mod tests {
     }
 
     proptest! {
+        /// In a tree the tables that tuning reports are those of whole paths, and thresholds do not fall along a path.
+        #[test]
+        fn along_a_path_thresholds_do_not_fall(
+            parents in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
+            texts in prop::collection::vec((prop::array::uniform8(0u8..=12), any::<prop::sample::Index>()), 1..30),
+            single in any::<bool>(),
+            only in prop::option::of(any::<prop::sample::Index>()),
+        ) {
+            let parent = |(at, pick): (usize, &prop::sample::Index)| pick.index(at + 1).checked_sub(1);
+            let tree = ColumnTree::from_parents(parents.iter().enumerate().map(parent).collect()).unwrap();
+            let task = if single { TaskKind::SingleLabel } else { MULTI };
+            let row = |ticks: &[u8; 8]| {
+                let mut row: Vec<f32> = ticks[..tree.len()].iter().map(|tick| f32::from(*tick) / 12.0).collect();
+                tree.bound(&mut row);
+                row
+            };
+            let scores = ScoreMatrix::from_rows(tree.len(), texts.iter().map(|(ticks, _)| row(ticks))).unwrap();
+            let truth: Vec<Vec<usize>> = texts.iter().map(|(_, end)| tree.closed(&[end.index(tree.len())])).collect();
+            let in_tree = TreeRule { tree: &tree, walk: Walk::BestPath };
+            let rule = DecisionRule { tree: Some(in_tree), ..DecisionRule::new(task, &[]) };
+            let curves = crate::core::thresholds::curves(rule, &scores, &truth);
+            let options = TuneOptions { task, tree: Some(&tree), few_positives: 3, n_resamples: 0, ..TuneOptions::new(task) };
+            let tuned = tune(&curves, Goal::F1.into(), &options);
+            let mut thresholds = tuned.thresholds();
+            prop_assert_eq!(&tree.thresholds_of_paths(|label| thresholds[label]), &thresholds);
+            if let Some(only) = only.map(|pick| pick.index(tree.len())) {
+                let above = rule.effective_thresholds(tree.len());
+                let alone = tune(&curves, Goal::F1.into(), &TuneOptions { above: Some(&above), ..options });
+                thresholds = vec![default_threshold(task); tree.len()];
+                thresholds[only] = alone.labels[only].threshold;
+                let decided = DecisionRule { thresholds: &thresholds, ..rule }.decide_all(&scores);
+                prop_assert_eq!(alone.labels[only].after, count_per_label(&truth, &decided, tree.len())[only]);
+            } else {
+                let decided = DecisionRule { thresholds: &thresholds, ..rule }.decide_all(&scores);
+                let after: Vec<Counts> = tuned.labels.iter().map(|label| label.after).collect();
+                prop_assert_eq!(after, count_per_label(&truth, &decided, tree.len()));
+            }
+        }
+
         /// The usual loop tries 0.05, 0.10, …, 0.95 for each label.
         #[test]
         fn a_grid_is_never_better(

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::{Run, TaskKind};
+use crate::core::{Run, TaskKind, Walk};
 
 /// Markdown with the front matter model hubs read.
 pub(super) fn model_card(run: &Run, pairs: bool) -> String {
@@ -26,20 +26,42 @@ pub(super) fn model_card(run: &Run, pairs: bool) -> String {
     let _ = writeln!(
         card,
         "## Use\n\n```sh\nhandful predict . {}\n```\n\n{}The folder also opens as an encoder with sentence-transformers. \
-         The head is in `head.safetensors` and `handful.json`: one row of coefficients and an intercept per output, \
-         applied to the sentence embedding, then {}.\n",
+         The head is in `head.json`, what its outputs mean in `handful.json`: {}.\n",
         if pairs { "pairs.csv" } else { "texts.csv" },
         if pairs {
             "Each row has two texts, such as `premise` and `hypothesis`; the encoder reads both as one input. "
         } else {
             ""
         },
-        match run.task {
-            TaskKind::SingleLabel => "softmax (sigmoid where there are two labels)",
-            TaskKind::MultiLabel => "a sigmoid per label",
-        }
+        head(run)
     );
     card
+}
+
+/// How scores come of an embedding, in words.
+fn head(run: &Run) -> &'static str {
+    let top_down = run.options.get("tree").and_then(serde_json::Value::as_str) == Some("top-down");
+    let fine_tuned_or_logistic = run.options.get("head").and_then(serde_json::Value::as_str) != Some("differentiable");
+    match (run.tree(), run.task) {
+        (Some(_), _) if top_down && fine_tuned_or_logistic => {
+            "under `tree`, a classifier for the top and for each label with others below it (`below`), over its children and perhaps stopping \
+             there; a label's score is the product of the probabilities on the path to it"
+        }
+        (Some(_), TaskKind::SingleLabel) => {
+            "under `tree`, one row of coefficients and an intercept per answer, then softmax; a label's score is the sum of its own \
+             probability and of all below it"
+        }
+        (Some(_), TaskKind::MultiLabel) => {
+            "under `tree`, one row of coefficients and an intercept per label, then a sigmoid each; no label's score is above that of the label \
+             above it"
+        }
+        (None, TaskKind::SingleLabel) => {
+            "one row of coefficients and an intercept per output, applied to the sentence embedding, then softmax (sigmoid where there are two labels)"
+        }
+        (None, TaskKind::MultiLabel) => {
+            "one row of coefficients and an intercept per output, applied to the sentence embedding, then a sigmoid per label"
+        }
+    }
 }
 
 fn write_labels(card: &mut String, run: &Run) {
@@ -48,12 +70,33 @@ fn write_labels(card: &mut String, run: &Run) {
         let name = path.join(PATH_SEPARATOR).replace('|', "\\|").replace(['\n', '\r'], " ");
         let _ = writeln!(card, "| {name} | {threshold:.3} |");
     }
-    let _ = writeln!(card, "\n{}{}.\n", decision(run), tuned(run));
+    let _ = writeln!(card, "\n{}{}{}.\n", in_tree(run), decision(run), tuned(run));
+}
+
+/// What a score means in a tree.
+fn in_tree(run: &Run) -> String {
+    let Some(tree) = run.tree() else { return String::new() };
+    format!(
+        "The labels form a tree of {} levels. A score is the probability that a text belongs to a label or to one below it, and a threshold holds \
+         for everything below its label too. ",
+        tree.n_levels()
+    )
 }
 
 /// How scores become labels, in words.
 fn decision(run: &Run) -> &'static str {
     let abstains = run.thresholds.iter().any(|threshold| *threshold > 0.0);
+    if run.tree().is_some() {
+        return match (run.task, run.walk()) {
+            (TaskKind::SingleLabel, Walk::BestPath) => {
+                "A text gets the likeliest path, as far down as scores reach their thresholds"
+            }
+            (TaskKind::SingleLabel, Walk::Greedy) => {
+                "A text gets the path that always goes on to the likeliest label below, as far down as scores reach their thresholds"
+            }
+            (TaskKind::MultiLabel, _) => "A text gets every label whose score reaches its threshold, with all labels above it",
+        };
+    }
     match (run.task, abstains, run.deciding.at_least_one) {
         (TaskKind::SingleLabel, false, _) => "A text gets the label with the highest score",
         (TaskKind::SingleLabel, true, _) => {

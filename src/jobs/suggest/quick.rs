@@ -6,7 +6,7 @@ use super::{FromPile, Labelled};
 use crate::core::{TaskKind, TextId};
 use crate::jobs::embeddings::EmbeddingCache;
 use crate::model::head::pile::{self, Beside, PileSettings, Verdict};
-use crate::model::head::{Examples, FitSettings, HeadError, LogisticHead, Targets};
+use crate::model::head::{Examples, FitSettings, Head, HeadError, LogisticHead, Targets};
 use crate::model::{Embeddings, Encoder, ModelError, label_names};
 
 /// More unlabelled texts than this would make a refit felt; an even sample of them is taken.
@@ -41,7 +41,7 @@ pub(super) struct Material {
 
 /// A head and what it took from the pile.
 pub(super) struct Refitted {
-    pub head: LogisticHead,
+    pub head: Head,
     pub from_pile: Option<FromPile>,
 }
 
@@ -111,7 +111,7 @@ impl Quick {
     pub(super) fn refit(&self, material: &Material) -> Result<Refitted, HeadError> {
         if self.verdict.as_ref().is_some_and(|asked| !asked.verdict.helps) {
             return Ok(Refitted {
-                head: LogisticHead::fit(material.examples(), &FitSettings::default())?,
+                head: Head::fit(material.examples(), &FitSettings::default())?,
                 from_pile: None,
             });
         }

@@ -1,5 +1,6 @@
 //! What a head is fitted on, and whether it can be.
 
+use super::tree::OnTree;
 use super::{FitSettings, HeadError, Targets, shape};
 use crate::model::Embeddings;
 
@@ -14,6 +15,8 @@ pub struct Examples<'a> {
     pub n_labels: usize,
     /// What each text counts, above 0; every text 1 where there are none. As in scikit-learn, a weight of 2 is the text given twice.
     pub weights: Option<&'a [f64]>,
+    /// The tree that labels form, for [`super::Head`]: a logistic head takes columns as they stand.
+    pub tree: Option<OnTree<'a>>,
 }
 
 impl<'a> Examples<'a> {
@@ -24,7 +27,13 @@ impl<'a> Examples<'a> {
             targets,
             n_labels,
             weights: None,
+            tree: None,
         }
+    }
+
+    /// The same examples, of labels that form a tree where there is one.
+    pub fn on(self, tree: Option<OnTree<'a>>) -> Self {
+        Examples { tree, ..self }
     }
 
     /// The same examples, each with its weight.
@@ -84,6 +93,12 @@ impl<'a> Examples<'a> {
             return Err(HeadError::AllAlike);
         }
         Ok(())
+    }
+
+    /// Whether a name may stand for a column: not for a label above others that no text stops at, where a text has one label.
+    pub(super) fn may_be_answer(&self, column: usize, counts: &[usize]) -> bool {
+        let inner = self.tree.is_some_and(|on| !on.tree.is_leaf(column));
+        !inner || matches!(self.targets, Targets::Multi(_)) || counts.get(column).is_some_and(|n| *n > 0)
     }
 
     /// The weights as they are multiplied into the losses.

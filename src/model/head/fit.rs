@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::objective::Objective;
 use super::stored::Stored;
+use super::tree::{NestedLoss, OnTree};
 use super::{ClassWeight, Examples, FitSettings, HeadError, Link, LogisticHead, Targets, lbfgs};
 
 /// Bounds of the gradient of the mean loss at which the search ends: the least whatever the precision, and the largest by precision, which is
@@ -36,6 +37,28 @@ impl LogisticHead {
         settings: &FitSettings,
         previous: Option<&LogisticHead>,
     ) -> Result<Self, HeadError> {
+        Self::fit_columns(examples, settings, None, previous)
+    }
+
+    /// With the loss of whole paths for one label a text; for several, each sigmoid's examples count what its level does.
+    ///
+    /// # Errors
+    /// Those of [`LogisticHead::fit`]; one-vs-rest with one label a text.
+    pub(super) fn refit_nested(
+        examples: Examples<'_>,
+        settings: &FitSettings,
+        on: OnTree<'_>,
+        previous: Option<&LogisticHead>,
+    ) -> Result<Self, HeadError> {
+        Self::fit_columns(examples, settings, Some(on), previous)
+    }
+
+    fn fit_columns(
+        examples: Examples<'_>,
+        settings: &FitSettings,
+        nested: Option<OnTree<'_>>,
+        previous: Option<&LogisticHead>,
+    ) -> Result<Self, HeadError> {
         let counts = examples.check(settings)?;
         examples.check_learnable(&counts)?;
         let problem = Problem {
@@ -43,9 +66,13 @@ impl LogisticHead {
             dim: examples.x.dim,
             weights: examples.row_weights(),
             settings: *settings,
+            nested,
             previous: previous.filter(|previous| previous.dim == examples.x.dim),
         };
         let link = settings.strategy.link(examples.targets)?;
+        if nested.is_some() && link == Link::NormalizedOneVsRest {
+            return Err(HeadError::SharedOneVsRest);
+        }
         Ok(match examples.targets {
             Targets::Single(labels) => problem.single(labels, &counts, link),
             Targets::Multi(labels) => problem.multi(labels, &counts, link),
@@ -75,6 +102,19 @@ impl LogisticHead {
         })
     }
 
+    /// A head that says the same of every text: `probabilities`, one a label.
+    pub(super) fn constant(link: Link, dim: usize, probabilities: Vec<f64>) -> Self {
+        LogisticHead {
+            dim,
+            link,
+            fitted: Vec::new(),
+            weights: Vec::new(),
+            intercepts: Vec::new(),
+            constants: probabilities,
+            chain: Vec::new(),
+        }
+    }
+
     /// The parameters of a label that has its own logit, as its problem has them: weights, those of the labels before it in a chain, intercept.
     fn row(&self, label: usize) -> Option<Vec<f64>> {
         let at = self.fitted.binary_search(&label).ok()?;
@@ -94,6 +134,8 @@ struct Problem<'a> {
     dim: usize,
     weights: Vec<f64>,
     settings: FitSettings,
+    /// The tree of [`LogisticHead::refit_nested`].
+    nested: Option<OnTree<'a>>,
     /// Of the same `dim`.
     previous: Option<&'a LogisticHead>,
 }
@@ -108,13 +150,18 @@ impl Problem<'_> {
         let mut place = vec![0; counts.len()];
         fitted.iter().enumerate().for_each(|(at, label)| place[*label] = at);
         let y: Vec<usize> = labels.iter().map(|label| place[*label]).collect();
+        let loss = self.nested.map(|on| NestedLoss::new(on.tree, &fitted, on.decay));
         let (link, n_outputs) = match fitted.len() {
-            2 => (Link::Sigmoid, 1),
+            2 if loss.is_none() => (Link::Sigmoid, 1),
             more => (Link::Softmax, more),
         };
         let start = self.previous.filter(|p| p.link == link && p.fitted == fitted);
         let start = start.map(|p| [p.weights.as_slice(), &p.intercepts].concat());
-        let mut weights = self.optimum(&self.x, self.dim, &y, n_outputs, start);
+        let how = How {
+            nested: loss.as_ref(),
+            c: self.settings.c,
+        };
+        let mut weights = self.optimum((&self.x, self.dim), &y, n_outputs, start, how);
         let intercepts = weights.split_off(n_outputs * self.dim);
         LogisticHead {
             dim: self.dim,
@@ -153,13 +200,19 @@ impl Problem<'_> {
                     .map(|text| usize::from(is_set(text, *label)))
                     .collect();
                 let start = previous.and_then(|p| p.row(*label));
+                let level_weight = self.nested.map_or(1.0, |on| on.level_weight(on.tree.level(*label)));
+                // Examples that count so much in a loss of their own are a penalty so much weaker.
+                let how = How {
+                    nested: None,
+                    c: self.settings.c * level_weight,
+                };
                 match link {
                     Link::Chain if at > 0 => {
                         let before = &fitted[..at];
                         let x = self.with_columns(at, |text, column| is_set(text, before[column]));
-                        self.optimum(&x, self.dim + at, &y, 1, start)
+                        self.optimum((&x, self.dim + at), &y, 1, start, how)
                     }
-                    _ => self.optimum(&self.x, self.dim, &y, 1, start),
+                    _ => self.optimum((&self.x, self.dim), &y, 1, start, how),
                 }
             })
             .collect();
@@ -191,7 +244,14 @@ impl Problem<'_> {
     }
 
     /// Minimises from `start`, or from zero.
-    fn optimum(&self, x: &[f64], dim: usize, y: &[usize], n_outputs: usize, start: Option<Vec<f64>>) -> Vec<f64> {
+    fn optimum(
+        &self,
+        (x, dim): (&[f64], usize),
+        y: &[usize],
+        n_outputs: usize,
+        start: Option<Vec<f64>>,
+        how: How<'_>,
+    ) -> Vec<f64> {
         let weights = match self.settings.class_weight {
             ClassWeight::None => self.weights.clone(),
             ClassWeight::Balanced => balanced(&self.weights, y, n_outputs.max(2)),
@@ -202,11 +262,12 @@ impl Problem<'_> {
             y,
             weights: &weights,
             n_outputs,
-            c: self.settings.c,
+            c: how.c,
+            nested: how.nested,
         };
         let mut parameters = start.unwrap_or_else(|| vec![0.0; objective.n_parameters()]);
         // The objective is the mean loss, so the bound on the gradient of the sum shrinks by the sum of weights times C.
-        let bound = self.settings.precision / (self.settings.c * objective.total_weight());
+        let bound = self.settings.precision / (how.c * objective.total_weight());
         let stop = lbfgs::Stop {
             gradient: bound.clamp(GRADIENT.0, GRADIENT.1 * self.settings.precision),
             iterations: MAX_ITERATIONS,
@@ -214,6 +275,13 @@ impl Problem<'_> {
         lbfgs::minimise(&mut parameters, stop, |at, gradient| objective.evaluate(at, gradient));
         parameters
     }
+}
+
+/// What one search makes small.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    nested: Option<&'a NestedLoss>,
+    c: f64,
 }
 
 /// The weights, each times total / (K · total of its class).

@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Examples, FitSettings, HeadError, LogisticHead, Targets};
+use super::{Examples, FitSettings, Head, HeadError, Targets};
 use crate::core::rng;
 use crate::model::Embeddings;
 
@@ -15,7 +15,7 @@ use crate::model::Embeddings;
 /// labels has a single example.
 ///
 /// # Errors
-/// Those of [`LogisticHead::fit`] that another choice of folds would not change.
+/// Those of [`Head::fit`] that another choice of folds would not change.
 pub fn out_of_fold(
     examples: Examples<'_>,
     settings: &FitSettings,
@@ -52,7 +52,7 @@ pub(super) fn over_folds<T: Send>(
             let kept = Kept::new(examples, &kept);
             let (mut read_here, mut head) = (Vec::with_capacity(held_out.len() * path.len()), None);
             for (step, settings) in path.iter().enumerate() {
-                let fitted = match LogisticHead::refit(kept.examples(examples.n_labels), settings, head.as_ref()) {
+                let fitted = match Head::refit(kept.examples(examples), settings, head.as_ref()) {
                     Err(
                         HeadError::OneLabel | HeadError::EveryLabelConstant | HeadError::AllAlike | HeadError::NoTexts,
                     ) => {
@@ -94,12 +94,13 @@ impl Kept {
         }
     }
 
-    pub(super) fn examples(&self, n_labels: usize) -> Examples<'_> {
+    /// These rows of `all`.
+    pub(super) fn examples<'a>(&'a self, all: Examples<'a>) -> Examples<'a> {
         Examples {
             x: &self.x,
             targets: &self.targets,
-            n_labels,
             weights: self.weights.as_deref(),
+            ..all
         }
     }
 }

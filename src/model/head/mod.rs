@@ -12,6 +12,7 @@ mod settings;
 mod stored;
 mod strength;
 mod targets;
+pub mod tree;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ pub use folds::{deal, out_of_fold};
 pub use settings::{ClassWeight, DEFAULT_C, FitSettings, Strategy};
 pub use strength::choose_c;
 pub use targets::Targets;
+pub use tree::{Head, OnTree, TreeMethod};
 
 use super::Embeddings;
 use stored::Stored;
@@ -51,6 +53,11 @@ pub enum HeadError {
         "a multinomial head is for texts with one label; with any number of labels a text, the strategy is one-vs-rest or chain"
     )]
     MultinomialOfMany,
+    /// One-vs-rest asked for where a softmax learns whole paths.
+    #[error(
+        "tree=shared learns whole paths by one softmax; with one label a text, the strategy is auto or multinomial, or take tree=flat or top-down"
+    )]
+    SharedOneVsRest,
     /// A target outside the label columns.
     #[error("label {label} is out of range: there are {n_labels} labels")]
     UnknownLabel {
@@ -145,15 +152,18 @@ impl LogisticHead {
         shape("values per embedding", self.dim, x.dim)?;
         shape("values in the embeddings", 0, x.data.len() % self.dim)?;
         let x64: Vec<f64> = x.data.iter().map(|v| f64::from(*v)).collect();
-        let mut logits = objective::logits(&x64, self.dim, &self.weights, &self.intercepts);
+        Ok(self.probabilities(&x64))
+    }
+
+    /// [`LogisticHead::predict_proba`] of rows of the right width.
+    fn probabilities(&self, x: &[f64]) -> Vec<Vec<f32>> {
         let n_logits = self.intercepts.len();
         if n_logits == 0 {
-            return Ok(vec![self.constants.iter().map(|p| *p as f32).collect(); x.len()]);
+            return vec![self.constants.iter().map(|p| *p as f32).collect(); x.len() / self.dim];
         }
-        Ok(logits
-            .chunks_mut(n_logits)
-            .map(|row| self.to_probabilities(row))
-            .collect())
+        let mut logits = objective::logits(x, self.dim, &self.weights, &self.intercepts);
+        let rows = logits.chunks_mut(n_logits);
+        rows.map(|row| self.to_probabilities(row)).collect()
     }
 
     /// One logit per text and label, `(n_texts, n_labels)`, whose softmax over a row is [`LogisticHead::predict_proba`]; −∞ for labels without

@@ -5,6 +5,8 @@
 use gemm::Parallelism;
 use rayon::prelude::*;
 
+use super::tree::NestedLoss;
+
 /// Rows and classes handled per task: fixed, so that sums do not depend on the number of threads.
 const ROWS_PER_TASK: usize = 128;
 const CLASSES_PER_TASK: usize = 8;
@@ -24,6 +26,8 @@ pub(super) struct Objective<'a> {
     pub n_outputs: usize,
     /// Inverse strength of the penalty.
     pub c: f64,
+    /// In place of the log-loss of a softmax: that of whole paths.
+    pub nested: Option<&'a NestedLoss>,
 }
 
 impl Objective<'_> {
@@ -49,7 +53,10 @@ impl Objective<'_> {
                     .zip(y)
                     .zip(weights)
                     .map(|((row, y), weight)| {
-                        let loss = to_residual(row, *y);
+                        let loss = match self.nested {
+                            Some(nested) => nested.evaluate(row, *y),
+                            None => to_residual(row, *y),
+                        };
                         row.iter_mut().for_each(|residual| *residual *= weight);
                         weight * loss
                     })
@@ -206,6 +213,7 @@ mod tests {
                 weights: &weights,
                 n_outputs,
                 c: 0.7,
+                nested: None,
             };
             let at: Vec<f64> = (0..objective.n_parameters())
                 .map(|_| rng.random_range(-1.0..1.0))

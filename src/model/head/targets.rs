@@ -1,6 +1,7 @@
 //! What a classifier should answer for each text.
 
 use super::HeadError;
+use crate::core::ColumnTree;
 
 /// The labels of each text, as column indices in `0..n_labels`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,14 @@ impl Targets {
             })? += 1;
         }
         Ok(counts)
+    }
+
+    /// With all labels above, where texts may have several.
+    pub fn closed(&self, tree: &ColumnTree) -> Targets {
+        match self {
+            Targets::Single(labels) => Targets::Single(labels.clone()),
+            Targets::Multi(labels) => Targets::Multi(labels.iter().map(|labels| tree.closed(labels)).collect()),
+        }
     }
 
     /// The targets of the given texts, in that order; indices beyond the end are left out.

@@ -298,7 +298,7 @@ fn trained_on_pairs(labels: [&str; 3], pairs: bool) -> tempfile::TempDir {
     let head = LogisticHead::fit(Examples::new(&x, &targets, 3), &FitSettings::default()).unwrap();
     let classifier = Classifier {
         encoder,
-        head,
+        head: head.into(),
         pairs,
         task: TaskKind::SingleLabel,
         label_paths: labels.map(|label| vec![label.to_owned()]).to_vec(),

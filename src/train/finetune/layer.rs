@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor, Var};
 
 use crate::core::rng::{self, Stream};
 use crate::model::head::Link;
-use crate::model::{Dropout, Encoder, LogisticHead};
+use crate::model::{Dropout, Encoder, Head, LogisticHead};
 use crate::train::{TrainError, TrainingSet};
 
 /// The standard deviation that BERT's layers start with.
@@ -89,20 +89,15 @@ impl Layer {
             .broadcast_add(self.bias.as_tensor())
     }
 
-    /// The classifier's head with these weights.
+    /// The classifier's head with these weights, on the tree of the labels where they have one.
     ///
     /// # Errors
     /// Where a weight is not finite.
-    pub(crate) fn to_head(&self, set: &TrainingSet) -> Result<LogisticHead, TrainError> {
+    pub(crate) fn to_head(&self, set: &TrainingSet) -> Result<Head, TrainError> {
         let numbers = |var: &Var| var.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>();
         let logits = (numbers(&self.weight)?, numbers(&self.bias)?);
         let (dim, Columns { link, fitted, .. }) = (self.weight.dim(1)?, &self.columns);
-        Ok(LogisticHead::from_logits(
-            *link,
-            dim,
-            fitted.clone(),
-            logits,
-            set.n_labels,
-        )?)
+        let answers = LogisticHead::from_logits(*link, dim, fitted.clone(), logits, set.n_labels)?;
+        Ok(Head::of_answers(answers, set.tree.as_ref())?)
     }
 }

@@ -12,15 +12,17 @@ mod tests;
 mod tuning;
 mod watch;
 
+use std::ops::ControlFlow;
+
 use serde_json::json;
 
 use super::inputs::Inputs;
 use super::tuner::Pace;
 use super::{
-    Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora, remarks,
+    Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora, remarks, trees,
 };
 use crate::core::rng;
-use crate::model::head::Link;
+use crate::model::head::{ClassWeight, Examples, FitSettings, Head, Link, OnTree, TreeMethod};
 use crate::model::{Encoder, Targets};
 use tuning::{Plan, Tuning};
 use watch::Watch;
@@ -41,6 +43,8 @@ pub(super) fn run(
     events: Events<'_>,
     checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
+    trees::refuse_contradictions(set, options)?;
+    let set = &*set.closed();
     let counts = set.targets.counts(set.n_labels)?;
     let columns = columns(set, &counts, options);
     let objective = Objective::new(columns.clone(), set, options)?;
@@ -94,9 +98,13 @@ pub(super) fn run(
         return Err(error);
     }
     drop(tuning);
-    let head = layer.to_head(set)?;
+    let encoder = encoder.without_lora()?;
+    let head = match set.on_tree(options) {
+        Some(on) if on.method == TreeMethod::TopDown => top_down(set, on, options, &encoder, events)?,
+        _ => layer.to_head(set)?,
+    };
     Ok(Trained {
-        encoder: encoder.without_lora()?,
+        encoder,
         head,
         out_of_fold: None,
         stopped,
@@ -105,12 +113,35 @@ pub(super) fn run(
     })
 }
 
+/// A classifier for each node with labels below it, fitted on the embeddings of the encoder that was tuned under one flat layer.
+fn top_down(
+    set: &TrainingSet,
+    on: OnTree<'_>,
+    options: &Options,
+    encoder: &Encoder,
+    events: Events<'_>,
+) -> Result<Head, TrainError> {
+    let n_texts = set.texts.len();
+    let embeddings = encoder.embed(&set.texts(), &mut |n_done| {
+        // There is a tuned encoder to keep: whoever asks to stop gets the head too.
+        let _ = events(TrainEvent::Phase(Phase::Embedding { n_done, n_texts }));
+        ControlFlow::Continue(())
+    })?;
+    let _ = events(TrainEvent::Phase(Phase::Head));
+    let settings = FitSettings {
+        class_weight: ClassWeight::ALL[options.whole("class_weight")],
+        ..FitSettings::default()
+    };
+    let examples = Examples::new(&embeddings, &set.targets, set.n_labels).on(Some(on));
+    Ok(Head::fit(examples, &settings)?)
+}
+
 /// The labels with examples, and one logit each; for two labels of which a text has one, one logit where that is asked for.
 pub(super) fn columns(set: &TrainingSet, counts: &[usize], options: &Options) -> Columns {
     let fitted: Vec<usize> = (0..set.n_labels).filter(|label| counts[*label] > 0).collect();
     let link = match set.targets {
         Targets::Multi(_) => Link::OneVsRest,
-        Targets::Single(_) if fitted.len() == 2 && options.word("two_labels") == "sigmoid" => Link::Sigmoid,
+        Targets::Single(_) if fitted.len() == 2 && set.tree.is_none() && options.word("two_labels") == "sigmoid" => Link::Sigmoid,
         Targets::Single(_) => Link::Softmax,
     };
     Columns::new(link, fitted, set.n_labels)

@@ -1,10 +1,11 @@
 //! What fine-tuning makes small: cross-entropy or focal loss over the labels of texts, with what weighs rare labels up.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::layer::Columns;
 use crate::model::Targets;
-use crate::model::head::Link;
+use crate::model::head::tree::NestedLoss;
+use crate::model::head::{Link, TreeMethod};
 use crate::train::{Options, TrainError, TrainingSet, class_losses, remarks};
 
 /// The values of the option `loss`.
@@ -29,6 +30,10 @@ pub(crate) struct Objective {
     gamma: f64,
     /// The share of each answer that is spread over all answers.
     smoothing: f64,
+    /// In place of cross-entropy with one label a text: the loss of whole paths.
+    nested: Option<NestedLoss>,
+    /// One for each fitted label: what its level of the tree counts, with several labels a text.
+    levels: Vec<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +58,20 @@ impl Objective {
             alpha: None,
             gamma: if focal { options.get("focal_gamma") } else { 0.0 },
             smoothing: options.get("label_smoothing"),
+            nested: None,
+            levels: vec![1.0; counts.len()],
             columns,
         };
+        if let Some(on) = set.on_tree(options).filter(|on| on.method == TreeMethod::Shared) {
+            let fitted = &objective.columns.fitted;
+            match objective.columns.link {
+                Link::OneVsRest => {
+                    let levels = fitted.iter().map(|label| on.level_weight(on.tree.level(*label)));
+                    objective.levels = levels.collect();
+                }
+                _ => objective.nested = Some(NestedLoss::new(on.tree, fitted, on.decay)),
+            }
+        }
         if options.word("class_weight") == "balanced" {
             let link = objective.columns.link;
             objective.weights = balanced(&counts, set.texts.len(), link);
@@ -122,10 +139,38 @@ impl Objective {
         texts: &[usize],
         weight: f64,
     ) -> candle_core::Result<Tensor> {
-        match self.columns.link {
-            Link::Softmax => self.softmax(logits, targets, texts, weight),
+        match (self.columns.link, &self.nested) {
+            (_, Some(nested)) => self.nested(nested, logits, targets, texts, weight),
+            (Link::Softmax, _) => self.softmax(logits, targets, texts, weight),
             _ => self.sigmoids(logits, targets, texts, weight),
         }
+    }
+
+    /// Value and gradient are computed in f64, beside the tensors.
+    fn nested(
+        &self,
+        nested: &NestedLoss,
+        logits: &Tensor,
+        targets: &Targets,
+        texts: &[usize],
+        weight: f64,
+    ) -> candle_core::Result<Tensor> {
+        let mut rows: Vec<Vec<f64>> = logits.to_dtype(DType::F64)?.to_vec2()?;
+        let mut value = 0.0;
+        for (row, text) in rows.iter_mut().zip(texts) {
+            let Some(class) = self.class(targets, *text) else {
+                row.fill(0.0);
+                continue;
+            };
+            let share = self.weights[class] / weight;
+            value += share * nested.evaluate(row, class);
+            row.iter_mut().for_each(|slope| *slope *= share);
+        }
+        let gradient: Vec<f32> = rows.into_iter().flatten().map(|slope| slope as f32).collect();
+        let gradient = Tensor::from_vec(gradient, logits.shape(), logits.device())?;
+        // A line with the slopes of the loss that goes through its value.
+        let line = (logits * gradient)?.sum_all()?;
+        (&line - line.detach())? + value
     }
 
     fn softmax(&self, logits: &Tensor, targets: &Targets, texts: &[usize], weight: f64) -> candle_core::Result<Tensor> {
@@ -180,7 +225,8 @@ impl Objective {
         match self.columns.link {
             Link::OneVsRest => {
                 let [set, unset] = self.alpha.map_or([1.0; 2], |alpha| [alpha.of(true), alpha.of(false)]);
-                (self.weights[logit] * set * yes, unset * no)
+                let level = self.levels[logit];
+                (self.weights[logit] * set * yes * level, unset * no * level)
             }
             _ => {
                 let class = usize::from(is_set);

@@ -4,6 +4,7 @@ use candle_core::{Tensor, Var};
 
 use super::layer::Layer;
 use super::objective::Objective;
+use crate::core::TaskKind;
 use crate::core::metrics::{self, Evaluation, METRICS, MetricsError, ScoreMatrix};
 use crate::core::run::WatchedPoint;
 use crate::model::{Embeddings, Encoder, ModelError};
@@ -206,7 +207,11 @@ impl<'a> Watch<'a> {
             .map(|text| sorted(self.held.targets.of(text)))
             .collect();
         let of_embeddings = || -> Result<Option<f64>, MetricsError> {
-            let rows = head.predict_proba(embeddings).unwrap_or_default();
+            let mut rows = head.predict_proba(embeddings).unwrap_or_default();
+            if let Some(tree) = head.tree().filter(|_| task == TaskKind::SingleLabel) {
+                // Of answers, which exclude each other, as the texts' labels do.
+                rows.iter_mut().for_each(|row| *row = tree.own(row));
+            }
             let report = Evaluation {
                 task,
                 labels: &labels,
@@ -214,6 +219,7 @@ impl<'a> Watch<'a> {
                 scores: &ScoreMatrix::from_rows(n_labels, rows)?,
                 thresholds: &vec![metrics::default_threshold(task); n_labels],
                 at_least_one: false,
+                tree: None,
                 resampling: None,
             }
             .report()?;

@@ -2,8 +2,8 @@
 
 use super::Method;
 use super::shared::{
-    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, LEARNING_RATE, LORA_ALPHA, LORA_RANK, LORA_TARGETS, MAX_GRAD_NORM,
-    NUM_EPOCHS, WARMUP, WEIGHT_DECAY,
+    CHECKPOINT_EVERY, FOLDS, FREEZE_LAYERS, LEARNING_RATE, LEVEL_WEIGHT, LORA_ALPHA, LORA_RANK, LORA_TARGETS,
+    MAX_GRAD_NORM, NUM_EPOCHS, TREE, WALK, WARMUP, WEIGHT_DECAY,
 };
 use crate::model::head::ClassWeight;
 use crate::train::{OptionSpec, Range, finetune, schedule};
@@ -178,6 +178,9 @@ pub(super) const FINETUNE: Method = Method {
             help: "The weights that scored best on the validation texts are kept, not the last ones. Takes the memory of one more copy.",
             advanced: true,
         },
+        TREE,
+        WALK,
+        LEVEL_WEIGHT,
         FREEZE_LAYERS,
         LORA_RANK,
         LORA_ALPHA,

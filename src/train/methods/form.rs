@@ -9,6 +9,7 @@ use super::Method;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Loss", &["loss", "focal_", "label_smoothing", "margin", "temperature", "two_labels"]),
     ("Sampling", &["sampler", "sampling", "sampling_", "num_iterations", "template", "template_", "templates"]),
+    ("Tree of labels", &["tree", "walk", "level_weight", "pair_target"]),
     ("Optimiser", &[
         "num_epochs", "max_steps", "learning_rate", "batch_size", "weight_decay", "warmup", "schedule", "accumulation", "max_grad_norm",
         "layer_decay",
@@ -62,6 +63,8 @@ const NEEDS: &[(&str, &str, Must)] = &[
     ("end_to_end", "head", Must::Be(&["differentiable"])),
     ("head_", "head", Must::Be(&["differentiable"])),
     ("c", "choose_c", Must::Be(&["off"])),
+    ("level_weight", "tree", Must::Be(&["shared"])),
+    ("pair_target", "loss", Must::Be(&["cosine"])),
     ("choose_c", "head", Must::Be(&["logistic"])),
     ("strategy", "head", Must::Be(&["logistic"])),
 ];

@@ -13,7 +13,7 @@ use super::{Checkpoints, Events, OptionSpec, Options, TrainError, Trained, Train
 use crate::model::Encoder;
 
 pub use presets::{PRESETS, Preset, preset, presets_help};
-pub use variants::{Variant, imbalance_variants, parse_variant};
+pub use variants::{Variant, imbalance_variants, parse_variant, tree_variants};
 
 /// A way of training a classifier.
 pub struct Method {

@@ -3,9 +3,9 @@
 use super::Method;
 use super::shared::{
     CHECKPOINT_EVERY, CHOOSE_C, CLASS_WEIGHT, FOLD_BY, FOLDS, FREEZE_LAYERS, HEAD_C, LORA_ALPHA, LORA_RANK,
-    LORA_TARGETS, MAX_GRAD_NORM, PILE, STRATEGY, WARMUP, WEIGHT_DECAY,
+    LEVEL_WEIGHT, LORA_TARGETS, MAX_GRAD_NORM, PILE, STRATEGY, TREE, WALK, WARMUP, WEIGHT_DECAY,
 };
-use crate::train::{OptionSpec, Range, setfit};
+use crate::train::{OptionSpec, Range, setfit, trees};
 
 pub(super) const SETFIT: Method = Method {
     id: "setfit",
@@ -177,6 +177,18 @@ pub(super) const SETFIT: Method = Method {
             advanced: true,
         },
         PILE,
+        TREE,
+        WALK,
+        LEVEL_WEIGHT,
+        OptionSpec {
+            id: "pair_target",
+            title: "Pairs of a tree",
+            unit: "",
+            range: Range::Choice(&trees::PAIR_TARGETS),
+            default: 0.0,
+            help: "The cosine that two texts of different labels should have. same: 0, whichever labels. tree: the higher, the nearer the labels are in the tree, up to one half; with the loss cosine only. No effect where labels form no tree.",
+            advanced: true,
+        },
         HEAD_C,
         CHOOSE_C,
         CLASS_WEIGHT,

@@ -1,8 +1,42 @@
 //! Options that several methods have.
 
+use crate::core::run::WALK as WALK_ID;
 use crate::model::LoraTargets;
-use crate::model::head::{ClassWeight, DEFAULT_C, Strategy};
+use crate::model::head::{ClassWeight, DEFAULT_C, Strategy, TreeMethod};
 use crate::train::{OptionSpec, Range, folds, pile};
+
+pub(super) const TREE: OptionSpec = OptionSpec {
+    id: "tree",
+    title: "Tree",
+    unit: "",
+    range: Range::Choice(&TreeMethod::NAMES),
+    default: 0.0,
+    help: "How labels that form a tree are learnt. flat: side by side, and what lies below a label is summed up. top-down: a classifier below each label, first coarse, then fine. shared: side by side, by a loss of the whole path. No effect where labels form no tree.",
+    advanced: false,
+};
+
+pub(super) const WALK: OptionSpec = OptionSpec {
+    id: WALK_ID,
+    title: "Path",
+    unit: "",
+    range: Range::Choice(&WALKS),
+    default: 0.0,
+    help: "How one path is found in a tree. best-path: the likeliest whole path. greedy: from the top, always the likeliest label below. Only where a text has one label and labels form a tree.",
+    advanced: true,
+};
+
+/// In the order of [`crate::core::Walk::ALL`].
+const WALKS: [&str; 2] = ["best-path", "greedy"];
+
+pub(super) const LEVEL_WEIGHT: OptionSpec = OptionSpec {
+    id: "level_weight",
+    title: "Decay by level",
+    unit: "",
+    range: Range::Real { min: 0.0, max: 5.0 },
+    default: 0.5,
+    help: "With tree=shared, level l counts e to the power of minus this times l in the loss: the higher, the more the coarse labels matter. 0 weighs all levels the same, which is what flat does.",
+    advanced: true,
+};
 
 pub(super) const NUM_EPOCHS: OptionSpec = OptionSpec {
     id: "num_epochs",

@@ -1,6 +1,7 @@
 //! Settings with a name, to be compared: as a person writes them, or all that a method can do about labels of very different size.
 
 use super::Method;
+use crate::model::head::TreeMethod;
 use crate::train::{OptionSpec, Options, Range, TrainError};
 
 /// Options that treat imbalance: any word but the default, or only words that say so.
@@ -44,6 +45,28 @@ pub fn imbalance_variants(base: &Options) -> Result<Vec<Variant>, TrainError> {
         named.push(Variant { name, options });
     }
     Ok(named)
+}
+
+/// `base` with each way of learning labels that form a tree, under its name.
+///
+/// # Errors
+/// A method that has none.
+pub fn tree_variants(base: &Options) -> Result<Vec<Variant>, TrainError> {
+    if base.method().option("tree").is_err() {
+        return Err(TrainError::BadSearch(format!(
+            "{} has no ways of learning a tree to compare; name your own variants, or take another method",
+            base.method().id
+        )));
+    }
+    let variant = |name: &&str| {
+        let mut options = base.clone();
+        options.set_written("tree", name)?;
+        Ok(Variant {
+            name: (*name).to_owned(),
+            options,
+        })
+    };
+    TreeMethod::NAMES.iter().map(variant).collect()
 }
 
 /// The options that treat imbalance, with the words that do.

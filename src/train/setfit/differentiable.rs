@@ -9,7 +9,7 @@ use rand::RngExt;
 
 use crate::core::rng;
 use crate::model::gradients::Gradient;
-use crate::model::{Dropout, Encoder, LogisticHead, Targets};
+use crate::model::{Dropout, Encoder, Head, Targets};
 use crate::train::adamw::{AdamW, AdamWSettings};
 use crate::train::finetune::{self, Batches, Layer, Objective};
 use crate::train::inputs::Inputs;
@@ -106,7 +106,8 @@ pub(super) fn on_embeddings(
     set: &TrainingSet,
     (options, seed): (&Options, u64),
     events: Events<'_>,
-) -> Result<LogisticHead, TrainError> {
+) -> Result<Head, TrainError> {
+    let set = &*set.closed();
     let n_texts = set.texts.len();
     let mut embedded = |n_done| {
         // There is a tuned encoder to keep: whoever asks to stop gets the head too.
@@ -133,7 +134,7 @@ pub(super) fn on_embeddings(
 
 /// What [`with_encoder`] made.
 pub(super) struct Joined {
-    pub(super) head: LogisticHead,
+    pub(super) head: Head,
     /// Steps taken.
     pub(super) n_steps: usize,
     /// Whether somebody has asked to stop.
@@ -149,6 +150,7 @@ pub(super) fn with_encoder(
     events: Events<'_>,
     checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Joined, TrainError> {
+    let set = &*set.closed();
     let inputs = Inputs::new(encoder, set, options)?;
     let mut dropout = Dropout::new(rng::stream(seed, "head-dropout").random());
     let mut learning = Learning::new(encoder, set, options, seed)?;

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
+use crate::core::ColumnTree;
 use crate::core::rng::{self, Stream};
 use crate::model::Targets;
 use crate::train::checkpoint::unfit;
-use crate::train::{Checkpoint, TrainError};
+use crate::train::{Checkpoint, TrainError, trees};
 
 /// Texts of a group: with 32 texts a batch has eight labels where there are as many.
 const PER_GROUP: usize = 4;
@@ -21,7 +22,8 @@ const PER_GROUP: usize = 4;
 pub struct GroupBatch {
     /// Distinct texts.
     pub texts: Vec<usize>,
-    /// For every two texts 1 where they share a label, else 0: the cosine to aim at; `(texts, texts)`, row-major.
+    /// For every two texts 1 where they share a label, else 0, or less than 1 by how near their labels are in a tree: the cosine to aim at;
+    /// `(texts, texts)`, row-major.
     pub similarity: Vec<f32>,
     /// What each of them counts: similar pairs half of the whole, dissimilar ones the other half; 0 for a text with itself and for two
     /// without any label, which are neither alike nor different.
@@ -38,6 +40,8 @@ pub struct Groups<'a> {
     rng: Stream,
     /// What is left of the pass at hand, last first.
     pass: Vec<Vec<usize>>,
+    /// The tree by which cosines of different labels are graded.
+    graded: Option<ColumnTree>,
 }
 
 impl<'a> Groups<'a> {
@@ -55,7 +59,16 @@ impl<'a> Groups<'a> {
             batch_size,
             rng,
             pass: Vec::new(),
+            graded: None,
         })
+    }
+
+    /// The same, with cosines of texts of different labels graded by how near these are in a tree, where there is one.
+    pub fn graded(self, tree: Option<&ColumnTree>) -> Self {
+        Groups {
+            graded: tree.cloned(),
+            ..self
+        }
     }
 
     /// The same, where text `i` comes up `repeats[i]` times in a pass: in different batches, since a batch has distinct texts.
@@ -110,7 +123,10 @@ impl<'a> Groups<'a> {
                     continue;
                 }
                 let similar = of_left.iter().any(|label| of_right.contains(label));
-                similarity[i * n + j] = f32::from(similar);
+                similarity[i * n + j] = match &self.graded {
+                    Some(tree) if !similar => trees::cosine(tree, of_left, of_right),
+                    _ => f32::from(similar),
+                };
                 weight[i * n + j] = 1.0;
                 n_of_kind[usize::from(similar)] += 1;
             }
@@ -118,7 +134,7 @@ impl<'a> Groups<'a> {
         let n_kinds = n_of_kind.iter().filter(|n| **n > 0).count().max(1);
         for (weight, similar) in weight.iter_mut().zip(&similarity) {
             if *weight > 0.0 {
-                *weight = 1.0 / (n_kinds * n_of_kind[*similar as usize]) as f32;
+                *weight = 1.0 / (n_kinds * n_of_kind[usize::from(*similar == 1.0)]) as f32;
             }
         }
         GroupBatch {

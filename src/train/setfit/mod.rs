@@ -19,8 +19,11 @@ mod tuning;
 use super::inputs::Inputs;
 use super::probe;
 use super::tuner::Pace;
-use super::{Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora};
+use super::{
+    Checkpoints, Events, Findings, Options, Phase, TrainError, TrainEvent, Trained, TrainingSet, lora, remarks, trees,
+};
 use crate::model::Encoder;
+use crate::model::head::TreeMethod;
 use differentiable::Wanted;
 use pile::Guesser;
 use tuning::Tuning;
@@ -37,6 +40,7 @@ pub(super) fn run(
     checkpoints: &mut Checkpoints<'_>,
 ) -> Result<Trained, TrainError> {
     checks::refuse_equal_texts(set)?;
+    trees::refuse_contradictions(set, options)?;
     let loss = loss::Loss::from_options(options)?;
     let mut findings = Findings::new();
     let labelled = templates::material(set, options, &encoder, seed, &mut findings)?;
@@ -45,7 +49,8 @@ pub(super) fn run(
     let encoder = lora::adapted(encoder, options, seed)?;
     let sampler = sampler::Sampler::new(material, options, seed)?;
     let n_steps = sampler.n_steps(options);
-    let head = Wanted::from_options(options);
+    let wanted = Wanted::from_options(options);
+    let head = wanted;
     let n_all = n_steps + head.n_steps_with_encoder(labelled.repeats.iter().sum(), options);
 
     let mut stop = events(TrainEvent::Started { n_steps: n_all }).is_break();
@@ -107,6 +112,11 @@ pub(super) fn run(
         scores.truncate(set.texts.len());
     }
     trained.findings.extend(findings);
+    let top_down = set.on_tree(options).is_some_and(|on| on.method == TreeMethod::TopDown);
+    if top_down && wanted != Wanted::Logistic {
+        let remark = "The differentiable head is one layer over all labels of the tree. Set head=logistic for a classifier below each.";
+        remarks::add(&mut trained.findings, remark.into());
+    }
     Ok(trained)
 }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use sha2::{Digest, Sha256};
 
 use super::templates::{self, Material};
-use crate::model::head::Examples;
+use crate::model::head::{Examples, OnTree, TreeMethod};
 use crate::model::head::pile::{self, PileSettings};
 use crate::model::{Encoder, ModelError, Targets};
 use crate::train::pile::{Gathered, asked, is_wanted, texts};
@@ -42,6 +42,7 @@ impl Guesser {
         }
         let n_texts = set.texts.len() + texts(set).len();
         let mut told = |n_done| events(TrainEvent::Phase(Phase::Embedding { n_done, n_texts }));
+        let set = &*set.closed();
         let embedded = embed(set, encoder, &mut told).map_err(|error| match error {
             ModelError::Stopped => TrainError::Stopped,
             other => other.into(),
@@ -52,7 +53,7 @@ impl Guesser {
         }
         let mut guesser = Guesser {
             material: with_pile(labelled),
-            set: set.clone(),
+            set: set.closed().into_owned(),
         };
         let (targets, repeats) = guesser.from(&embedded)?;
         let n_before = guesser.material.guessed.start;
@@ -101,7 +102,12 @@ impl Guesser {
             repeats[at] = 1;
             match &mut targets {
                 Targets::Single(targets) => targets[at] = guess.set[0],
-                Targets::Multi(targets) => targets[at].clone_from(&guess.set),
+                Targets::Multi(targets) => {
+                    targets[at] = match &self.set.tree {
+                        Some(tree) => tree.ends(&tree.closed(&guess.set)),
+                        None => guess.set.clone(),
+                    }
+                }
             }
         }
         Ok((targets, repeats))
@@ -114,7 +120,7 @@ fn with_pile(labelled: &Material) -> Material {
     let unlabelled = texts(set);
     // Where templates are on, the sentences are there.
     let sentences = match labelled.repeats.len() == set.texts.len() && labelled.repeats.iter().all(|n| *n == 1) {
-        true => templates::sentences(&set.label_names, set.n_labels),
+        true => templates::sentences(set),
         false => Vec::new(),
     };
     let mut material = Material::with_sentences(set, &sentences, 1);
@@ -138,7 +144,13 @@ struct Embedded {
 
 impl Embedded {
     fn examples<'a>(&'a self, set: &'a TrainingSet) -> Examples<'a> {
-        Examples::new(&self.x, &set.targets, set.n_labels)
+        // Guesses are made flat, however the head at the end is fitted.
+        let on = set.tree.as_ref().map(|tree| OnTree {
+            tree,
+            method: TreeMethod::Flat,
+            decay: 0.0,
+        });
+        Examples::new(&self.x, &set.targets, set.n_labels).on(on)
     }
 }
 

@@ -5,9 +5,9 @@ use super::groups::{GroupBatch, Groups};
 use super::loss::Loss;
 use super::pairs::{Pair, PairBatch, Pairs};
 use super::templates::Material;
-use crate::core::rng;
+use crate::core::{ColumnTree, rng};
 use crate::model::Targets;
-use crate::train::{Checkpoint, Options, TrainError};
+use crate::train::{Checkpoint, Options, TrainError, trees};
 use candle_core::Tensor;
 
 /// The values of the option `sampler`, in this order.
@@ -23,6 +23,8 @@ pub(super) struct Sampler<'a> {
     source: Source<'a>,
     /// Pairs of a batch, where pairs are drawn.
     batch_size: usize,
+    /// The tree by which cosines of pairs of different labels are graded, and the labels of the texts.
+    graded: Option<(&'a ColumnTree, &'a Targets)>,
 }
 
 enum Source<'a> {
@@ -48,6 +50,8 @@ impl<'a> Sampler<'a> {
         let (targets, n_labels) = (&material.set.targets, material.set.n_labels);
         let (rng, batch_size) = (rng::stream(seed, "pairs"), options.whole("batch_size"));
         let repeats = &material.repeats;
+        let graded = material.set.tree.as_ref();
+        let graded = graded.filter(|_| trees::grades_pairs(&material.set, options));
         let every = |strategy, rng| EveryPair::new(targets, n_labels, strategy, rng).map(Source::Every);
         let source = match name(options) {
             "fast" if !material.guessed.is_empty() => {
@@ -61,20 +65,24 @@ impl<'a> Sampler<'a> {
                     };
                     let repeats: Vec<usize> = repeats.iter().enumerate().map(among).collect();
                     Groups::new(targets, n_labels, batch_size, rng::stream(seed, name))
-                        .map(|groups| groups.repeating(&repeats))
+                        .map(|groups| groups.repeating(&repeats).graded(graded))
                 };
                 Source::WithPile {
                     labelled: groups("pairs", false)?,
                     guessed: groups("pile", true)?,
                 }
             }
-            "fast" => Source::Groups(Groups::new(targets, n_labels, 2 * batch_size, rng)?.repeating(repeats)),
+            "fast" => Source::Groups(Groups::new(targets, n_labels, 2 * batch_size, rng)?.repeating(repeats).graded(graded)),
             "iterations" => Source::Iterations(Pairs::new(targets, n_labels, rng)?.repeating(repeats)),
             "unique" => every(Strategy::Unique, rng)?,
             "oversampling" => every(Strategy::Oversampling, rng)?,
             _ => every(Strategy::Undersampling, rng)?,
         };
-        Ok(Sampler { source, batch_size })
+        Ok(Sampler {
+            source,
+            batch_size,
+            graded: graded.map(|tree| (tree, targets)),
+        })
     }
 
     /// Steps of a whole training, not more than the option `max_steps` where that is set.
@@ -140,7 +148,13 @@ impl<'a> Sampler<'a> {
             Source::Iterations(pairs) => pairs.take(self.batch_size).collect(),
             Source::Every(pairs) => pairs.take(self.batch_size).collect(),
         };
-        Batch::Pairs(PairBatch::new(&pairs))
+        let mut batch = PairBatch::new(&pairs);
+        if let Some((tree, targets)) = self.graded {
+            for (similarity, pair) in batch.similarity.iter_mut().zip(&pairs).filter(|(_, pair)| !pair.similar) {
+                *similarity = trees::cosine(tree, targets.of(pair.left), targets.of(pair.right));
+            }
+        }
+        Batch::Pairs(batch)
     }
 }
 

@@ -83,7 +83,7 @@ pub fn material(
     seed: u64,
     findings: &mut Findings,
 ) -> Result<Material, TrainError> {
-    let sentences = sentences(&set.label_names, set.n_labels);
+    let sentences = sentences(set);
     let copies = options.whole("template_copies");
     let wanted = match TEMPLATES[options.whole("templates")] {
         "off" => return Ok(Material::of(set)),
@@ -115,10 +115,16 @@ pub fn material(
     })
 }
 
-/// A sentence for each label that has a name.
-pub(super) fn sentences(names: &[String], n_labels: usize) -> Vec<(usize, Arc<str>)> {
-    let named = names.iter().map(|name| as_words(name)).enumerate().take(n_labels);
+/// A sentence for each label that has a name. Not for labels above others that no text stops at: with one label a text, the sentence would be
+/// a text that does.
+pub(super) fn sentences(set: &TrainingSet) -> Vec<(usize, Arc<str>)> {
+    let counts = set.targets.counts(set.n_labels).unwrap_or_default();
+    let single = matches!(set.targets, Targets::Single(_));
+    let above = |label: &usize| single && set.tree.as_ref().is_some_and(|tree| !tree.is_leaf(*label));
+    let named = set.label_names.iter().map(|name| as_words(name)).enumerate();
     named
+        .take(set.n_labels)
+        .filter(|(label, _)| !above(label) || counts.get(*label).is_some_and(|n| *n > 0))
         .filter(|(_, name)| !name.is_empty())
         .map(|(label, name)| (label, Arc::from(format!("This sentence is about {name}"))))
         .collect()

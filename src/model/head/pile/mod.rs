@@ -11,7 +11,7 @@ mod verdict;
 
 use rayon::prelude::*;
 
-use super::{Examples, FitSettings, HeadError, Link, LogisticHead, Targets, shape};
+use super::{Examples, FitSettings, Head, HeadError, Link, LogisticHead, Targets, TreeMethod, shape};
 use crate::model::Embeddings;
 
 pub use guesses::Guess;
@@ -57,7 +57,7 @@ impl Default for PileSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PileFit {
     /// Fitted on labelled texts, names and guessed texts.
-    pub head: LogisticHead,
+    pub head: Head,
     /// The unlabelled texts that counted in its last fit, ascending by row.
     pub guesses: Vec<Guess>,
 }
@@ -89,30 +89,31 @@ const SETTLED: f64 = 0.99;
 /// Fits a head on `examples` and what lies beside them. `class_weight` and `strategy` of the examples' own fit are not used: one label a
 /// text gives a softmax, any number a sigmoid each.
 ///
+/// On a tree the guesses are those of the flat head, and with one label a text the head is then fitted on them as the tree says; with several,
+/// where each label has other guesses, it is flat.
+///
 /// Deterministic. Cost: up to 1 + `rounds` fits on labelled texts, names and about `share` of the pile.
 ///
 /// # Errors
 /// Those of [`LogisticHead::fit`]; names or unlabelled texts of another width, names that are not one per label.
 pub fn fit(examples: Examples<'_>, beside: Beside<'_>, settings: &PileSettings) -> Result<PileFit, HeadError> {
     let learner = Learner::new(examples, beside, settings)?;
-    let mut fitted = PileFit {
-        head: learner.head(&[], None)?,
-        guesses: Vec::new(),
-    };
+    let (mut head, mut guesses) = (learner.head(&[], None)?, Vec::new());
     for _ in 0..settings.rounds {
-        let probabilities = fitted.head.predict_proba(&learner.pile)?;
-        let guesses = learner.guess(&probabilities);
-        let settled = guesses::share_in_common(&guesses, &fitted.guesses) >= SETTLED;
-        if guesses.is_empty() || settled {
+        let probabilities = head.predict_proba(&learner.pile)?;
+        let anew = learner.guess(&probabilities);
+        let settled = guesses::share_in_common(&anew, &guesses) >= SETTLED;
+        if anew.is_empty() || settled {
             break;
         }
-        fitted.head = learner.head(&guesses, Some(&fitted.head))?;
-        fitted.guesses = guesses;
+        head = learner.head(&anew, Some(&head))?;
+        guesses = anew;
     }
-    for guess in &mut fitted.guesses {
+    let head = learner.on_tree(head, &guesses)?;
+    for guess in &mut guesses {
         guess.row = learner.near[guess.row];
     }
-    Ok(fitted)
+    Ok(PileFit { head, guesses })
 }
 
 /// Everything that stays the same from round to round.
@@ -124,6 +125,8 @@ struct Learner<'a> {
     pile: Embeddings,
     /// Share of the labelled texts that carry each label.
     rates: Vec<f64>,
+    /// Labels whose names count.
+    named: Vec<usize>,
     fit: FitSettings,
     settings: &'a PileSettings,
 }
@@ -152,6 +155,9 @@ impl<'a> Learner<'a> {
             },
             near,
             rates: counts.iter().map(|count| *count as f64 / n).collect(),
+            named: (0..examples.n_labels)
+                .filter(|label| examples.may_be_answer(*label, &counts))
+                .collect(),
             fit: FitSettings {
                 precision: PRECISION,
                 ..FitSettings::with_c(settings.c.unwrap_or_else(|| strength(&counts)))
@@ -180,15 +186,37 @@ impl<'a> Learner<'a> {
         guesses: &[Guess],
         previous: Option<&LogisticHead>,
     ) -> Result<LogisticHead, HeadError> {
+        let (rows, targets) = self.with_guesses(labels, guesses);
+        LogisticHead::refit(rows.examples(&targets, self.examples.n_labels), &self.fit, previous)
+    }
+
+    /// Labelled texts, names and guessed texts, with one label each.
+    fn with_guesses(&self, labels: &[usize], guesses: &[Guess]) -> (Rows, Targets) {
         let mut rows = Rows::labelled(self);
         let mut labels = labels.to_vec();
         if let Some(names) = &self.names {
-            rows.add(names, 0..names.len(), self.settings.name_weight);
-            labels.extend(0..names.len());
+            rows.add(names, self.named.iter().copied(), self.settings.name_weight);
+            labels.extend(&self.named);
         }
         rows.add(&self.pile, guesses.iter().map(|guess| guess.row), 1.0);
         labels.extend(guesses.iter().filter_map(|guess| guess.set.first()));
-        rows.fit(&Targets::Single(labels), self.examples.n_labels, &self.fit, previous)
+        (rows, Targets::Single(labels))
+    }
+
+    /// The head on the tree of the labels, where they have one.
+    fn on_tree(&self, flat: LogisticHead, guesses: &[Guess]) -> Result<Head, HeadError> {
+        let on = self.examples.tree;
+        match (on, self.examples.targets) {
+            (Some(on), Targets::Single(labels)) if on.method != TreeMethod::Flat => {
+                let (rows, targets) = self.with_guesses(labels, guesses);
+                let fit = FitSettings {
+                    precision: FitSettings::default().precision,
+                    ..self.fit
+                };
+                Head::fit(rows.examples(&targets, self.examples.n_labels).on(Some(on)), &fit)
+            }
+            _ => Head::of_answers(flat, on.map(|on| on.tree)),
+        }
     }
 
     /// A sigmoid for each label, each fitted on the texts whose answer to it is guessed.
@@ -230,7 +258,7 @@ impl<'a> Learner<'a> {
             rows.add(&self.pile, answered.iter().map(|guess| guess.row), 1.0);
             is_set.resize(is_set.len() + answered.len(), answer);
         }
-        rows.fit(&Targets::Single(is_set), 2, &self.fit, None)
+        LogisticHead::fit(rows.examples(&Targets::Single(is_set), 2), &self.fit)
     }
 }
 
@@ -265,18 +293,8 @@ impl Rows {
         }
     }
 
-    fn fit(
-        &self,
-        targets: &Targets,
-        n_labels: usize,
-        settings: &FitSettings,
-        previous: Option<&LogisticHead>,
-    ) -> Result<LogisticHead, HeadError> {
-        LogisticHead::refit(
-            Examples::new(&self.x, targets, n_labels).weighted(&self.weights),
-            settings,
-            previous,
-        )
+    fn examples<'a>(&'a self, targets: &'a Targets, n_labels: usize) -> Examples<'a> {
+        Examples::new(&self.x, targets, n_labels).weighted(&self.weights)
     }
 }
 

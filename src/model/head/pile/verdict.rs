@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use super::{Beside, PileSettings, fit, guesses};
 use crate::core::metrics::average_precision;
 use crate::model::head::folds::{Kept, deal, select};
-use crate::model::head::{Examples, FitSettings, HeadError, LogisticHead, Targets};
+use crate::model::head::strength::own;
+use crate::model::head::{Examples, FitSettings, Head, HeadError, Targets};
 
 /// Folds: enough that each head sees most of a handful.
 const FOLDS: usize = 4;
@@ -50,10 +51,10 @@ pub fn verdict(
     plain: &FitSettings,
     seed: u64,
 ) -> Result<Verdict, HeadError> {
-    let heads = |kept: Examples<'_>| Ok([fit(kept, beside, settings)?.head, LogisticHead::fit(kept, plain)?]);
+    let heads = |kept: Examples<'_>| Ok([fit(kept, beside, settings)?.head, Head::fit(kept, plain)?]);
     Ok(match (held_out(examples, FOLDS, seed, heads)?, examples.targets) {
         (None, _) => Verdict::UNKNOWN,
-        (Some(scored), Targets::Single(labels)) => by_accuracy(labels, &scored),
+        (Some(scored), Targets::Single(labels)) => by_accuracy(examples, labels, &scored),
         (Some(scored), Targets::Multi(_)) => by_average_precision(examples, &scored),
     })
 }
@@ -78,7 +79,7 @@ fn held_out<const N: usize>(
     examples: Examples<'_>,
     k: usize,
     seed: u64,
-    heads: impl Fn(Examples<'_>) -> Result<[LogisticHead; N], HeadError> + Sync,
+    heads: impl Fn(Examples<'_>) -> Result<[Head; N], HeadError> + Sync,
 ) -> Result<Option<Vec<[Vec<f32>; N]>>, HeadError> {
     let counts = examples.targets.counts(examples.n_labels)?;
     let n = examples.targets.len();
@@ -90,7 +91,7 @@ fn held_out<const N: usize>(
     let of_fold = |fold| {
         let (held_out, kept): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| fold_of[*i] == fold);
         let kept = Kept::new(examples, &kept);
-        let heads = match heads(kept.examples(examples.n_labels)) {
+        let heads = match heads(kept.examples(examples)) {
             Err(HeadError::OneLabel | HeadError::EveryLabelConstant | HeadError::AllAlike | HeadError::NoTexts) => {
                 return Ok(None);
             }
@@ -117,8 +118,11 @@ fn held_out<const N: usize>(
     Ok(Some(scored.into_iter().map(|(_, rows)| rows).collect()))
 }
 
-fn by_accuracy(labels: &[usize], scored: &[Both]) -> Verdict {
-    let is_right = |text: usize, row: &[f32]| guesses::best(row) == Some(labels[text]);
+fn by_accuracy(examples: Examples<'_>, labels: &[usize], scored: &[Both]) -> Verdict {
+    let is_right = |text: usize, row: &[f32]| {
+        let answers = examples.tree.map(|on| own(on, examples.targets, row));
+        guesses::best(answers.as_deref().unwrap_or(row)) == Some(labels[text])
+    };
     let (mut right_with, mut right_without, mut only_with, mut only_without) = (0, 0, 0.0, 0.0);
     for (text, [with, without]) in scored.iter().enumerate() {
         let (with, without) = (is_right(text, with), is_right(text, without));

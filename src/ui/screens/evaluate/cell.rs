@@ -1,7 +1,7 @@
 //! A cell of the tables of the Confusion tab: what it is called, which texts are in it, and what correcting them means.
 
 use super::{figures::Figures, heat_table::View};
-use crate::core::metrics::{Outcome, rows_decided, rows_given, rows_together, rows_with_outcome};
+use crate::core::metrics::{Outcome, Place, rows_decided, rows_given, rows_placed, rows_together, rows_with_outcome};
 use crate::core::{LabelId, TaskKind, Text};
 use crate::jobs::Evaluation;
 use crate::model::Target;
@@ -18,6 +18,12 @@ pub(super) enum Cell {
     Given { truth: usize, decided: Option<usize> },
     /// Multi-label: two labels the texts truly have.
     Together { label: usize, other: usize },
+    /// Of a tree: where texts truly stand among the children of a label (`None`: at the top), and where they were put.
+    Placed {
+        under: Option<usize>,
+        truth: Place,
+        decided: Place,
+    },
 }
 
 impl Cell {
@@ -26,13 +32,17 @@ impl Cell {
         let known = |label: usize| label < figures.n_labels();
         match self {
             Cell::Pair { truth, decided } => {
-                figures.evaluation.task == TaskKind::SingleLabel && known(truth) && decided.is_none_or(known)
+                figures.evaluation.report.task == TaskKind::SingleLabel && known(truth) && decided.is_none_or(known)
             }
             Cell::Outcome { label, .. } => view == View::Outcomes && multi(figures) && known(label),
             Cell::Given { truth, decided } => {
                 view == View::Taken && multi(figures) && known(truth) && decided.is_none_or(known)
             }
             Cell::Together { label, other } => view == View::Together && multi(figures) && known(label) && known(other),
+            Cell::Placed { under, truth, decided } => {
+                let places = figures.branch(under);
+                view == View::Branch(under) && places.places.contains(&truth) && places.places.contains(&decided)
+            }
         }
     }
 
@@ -66,6 +76,23 @@ impl Cell {
             } => format!("{} wrongly given {}", name(truth), name(decided)),
             Cell::Together { label, other } if label == other => format!("truly {}", name(label)),
             Cell::Together { label, other } => format!("truly {} and {}", name(label), name(other)),
+            Cell::Placed { under, truth, decided } => {
+                let here = |what: &str| match under {
+                    Some(label) => format!("{what} {}", name(label)),
+                    None => "no label".to_owned(),
+                };
+                let truly = match truth {
+                    Place::Child(label) => name(label).to_owned(),
+                    Place::Here => here("truly only"),
+                    Place::Elsewhere => here("not"),
+                };
+                match decided {
+                    _ if truth == decided => format!("{truly} rightly found"),
+                    Place::Child(label) => format!("{truly} taken for {}", name(label)),
+                    Place::Here => format!("{truly} left at {}", here("").trim()),
+                    Place::Elsewhere => format!("{truly} taken out of {}", here("").trim()),
+                }
+            }
         }
     }
 
@@ -91,6 +118,14 @@ impl Cell {
                 decided: column,
             } => rows_given(truth, decided, row, column),
             Cell::Together { label, other } => rows_together(truth, label, other),
+            Cell::Placed {
+                under,
+                truth: place,
+                decided: given,
+            } => match &figures.evaluation.tree {
+                Some(tree) => rows_placed(tree, under, truth, decided, place, given),
+                None => Vec::new(),
+            },
         }
     }
 
@@ -110,6 +145,11 @@ impl Cell {
             }
             Cell::Outcome { label, .. } => of(label),
             Cell::Together { label, other } => of(label).min(of(other)),
+            Cell::Placed { under, truth, decided } => match (decided, truth, under) {
+                (Place::Child(label), ..) | (Place::Elsewhere, Place::Child(label), _) => of(label),
+                (_, _, Some(under)) => of(under),
+                (_, _, None) => scores.iter().copied().fold(f32::NAN, f32::max),
+            },
         }
     }
 
@@ -122,6 +162,10 @@ impl Cell {
                 ..
             } | Cell::Pair { decided: None, .. }
                 | Cell::Given { decided: None, .. }
+                | Cell::Placed {
+                    decided: Place::Elsewhere,
+                    ..
+                }
         )
     }
 
@@ -136,6 +180,11 @@ impl Cell {
             Cell::Given { truth, decided } => (decided.unwrap_or(truth), None),
             Cell::Outcome { label, .. } => (label, None),
             Cell::Together { other, .. } => (other, None),
+            Cell::Placed { under, truth, decided } => match (decided, truth) {
+                (Place::Child(given), Place::Child(label)) => (given, (given != label).then_some(label)),
+                (Place::Child(label), _) | (_, Place::Child(label)) => (label, None),
+                _ => (under.unwrap_or(0), None),
+            },
         };
         Target { label, against }
     }
@@ -167,6 +216,13 @@ impl Cell {
     /// The labels a text would have if the model were right; `None` where it is right, or gives no label to take over.
     pub fn corrected(self, evaluation: &Evaluation, text: &Text) -> Option<Vec<LabelId>> {
         let id = |label: usize| evaluation.labels.get(label).copied();
+        if let Some(tree) = &evaluation.tree {
+            let row = evaluation.ids.iter().position(|id| *id == text.id).filter(|_| self.is_wrong())?;
+            let ends = tree.ends(evaluation.decided.get(row)?);
+            let mut labels = ends.into_iter().map(id).collect::<Option<Vec<LabelId>>>()?;
+            labels.sort_unstable();
+            return (!labels.is_empty()).then_some(labels);
+        }
         let now = text.annotation.as_ref().map(|annotation| annotation.labels.clone());
         let mut labels = now.unwrap_or_default();
         match self.correction()? {
@@ -184,9 +240,22 @@ impl Cell {
         Some(labels)
     }
 
+    /// Of a tree: whether something was decided wrongly.
+    fn is_wrong(self) -> bool {
+        match self {
+            Cell::Placed { truth, decided, .. } => truth != decided,
+            Cell::Outcome { outcome, .. } => matches!(outcome, Outcome::FalsePositive | Outcome::FalseNegative),
+            _ => false,
+        }
+    }
+
     /// What keeping and changing would do, as the buttons say it; no change where there is none to take over.
     pub fn verbs(self, desk: &Desk, figures: &Figures) -> (String, Option<String>) {
         let name = |label| figures.look(desk, label).name;
+        if figures.evaluation.tree.is_some() {
+            let change = self.is_wrong().then(|| "take the model's path".to_owned());
+            return ("keep".to_owned(), change);
+        }
         let keep = match self {
             Cell::Pair { truth, .. } => format!("keep {}", name(truth)),
             Cell::Outcome { .. } | Cell::Given { .. } => match self.correction() {
@@ -194,7 +263,7 @@ impl Cell {
                 Some(Correction::Remove(label)) => format!("keep {}", name(label)),
                 _ => "keep".to_owned(),
             },
-            Cell::Together { .. } => "keep".to_owned(),
+            Cell::Together { .. } | Cell::Placed { .. } => "keep".to_owned(),
         };
         let change = self.correction().map(|correction| match correction {
             Correction::Set(label) => format!("change to {}", name(label)),
@@ -206,7 +275,7 @@ impl Cell {
 }
 
 fn multi(figures: &Figures) -> bool {
-    figures.evaluation.task == TaskKind::MultiLabel
+    figures.evaluation.report.task == TaskKind::MultiLabel
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ use super::{
     word_marks::{self, Marks},
 };
 use crate::app::{Project, now_millis};
-use crate::core::metrics::Outcome;
+use crate::core::metrics::{Outcome, Place};
 use crate::core::{EditError, How, LabelId, Text, TextId, text_edits};
 use crate::jobs::Evaluation;
 use crate::ui::{
@@ -89,7 +89,16 @@ pub(super) fn settle(memory: &mut Memory, figures: &Figures, view: View) {
         .cell
         .filter(|cell| cell.fits(figures, view))
         .or_else(|| mistakes(figures, view).first().map(|(cell, _)| *cell));
+    let first = |under: Option<usize>| {
+        let place = figures.branch(under).places.first().copied().unwrap_or(Place::Here);
+        Cell::Placed {
+            under,
+            truth: place,
+            decided: place,
+        }
+    };
     let cell = cell.unwrap_or(match (&figures.evaluation.report.confusion, view) {
+        (_, View::Branch(under)) => first(under),
         (Some(_), _) => Cell::Pair {
             truth: 0,
             decided: Some(0),

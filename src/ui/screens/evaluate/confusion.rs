@@ -19,7 +19,7 @@ use crate::ui::{
 const N_CONFUSED: usize = 8;
 
 pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, figures: &Figures) {
-    let view = desk.memory.evaluate.table.view.of(figures.evaluation.task);
+    let view = desk.memory.evaluate.table.shown(figures);
     cell_texts::settle(&mut desk.memory.evaluate.cells, figures, view);
     let (left, right) = match rect.width() < 700.0 {
         true => split_top(rect, (rect.height() * 0.55).round(), space::L),
@@ -40,11 +40,11 @@ pub(super) fn confusion_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &P
             }
         };
         let (table, below) = split_top(area, area.height() - feet, 0.0);
-        let (head, table) = split_top(table, table_head::HEIGHT, 0.0);
-        table_head::head_ui(ui, head, desk, figures.evaluation.task, view);
+        let (head, table) = split_top(table, table_head::height(view), 0.0);
+        table_head::head_ui(ui, head, desk, figures, view);
         match view {
             View::Outcomes => outcomes::outcomes_ui(ui, table, desk, figures),
-            View::Taken | View::Together => matrix::matrix_ui(ui, table, desk, figures, view),
+            View::Taken | View::Together | View::Branch(_) => matrix::matrix_ui(ui, table, desk, figures, view),
         }
         if feet > 0.0 {
             in_rect(ui, "below", below, |ui| below_ui(ui, desk, figures, view));
@@ -69,10 +69,16 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures, view: View) {
     let report = &figures.evaluation.report;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 28.0;
-        let wanted = ["accuracy", "subset_accuracy", "macro_f1", "constant_guess_accuracy"];
+        let wanted = [
+            "accuracy",
+            "subset_accuracy",
+            "path_accuracy",
+            "macro_f1",
+            "constant_guess_accuracy",
+        ];
         let known = METRICS
             .iter()
-            .filter(|metric| metric.task.is_none_or(|task| task == report.task));
+            .filter(|metric| metric.is_in(report) && !metric.is_repeated_in(report));
         for metric in known.filter(|metric| wanted.contains(&metric.id)) {
             overview::metric_ui(ui, report, metric);
         }
@@ -84,7 +90,7 @@ fn below_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures, view: View) {
     };
     let (title, color) = match view {
         View::Together => ("Most often together", color_at(0)),
-        View::Outcomes | View::Taken => ("Most confused", theme::of(ui).wrong),
+        View::Outcomes | View::Taken | View::Branch(_) => ("Most confused", theme::of(ui).wrong),
     };
     card_head(ui, title, "");
     ui.add_space(2.0);
@@ -127,6 +133,11 @@ pub(super) fn mistakes(figures: &Figures, view: View) -> Vec<(Cell, usize)> {
             .collect();
     }
     match view {
+        View::Branch(under) => {
+            let pairs = figures.branch(under).most_confused(N_CONFUSED).into_iter();
+            let cell = |(truth, decided, n)| (Cell::Placed { under, truth, decided }, n);
+            pairs.map(cell).collect()
+        }
         View::Outcomes => wrong_outcomes(figures),
         View::Taken => {
             let pairs = figures.cooccurrence().most_given(N_CONFUSED).into_iter();

@@ -14,7 +14,10 @@ const FOOT: f32 = 26.0;
 
 /// All named figures of the task.
 pub(super) fn figures_ui(ui: &mut Ui, report: &Report) {
-    let metrics: Vec<&Metric> = METRICS.iter().filter(|metric| metric.is_in(report)).collect();
+    let metrics: Vec<&Metric> = METRICS
+        .iter()
+        .filter(|metric| metric.is_in(report) && !metric.is_repeated_in(report))
+        .collect();
     let area = ui.available_rect_before_wrap();
     let foot = if report.intervals.is_some() { FOOT } else { 0.0 };
     let rows = ((area.height() - foot) / space::ROW).floor().max(2.0);

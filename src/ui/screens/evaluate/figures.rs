@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use egui::Color32;
 
-use crate::core::metrics::{Cooccurrence, default_threshold};
+use crate::core::metrics::{BranchConfusion, Cooccurrence, default_threshold};
+use crate::core::ColumnTree;
 use crate::core::thresholds::{Band, Goal, Histogram, ThresholdCurve, band};
 use crate::jobs::Evaluation;
 use crate::ui::{desk::Desk, theme};
@@ -33,6 +34,8 @@ pub(super) struct Figures {
     /// Of the answers of a single-label task.
     answers: Rc<LabelFigures>,
     cooccurrence: OnceCell<Cooccurrence>,
+    /// By the label whose children are counted.
+    branches: RefCell<HashMap<Option<usize>, Rc<BranchConfusion>>>,
 }
 
 #[derive(Default)]
@@ -61,6 +64,7 @@ impl Figures {
             by_label,
             answers,
             cooccurrence: OnceCell::new(),
+            branches: RefCell::default(),
         }
     }
 
@@ -73,6 +77,17 @@ impl Figures {
     pub fn cooccurrence(&self) -> &Cooccurrence {
         let counted = || Cooccurrence::new(&self.evaluation.truth, &self.decided, self.n_labels());
         self.cooccurrence.get_or_init(counted)
+    }
+
+    /// What was taken for what among the children of a label of a tree; nothing where labels form none.
+    pub fn branch(&self, under: Option<usize>) -> Rc<BranchConfusion> {
+        let count = || {
+            let tree = self.evaluation.tree.as_deref();
+            let empty = ColumnTree::default();
+            let (tree, truth) = (tree.unwrap_or(&empty), &self.evaluation.truth);
+            Rc::new(BranchConfusion::new(tree, under, truth, &self.decided))
+        };
+        self.branches.borrow_mut().entry(under).or_insert_with(count).clone()
     }
 
     /// The curve of a label; of the answers without one.

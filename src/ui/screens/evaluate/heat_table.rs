@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{cell::Cell, figures::Figures};
 use crate::core::TaskKind;
-use crate::core::metrics::{Confusion, Cooccurrence, LabelOrder};
+use crate::core::metrics::{BranchConfusion, Confusion, Cooccurrence, LabelOrder, Place};
 use crate::jobs::Evaluation;
+use crate::ui::desk::Desk;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,18 +19,31 @@ pub(super) enum View {
     Taken,
     /// Multi-label: labels that texts truly carry together.
     Together,
+    /// Of a tree: the children of a label, true by decided; those at the top for `None`.
+    Branch(Option<usize>),
 }
 
 impl View {
     /// The views of a multi-label run.
     pub const OF_MULTI: [View; 3] = [View::Outcomes, View::Taken, View::Together];
+    /// The views of a run whose labels form a tree.
+    pub const OF_TREE: [View; 2] = [View::Branch(None), View::Outcomes];
 
-    /// The view itself, or the only one there is of a single-label run.
-    pub fn of(self, task: TaskKind) -> View {
-        match task {
-            TaskKind::SingleLabel => View::Taken,
-            TaskKind::MultiLabel => self,
+    /// The view that was chosen, where there is one of this run; `under`: the label of a tree whose children are looked at.
+    pub fn of(chosen: Option<View>, under: Option<usize>, evaluation: &Evaluation) -> View {
+        match (&evaluation.tree, evaluation.task) {
+            (Some(_), _) if chosen == Some(View::Outcomes) => View::Outcomes,
+            (Some(tree), _) => View::Branch(under.filter(|label| *label < tree.len() && !tree.is_leaf(*label))),
+            (None, TaskKind::SingleLabel) => View::Taken,
+            (None, TaskKind::MultiLabel) => chosen
+                .filter(|view| View::OF_MULTI.contains(view))
+                .unwrap_or(View::Outcomes),
         }
+    }
+
+    /// Whether the switch has it on where this view is on show.
+    pub fn is_like(self, shown: View) -> bool {
+        std::mem::discriminant(&self) == std::mem::discriminant(&shown)
     }
 
     /// As the switch calls it, and a sentence about it.
@@ -47,6 +61,10 @@ impl View {
                 "True together",
                 "How many texts truly have both labels, whatever the model says; on the diagonal all texts with the label",
             ),
+            View::Branch(_) => (
+                "By level",
+                "What was taken for what among the labels directly below one; Enter goes down, Backspace up",
+            ),
         }
     }
 }
@@ -61,6 +79,8 @@ pub(super) struct HeatTable {
     cells: Vec<usize>,
     of_row: Vec<usize>,
     of_column: Vec<usize>,
+    /// Of a tree: what each row and column stands for.
+    places: Vec<Place>,
     /// The label at each place, top to bottom and left to right.
     pub order: Vec<usize>,
 }
@@ -88,6 +108,12 @@ impl Cached {
 
 impl HeatTable {
     fn new(figures: &Figures, view: View, order: LabelOrder) -> Self {
+        if let View::Branch(under) = view {
+            return HeatTable::branch(&figures.branch(under), figures, order);
+        }
+        if view == View::Outcomes {
+            return HeatTable::of_labels(&figures.evaluation, order);
+        }
         let mut table = match (&figures.evaluation.report.confusion, view) {
             (Some(confusion), _) => HeatTable::confusion(confusion),
             (None, View::Together) => HeatTable::together(figures.cooccurrence()),
@@ -97,6 +123,70 @@ impl HeatTable {
         let names = &figures.evaluation.label_names;
         table.order = order.arrange(names, |label| table.of_row(label), |a, b| table.count(a, Some(b)));
         table
+    }
+
+    /// The children of a label in the order, then those who stop at it and those who are elsewhere.
+    fn branch(counts: &BranchConfusion, figures: &Figures, order: LabelOrder) -> Self {
+        let places = counts.places.clone();
+        let row = |a: &Place| (places.iter().map(|b| counts.count(*a, *b)).collect(), 0);
+        let of = |n: fn(&BranchConfusion, Place) -> usize| places.iter().map(|place| n(counts, *place)).collect();
+        let mut table = HeatTable::with_rows(
+            TaskKind::MultiLabel,
+            places.len(),
+            places.iter().map(row),
+            of(BranchConfusion::n_true),
+            Some(of(BranchConfusion::n_decided)),
+        );
+        table.view = View::Branch(counts.under);
+        let name = |place: &Place| match place {
+            Place::Child(label) => figures.evaluation.label_names.get(*label).cloned(),
+            Place::Here | Place::Elsewhere => None,
+        };
+        let names: Vec<String> = places.iter().filter_map(name).collect();
+        let children = order.arrange(&names, |at| table.of_row(at), |a, b| table.count(a, Some(b)));
+        table.order = children.into_iter().chain(names.len()..places.len()).collect();
+        table.places = places;
+        table
+    }
+
+    /// No cells, only the order of labels.
+    fn of_labels(evaluation: &Evaluation, order: LabelOrder) -> Self {
+        let labels = &evaluation.report.labels;
+        let support: Vec<usize> = labels.iter().map(|label| label.support).collect();
+        let found = |a: usize, b: usize| labels.get(a).filter(|_| a == b).map_or(0, |label| label.counts.tp);
+        let mut table = HeatTable::with_rows(TaskKind::MultiLabel, 0, std::iter::empty(), support, None);
+        table.view = View::Outcomes;
+        table.order = match (order, &evaluation.tree, &evaluation.report.confusion) {
+            // Nothing is counted between labels here, and between thousands it would not fit.
+            (LabelOrder::Confused, Some(_), _) => (0..labels.len()).collect(),
+            _ => order.arrange(&evaluation.label_names, |label| table.of_row(label), found),
+        };
+        table
+    }
+
+    /// What a row or a column stands for, where the labels form a tree.
+    pub fn place_of(&self, index: usize) -> Option<Place> {
+        self.places.get(index).copied()
+    }
+
+    /// The label a row or a column stands for, by its index.
+    pub fn label_of(&self, index: usize) -> Option<usize> {
+        match self.places.get(index) {
+            Some(Place::Child(label)) => Some(*label),
+            Some(Place::Here | Place::Elsewhere) => None,
+            None => Some(index),
+        }
+    }
+
+    /// As a row or a column is called, by its index.
+    pub fn name<'a>(&self, desk: &'a Desk, figures: &'a Figures, index: usize) -> &'a str {
+        match self.place_of(index) {
+            Some(Place::Child(label)) => figures.look(desk, label).name,
+            Some(Place::Here) if self.view == View::Branch(None) => "no label",
+            Some(Place::Here) => "stops here",
+            Some(Place::Elsewhere) => "elsewhere",
+            None => figures.look(desk, index).name,
+        }
     }
 
     fn confusion(confusion: &Confusion) -> Self {
@@ -162,6 +252,7 @@ impl HeatTable {
             cells: cells.collect(),
             of_row,
             of_column,
+            places: Vec::new(),
             order: (0..n_labels).collect(),
         }
     }
@@ -212,6 +303,10 @@ impl HeatTable {
     /// The cell at a row and a column as they are drawn.
     pub fn cell(&self, row: usize, column: usize) -> Option<Cell> {
         let (truth, decided) = (self.row_label(row)?, self.column_label(column)?);
+        if let View::Branch(under) = self.view {
+            let (truth, decided) = (self.place_of(truth)?, self.place_of(decided?)?);
+            return Some(Cell::Placed { under, truth, decided });
+        }
         Some(match (self.task, self.view) {
             (TaskKind::SingleLabel, _) => Cell::Pair { truth, decided },
             (TaskKind::MultiLabel, View::Together) => Cell::Together {
@@ -228,6 +323,11 @@ impl HeatTable {
             Cell::Pair { truth, decided } | Cell::Given { truth, decided } => (truth, decided),
             Cell::Together { label, other } => (label, Some(other)),
             Cell::Outcome { .. } => return None,
+            Cell::Placed { under, truth, decided } => {
+                let index = |place: Place| self.places.iter().position(|known| *known == place);
+                let at = |place: Place| self.order.iter().position(|known| Some(*known) == index(place));
+                return Some((at(truth)?, at(decided)?)).filter(|_| self.view == View::Branch(under));
+            }
         };
         let at = |label: usize| self.order.iter().position(|known| *known == label);
         Some((at(truth)?, decided.map_or(Some(self.n_labels), at)?))

@@ -15,6 +15,9 @@ use crate::ui::{
     },
 };
 
+/// Points that a level of a tree is further right.
+const INDENT: f32 = 16.0;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Field {
     Label,
@@ -24,11 +27,13 @@ enum Field {
     F1,
     AveragePrecision,
     RocAuc,
+    Calibration,
     Threshold,
 }
 
-/// The columns there is room for; bars in those that are wide. `tuned`: some label has a threshold.
-fn fields(width: f32, tuned: bool) -> (Vec<Field>, Vec<Column<'static>>) {
+/// The columns there is room for; bars in those that are wide. `tuned`: some label has a threshold; `calibrated`: scores are judged label by
+/// label.
+fn fields(width: f32, tuned: bool, calibrated: bool) -> (Vec<Field>, Vec<Column<'static>>) {
     let barred = |least: f32, plain: f32| match width {
         w if w >= 930.0 => 136.0,
         w if w >= least => 112.0,
@@ -51,6 +56,9 @@ fn fields(width: f32, tuned: bool) -> (Vec<Field>, Vec<Column<'static>>) {
         all.push((Field::AveragePrecision, Column::right("AP", Width::Points(56.0))));
         all.push((Field::RocAuc, Column::right("ROC-AUC", Width::Points(80.0))));
     }
+    if calibrated && width >= 680.0 {
+        all.push((Field::Calibration, Column::right("ECE", Width::Points(56.0))));
+    }
     if tuned && width >= 600.0 {
         all.push((Field::Threshold, Column::right("Threshold", Width::Points(86.0))));
     }
@@ -69,7 +77,8 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     let report = &figures.evaluation.report;
     let area = ui.available_rect_before_wrap();
     let tuned = report.labels.iter().any(|label| label.threshold.is_some());
-    let (fields, columns) = fields(area.width(), tuned);
+    let calibrated = report.labels.iter().any(|label| label.calibration_error.is_some());
+    let (fields, columns) = fields(area.width(), tuned, calibrated);
     let order = order(report, desk.memory.evaluate.sorted, &fields);
     let averages = averages(report);
     let feet = averages.len() as f32 * space::ROW + 1.0;
@@ -181,6 +190,7 @@ fn value(label: &LabelReport, field: Field) -> Option<f64> {
         Field::F1 => label.f1,
         Field::AveragePrecision => label.average_precision,
         Field::RocAuc => label.roc_auc,
+        Field::Calibration => label.calibration_error,
         Field::Threshold => label.threshold,
     }
 }
@@ -204,7 +214,9 @@ fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures,
             .map_or_else(String::new, |threshold| format!(", threshold {threshold:.2}"))
     );
     let more = format!(
-        "Jaccard {}, Matthews correlation {}, Cohen's κ {}. {} found, {} missed, {} false alarms.",
+        "Calibration error {}, Brier score {}, Jaccard {}, Matthews correlation {}, Cohen's κ {}. {} found, {} missed, {} false alarms.",
+        prob(label.calibration_error),
+        prob(label.brier),
         prob(label.jaccard),
         prob(label.mcc),
         prob(label.kappa),
@@ -215,7 +227,7 @@ fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures,
     let path = look.path.to_owned();
     let response = row.begin(ui, &said, false);
     if response
-        .on_hover_text(format!("{path}\n{more}\nA click shows its threshold."))
+        .on_hover_text(format!("{}\n{more}\nA click shows its threshold.", path.as_str()))
         .clicked()
     {
         desk.memory.evaluate.tab = Tab::Thresholds;
@@ -226,10 +238,17 @@ fn label_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, figures: &Figures,
         let cell = row.cell(column);
         match field {
             Field::Label => {
-                Chip::new(&name, color)
+                // In the order of the tree labels stand below each other, in any other order they have their whole paths.
+                let level = figures.evaluation.tree.as_ref().map_or(0, |tree| tree.level(at));
+                let (shown, indent) = match desk.memory.evaluate.sorted {
+                    Some(_) if level > 0 => (path.as_str(), 0.0),
+                    _ => (name.as_str(), INDENT * level as f32),
+                };
+                let indent = indent.min(cell.width() * 0.4);
+                Chip::new(shown, color)
                     .small()
-                    .max_width(cell.width())
-                    .paint(ui, cell.left_center());
+                    .max_width(cell.width() - indent)
+                    .paint(ui, cell.left_center() + egui::vec2(indent, 0.0));
             }
             Field::Texts => row.text(
                 ui,
@@ -272,7 +291,7 @@ fn average_ui(ui: &mut Ui, row: &mut TableRow, name: &str, average: &Average, n_
             Field::F1 => figures.f1,
             Field::AveragePrecision if name != "Samples" => average.average_precision,
             Field::RocAuc if name != "Samples" => average.roc_auc,
-            Field::AveragePrecision | Field::RocAuc | Field::Threshold => continue,
+            Field::AveragePrecision | Field::RocAuc | Field::Calibration | Field::Threshold => continue,
         };
         figure_ui(ui, cell, value, has_bar(*field, cell), tokens.text3);
     }

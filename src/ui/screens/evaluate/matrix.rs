@@ -10,10 +10,12 @@ use egui::{
 };
 
 use super::{
+    branches,
     figures::Figures,
     heat_table::{Cached, HeatTable, View},
     table_names::{names_ui, readout_ui, sentence},
 };
+use crate::core::RunId;
 use crate::core::metrics::LabelOrder;
 use crate::ui::{
     desk::Desk,
@@ -61,8 +63,10 @@ pub(super) enum Shares {
 pub(super) struct Memory {
     /// What the large figures of the heat map are.
     pub shares: Shares,
-    /// Which table of a multi-label run is on show.
-    pub view: View,
+    /// Which table was chosen, where there are several.
+    pub view: Option<View>,
+    /// Of a tree: the run, and its label whose children are on show.
+    pub under: Option<(RunId, usize)>,
     /// How its labels are ordered.
     pub order: LabelOrder,
     /// Points from one row to the next; `None`: as the whole table fits.
@@ -78,6 +82,14 @@ pub(super) struct Memory {
     offset: Option<Vec2>,
     /// The table as one thing that can have the keyboard.
     pub focus: Option<Id>,
+}
+
+impl Memory {
+    /// The table on show.
+    pub fn shown(&self, figures: &Figures) -> View {
+        let under = self.under.filter(|(run, _)| *run == figures.evaluation.run);
+        View::of(self.view, under.map(|(_, label)| label), &figures.evaluation)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,9 +169,12 @@ pub(super) fn matrix_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figu
     let grid = grid(ui, rect, desk, figures, table);
     let (offset, hovered) = cells_ui(ui, &grid, desk, figures);
     let chosen = chosen(desk, &grid.table);
-    names_ui(ui, rect, &grid, offset, desk, figures, hovered.or(chosen));
+    let clicked = names_ui(ui, rect, &grid, offset, desk, figures, hovered.or(chosen));
     if !grid.has_figures() {
         readout_ui(ui, rect, &grid, desk, figures, hovered.or(chosen));
+    }
+    if let Some(label) = clicked {
+        branches::descend(desk, figures, Some(label));
     }
 }
 
@@ -172,7 +187,7 @@ fn grid(ui: &Ui, rect: Rect, desk: &mut Desk, figures: &Figures, table: Rc<HeatT
     let (n_rows, n_columns) = (table.n_labels(), table.n_columns());
     let face = font(12.5, Weight::Regular);
     let widest = (0..n_rows.min(200)).map(|at| {
-        let name = figures.look(desk, at).name;
+        let name = table.name(desk, figures, at);
         galley(ui, name, face.clone(), egui::Color32::WHITE).size().x
     });
     let names = widest
@@ -380,8 +395,14 @@ fn cell_ui(ui: &mut Ui, rect: Rect, grid: &Grid, desk: &mut Desk, figures: &Figu
         chosen: desk.memory.evaluate.cells.is_chosen(cell),
         focusable: false,
     };
-    if heat_cell(ui, rect, &shown).clicked() {
+    let response = heat_cell(ui, rect, &shown);
+    if response.clicked() {
         desk.memory.evaluate.cells.choose(cell);
+    }
+    if response.double_clicked()
+        && let Some(label) = branches::below_chosen(desk, figures)
+    {
+        branches::descend(desk, figures, Some(label));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not here: computing figures. They come from [`crate::jobs::Evaluation`], which a job gathers; what moves while a threshold is
 //! dragged is looked up in its curves.
 
+mod branches;
 mod cell;
 mod cell_texts;
 mod cell_words;
@@ -26,6 +27,7 @@ mod threshold_notes;
 mod threshold_rows;
 mod threshold_side;
 mod thresholds;
+mod tree_card;
 mod word_marks;
 
 use std::path::PathBuf;
@@ -52,6 +54,7 @@ pub const ID: ScreenId = ScreenId("evaluate");
 const KEYS: &[KeyHint] = &[
     hint("↑ ↓", "the text or label before or after"),
     hint("Shift ← ↑ ↓ →", "confusion: the cell beside the chosen one"),
+    hint("Enter  Backspace", "confusion of a tree: down into the label, up again"),
     hint("+  −  0", "confusion: larger cells, smaller ones, all of the table"),
     hint("K", "confusion: keep the label as it is"),
     hint("X", "confusion: take over the model's answer"),

@@ -2,7 +2,7 @@
 
 use egui::{Color32, Rect, Ui, vec2};
 
-use super::{figure_list, figures::Figures, filter, label_table, slice_table};
+use super::{figure_list, figures::Figures, filter, label_table, slice_table, tree_card};
 use crate::core::metrics::{Interval, METRICS, Metric, Report};
 use crate::core::slices::SliceName;
 use crate::core::{Run, ScoreKind, TaskKind, report::cautions};
@@ -36,6 +36,17 @@ const MULTI: &[&str] = &[
     "constant_guess_macro_f1",
 ];
 
+const TREE: &[&str] = &[
+    "path_accuracy",
+    "leaf_macro_f1",
+    "coarse_accuracy",
+    "hierarchical_f1",
+    "mean_tree_distance",
+    "macro_f1",
+    "calibration_error",
+    "constant_guess_accuracy",
+];
+
 /// From this width on, all figures stand beside the tables.
 const WIDE: f32 = 1000.0;
 /// Points for all figures where they stand beside the tables.
@@ -51,7 +62,7 @@ pub(super) enum View {
     #[default]
     Labels,
     Slices,
-    Levels,
+    Tree,
     Figures,
 }
 
@@ -60,7 +71,7 @@ impl View {
         match self {
             View::Labels => "Labels",
             View::Slices => "Slices",
-            View::Levels => "Levels",
+            View::Tree => "Tree",
             View::Figures => "All figures",
         }
     }
@@ -74,7 +85,8 @@ pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, f
         report.n_texts,
         desk.memory.evaluate.filter.only(),
     );
-    let remarks = cautions(report);
+    let mut remarks = cautions(report);
+    remarks.extend(figures.evaluation.remark.clone());
     let head = 84.0 + sentences_height(ui, rect.width() - 32.0, report, &measured, &remarks);
     let (top, rest) = split_top(rect, head.min(rect.height() * 0.6), space::L);
     Card::new().show_in(ui, top, |ui| {
@@ -92,14 +104,20 @@ pub(super) fn overview_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, f
     if !figures.evaluation.slices.is_empty() {
         views.push(View::Slices);
     }
-    if report.hierarchy.is_some() {
-        views.push(View::Levels);
-    }
     if rest.width() < WIDE {
+        if report.hierarchy.is_some() {
+            views.push(View::Tree);
+        }
         views.push(View::Figures);
         return tables_ui(ui, rest, desk, figures, &views);
     }
-    let (left, right) = split_right(rest, FIGURES, space::L);
+    let (left, mut right) = split_right(rest, FIGURES, space::L);
+    if let Some(hierarchy) = &report.hierarchy {
+        let height = tree_card::height(hierarchy).min(right.height() * 0.6);
+        let (tree, below) = split_top(right, height, space::L);
+        tree_card::card_ui(ui, tree, hierarchy);
+        right = below;
+    }
     Card::new()
         .flush()
         .show_in(ui, right, |ui| figure_list::figures_ui(ui, report));
@@ -134,7 +152,7 @@ fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, views:
         });
         in_rect(ui, "table", body, |ui| match views.get(now) {
             Some(View::Slices) => slice_table::slices_ui(ui, desk, figures),
-            Some(View::Levels) => slice_table::levels_ui(ui, report),
+            Some(View::Tree) => tree_card::tree_ui(ui, report.hierarchy.as_ref()),
             Some(View::Figures) => figure_list::figures_ui(ui, report),
             _ => label_table::labels_ui(ui, desk, figures),
         });
@@ -144,6 +162,7 @@ fn tables_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, views:
 /// The headline figures, in order.
 fn headline(report: &Report) -> impl Iterator<Item = &'static Metric> {
     let wanted = match report.task {
+        _ if report.hierarchy.is_some() => TREE,
         TaskKind::SingleLabel => SINGLE,
         TaskKind::MultiLabel => MULTI,
     };

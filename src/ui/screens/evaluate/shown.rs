@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Memory, Tab, figures::Figures};
 use crate::app::{Command, NoticeKind, Project};
+use crate::core::stale::staleness;
 use crate::core::{ProjectState, Run, RunId, ScoreKind, Split, Text};
 use crate::jobs::{Evaluation, JobKind};
 use crate::ui::desk::Desk;
@@ -177,6 +178,7 @@ fn fingerprint(state: &ProjectState, run: &Run, kind: ScoreKind) -> u64 {
         .iter()
         .for_each(|threshold| threshold.to_bits().hash(&mut hasher));
     run.deciding.at_least_one.hash(&mut hasher);
+    staleness(run, &state.labels).hash(&mut hasher);
     for text in state.texts().filter(wanted) {
         if let Some(annotation) = &text.annotation {
             (text.id, &annotation.labels, &annotation.who).hash(&mut hasher);

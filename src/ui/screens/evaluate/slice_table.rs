@@ -1,10 +1,10 @@
-//! Figures of texts that have something in common, and of the levels of a tree of labels.
+//! Figures of texts that have something in common.
 
 use egui::{Rect, Ui, pos2};
 
 use super::{figure_list::whisker_ui, figures::Figures};
-use crate::core::TaskKind;
 use crate::core::metrics::{Interval, Report};
+use crate::core::report::accuracy_title;
 use crate::core::slices::{SliceBy, SliceReport};
 use crate::ui::{
     desk::Desk,
@@ -37,9 +37,10 @@ pub(super) fn slices_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
         w if w < 760.0 => 156.0,
         _ => 200.0,
     };
-    let accuracy = match evaluation.task {
-        TaskKind::SingleLabel => "Accuracy",
-        TaskKind::MultiLabel => "Subset accuracy",
+    let accuracy = match evaluation.report.hierarchy {
+        Some(_) => "Path accuracy",
+        None if accuracy_title(&evaluation.report) == "accuracy" => "Accuracy",
+        None => "Subset accuracy",
     };
     let columns = [
         Column::left("Slice", Width::Rest(1.0, 120.0)),
@@ -52,7 +53,7 @@ pub(super) fn slices_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
         Some(Line::Head(by)) => head_ui(ui, row, *by),
         Some(Line::Slice(slice)) => {
             let shown = only.as_ref() == Some(&slice.slice());
-            if slice_ui(ui, row, slice, evaluation.task, shown) {
+            if slice_ui(ui, row, slice, &evaluation.report, shown) {
                 chosen = Some((!shown).then(|| slice.slice()));
             }
         }
@@ -70,12 +71,9 @@ fn head_ui(ui: &mut Ui, row: &mut TableRow, by: SliceBy) {
 }
 
 /// Returns whether it was clicked.
-fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, task: TaskKind, shown: bool) -> bool {
+fn slice_ui(ui: &mut Ui, row: &mut TableRow, slice: &SliceReport, whole: &Report, shown: bool) -> bool {
     let tokens = theme::of(ui);
-    let accuracy = match task {
-        TaskKind::SingleLabel => "accuracy",
-        TaskKind::MultiLabel => "subset accuracy",
-    };
+    let accuracy = accuracy_title(whole);
     let below = |is_below: bool| if is_below { ", notably below the whole" } else { "" };
     let said = format!(
         "{}, {} texts: {accuracy} {}{}, macro F1 {}{}",
@@ -170,51 +168,4 @@ fn value_ui(ui: &Ui, cell: Rect, value: Option<f64>, interval: Option<Interval>,
         );
         whisker_ui(ui, bar, value, interval);
     }
-}
-
-/// The levels of a tree of labels, from the top down.
-pub(super) fn levels_ui(ui: &mut Ui, report: &Report) {
-    let Some(hierarchy) = &report.hierarchy else { return };
-    let columns = [
-        Column::left("Level", Width::Rest(1.0, 80.0)),
-        Column::right("Labels", Width::Points(66.0)),
-        Column::right("Texts", Width::Points(70.0)),
-        Column::right("Accuracy", Width::Points(78.0)),
-        Column::right("Precision", Width::Points(78.0)),
-        Column::right("Recall", Width::Points(78.0)),
-        Column::right("Macro F1", Width::Points(84.0)),
-        Column::right("Micro F1", Width::Points(84.0)),
-    ];
-    Table::new("levels", &columns, hierarchy.levels.len()).show(ui, |ui, row| {
-        let Some(level) = hierarchy.levels.get(row.index) else { return };
-        let tokens = theme::of(ui);
-        let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), figure3);
-        let name = match level.level {
-            1 => "1, the top".to_owned(),
-            n => n.to_string(),
-        };
-        let figures = [
-            level.accuracy,
-            level.macro_.precision,
-            level.macro_.recall,
-            level.macro_.f1,
-            level.micro.f1,
-        ]
-        .map(figure);
-        let [accuracy, precision, recall, macro_f1, micro_f1] = &figures;
-        let said = format!(
-            "Level {name}: {} labels, {} texts, accuracy {accuracy}, macro precision {precision}, macro recall {recall}, macro F1 {macro_f1}, \
-             micro F1 {micro_f1}",
-            level.n_labels, level.n_texts
-        );
-        row.begin(ui, &said, false)
-            .on_hover_text("Labels are cut at this level. Precision, recall and macro F1 are means over its labels.");
-        let regular = font(size::BASE, Weight::Regular);
-        row.text(ui, 0, &name, regular.clone(), tokens.text);
-        row.text(ui, 1, &thousands(level.n_labels), regular.clone(), tokens.text2);
-        row.text(ui, 2, &thousands(level.n_texts), regular.clone(), tokens.text2);
-        for (at, figure) in figures.iter().enumerate() {
-            row.text(ui, at + 3, figure, regular.clone(), tokens.text);
-        }
-    });
 }

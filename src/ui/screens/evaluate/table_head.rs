@@ -3,6 +3,8 @@
 use egui::{Align, Layout, Rect, Ui, vec2};
 
 use super::{
+    branches,
+    figures::Figures,
     heat_table::View,
     matrix::{Shares, ZOOM_STEP, zoom_by},
 };
@@ -14,8 +16,14 @@ use crate::ui::{
     widgets::{Button, Dropdown, in_rect, say, split_top},
 };
 
-/// Points for both lines.
-pub(super) const HEIGHT: f32 = 2.0 * space::CONTROL_SMALL + 8.0;
+/// Points for all lines; a tree has one more, for the way down to what is on show.
+pub(super) fn height(view: View) -> f32 {
+    let way = if matches!(view, View::Branch(_)) { WAY } else { 0.0 };
+    2.0 * space::CONTROL_SMALL + 8.0 + way
+}
+
+/// Points for the way down.
+const WAY: f32 = space::CONTROL_SMALL + 4.0;
 
 const SHARES: [(Shares, &str, &str); 3] = [
     (Shares::Counts, "counts", "Texts"),
@@ -38,21 +46,33 @@ fn title(order: LabelOrder) -> &'static str {
     }
 }
 
-/// Shows both lines; `view` is the one on show.
-pub(super) fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, task: TaskKind, view: View) {
+/// Shows all lines; `view` is the one on show.
+pub(super) fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, figures: &Figures, view: View) {
+    let rect = match view {
+        View::Branch(under) => {
+            let (way, rest) = split_top(rect, space::CONTROL_SMALL, 4.0);
+            in_line(ui, "way", way, false, |ui| branches::way_ui(ui, desk, figures, under));
+            rest
+        }
+        _ => rect,
+    };
     let (first, second) = split_top(rect, space::CONTROL_SMALL, 4.0);
     let (second, _) = split_top(second, space::CONTROL_SMALL, 0.0);
-    let left = in_line(ui, "what", first, false, |ui| match task {
+    let left = in_line(ui, "what", first, false, |ui| match figures.evaluation.report.task {
         TaskKind::SingleLabel => {
             let face = font(size::SMALL, Weight::SemiBold);
             say(ui, "True label ↓  predicted →", face, theme::of(ui).text2);
         }
         TaskKind::MultiLabel => {
-            for choice in View::OF_MULTI {
+            let choices: &[View] = match &figures.evaluation.tree {
+                Some(_) => &View::OF_TREE,
+                None => &View::OF_MULTI,
+            };
+            for choice in choices.iter().copied() {
                 let (name, help) = choice.title();
-                let button = Button::quiet(name).small().selected(choice == view);
+                let button = Button::quiet(name).small().selected(choice.is_like(view));
                 if ui.add(button).on_hover_text(help).clicked() {
-                    desk.memory.evaluate.table.view = choice;
+                    desk.memory.evaluate.table.view = Some(choice);
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::ui::desk::Desk;
 
 /// Keys of the table: + − 0 for the size of its cells; arrows with Shift, or alone while it has the keyboard, for the chosen one.
 pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
-    let view = desk.memory.evaluate.table.view.of(figures.evaluation.task);
+    let view = desk.memory.evaluate.table.shown(figures);
     for c in crate::ui::keymap::typed(ctx) {
         let memory = &mut desk.memory.evaluate.table;
         match c {
@@ -22,13 +22,25 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
             _ => {}
         }
     }
+    if let View::Branch(under) = view {
+        let free = ctx.memory(|memory| memory.focused()).is_none_or(|id| Some(id) == desk.memory.evaluate.table.focus);
+        let taken = |key| free && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+        if taken(Key::Backspace) {
+            return super::branches::go_up(desk, figures, under);
+        }
+        if taken(Key::Enter)
+            && let Some(label) = super::branches::below_chosen(desk, figures)
+        {
+            return super::branches::descend(desk, figures, Some(label));
+        }
+    }
     let (right, down) = arrows(ctx, desk.memory.evaluate.table.focus);
     if (right, down) == (0, 0) {
         return;
     }
     let next = match view {
         View::Outcomes => super::outcomes::beside(desk, figures, right, down),
-        View::Taken | View::Together => beside(desk, figures, view, right, down),
+        View::Taken | View::Together | View::Branch(_) => beside(desk, figures, view, right, down),
     };
     if let Some(cell) = next {
         desk.memory.evaluate.cells.choose(cell);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use egui::{Rect, Ui, Vec2, epaint::TextShape, pos2};
+use egui::{CursorIcon, Rect, Role, Sense, Ui, Vec2, WidgetInfo, epaint::TextShape, pos2};
 
 use super::{
     figures::Figures,
@@ -15,7 +15,8 @@ use crate::ui::{
     widgets::{galley_cut, paint_left, paint_middle, paint_right, thousands},
 };
 
-/// The names of rows and columns, moved along with the cells. Where there is no room for all, those of one cell.
+/// The names of rows and columns, moved along with the cells. Where there is no room for all, those of one cell. Of a tree those with labels
+/// below them can be clicked: returns which was.
 pub(super) fn names_ui(
     ui: &Ui,
     rect: Rect,
@@ -24,7 +25,8 @@ pub(super) fn names_ui(
     desk: &Desk,
     figures: &Figures,
     only: Option<(usize, usize)>,
-) {
+) -> Option<usize> {
+    let mut clicked = None;
     let tokens = theme::of(ui);
     let origin = grid.body.min + Vec2::splat(2.0) - offset;
     let face = font(if grid.pitch.y < 24.0 { size::TINY } else { 12.5 }, Weight::Regular);
@@ -51,14 +53,21 @@ pub(super) fn names_ui(
         let Some(label) = grid.table.row_label(at) else {
             continue;
         };
-        let name = figures.look(desk, label).name;
-        let name = galley_cut(ui, name, face.clone(), strong(at, only_row), left.width() - 10.0);
+        let opens = opens(figures, grid, label);
+        let name = said(desk, figures, grid, label, opens);
+        let name = galley_cut(ui, &name, face.clone(), strong(at, only_row), left.width() - 10.0);
         let y = origin.y + (at as f32 + 0.5) * grid.pitch.y - grid.gap / 2.0;
         paint_right(
             &rows,
             pos2(left.right() - 8.0, y.max(left.top() + 7.0).min(left.bottom() - 7.0)),
             name,
         );
+        let place = egui::Rect::from_min_max(
+            pos2(left.left(), y - grid.pitch.y / 2.0),
+            pos2(left.right(), y + grid.pitch.y / 2.0),
+        );
+        let own = grid.table.name(desk, figures, label);
+        clicked = name_clicked(ui, place.intersect(left), ("row", at), opens, own).or(clicked);
     }
     let above = Rect::from_min_max(pos2(grid.body.left(), rect.top()), grid.body.right_top());
     let heads = ui.painter().with_clip_rect(above.intersect(ui.clip_rect()));
@@ -67,8 +76,16 @@ pub(super) fn names_ui(
     for at in shown(in_columns, only_column) {
         let x = origin.x + (at as f32 + 0.5) * grid.pitch.x - grid.gap / 2.0;
         let (name, color) = match grid.table.column_label(at) {
-            Some(Some(label)) => (figures.look(desk, label).name, strong(at, only_column)),
-            Some(None) => ("no label", tokens.text2),
+            Some(Some(label)) => {
+                let opens = opens(figures, grid, label);
+                let place = egui::Rect::from_min_max(
+                    pos2(x - grid.pitch.x / 2.0, above.top()),
+                    pos2(x + grid.pitch.x / 2.0, above.bottom()),
+                );
+                clicked = name_clicked(ui, place.intersect(above), ("column", at), opens, grid.table.name(desk, figures, label)).or(clicked);
+                (said(desk, figures, grid, label, opens), strong(at, only_column))
+            }
+            Some(None) => ("no label".to_owned(), tokens.text2),
             None => continue,
         };
         if is_level(grid.pitch) {
@@ -77,16 +94,42 @@ pub(super) fn names_ui(
             } else {
                 grid.pitch.x - grid.gap
             };
-            let name = galley_cut(ui, name, face.clone(), color, width);
+            let name = galley_cut(ui, &name, face.clone(), color, width);
             let half = name.size().x / 2.0;
             let x = x.min(above.right() - half).max(above.left() + half);
             paint_middle(&heads, pos2(x, grid.body.top() - LEVEL / 2.0), name);
         } else {
-            let name = galley_cut(ui, name, face.clone(), color, UPRIGHT - 10.0);
+            let name = galley_cut(ui, &name, face.clone(), color, UPRIGHT - 10.0);
             let at = pos2(x - name.size().y / 2.0, grid.body.top() - 4.0);
             heads.add(TextShape::new(at, name, color).with_angle(-std::f32::consts::FRAC_PI_2));
         }
     }
+    clicked
+}
+
+/// The label of a row or a column where it has labels below it to look at.
+fn opens(figures: &Figures, grid: &Grid, index: usize) -> Option<usize> {
+    let tree = figures.evaluation.tree.as_ref()?;
+    grid.table.place_of(index)?;
+    grid.table.label_of(index).filter(|label| !tree.is_leaf(*label))
+}
+
+/// A name, marked where it opens.
+fn said(desk: &Desk, figures: &Figures, grid: &Grid, index: usize, opens: Option<usize>) -> String {
+    let mark = if opens.is_some() { " ›" } else { "" };
+    format!("{}{mark}", grid.table.name(desk, figures, index))
+}
+
+/// Returns the label that a click on its name opens.
+fn name_clicked(ui: &Ui, place: Rect, salt: (&str, usize), opens: Option<usize>, name: &str) -> Option<usize> {
+    let label = opens.filter(|_| place.is_positive())?;
+    let response = ui.interact(place, ui.scope_id().with(salt), Sense::CLICK);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Go down into {name}")));
+    let response = response.on_hover_text(format!("Go down into {name}"));
+    if response.hovered() {
+        ui.ctx().set_cursor_icon(CursorIcon::PointingHand);
+    }
+    response.clicked().then_some(label)
 }
 
 /// What one cell says, in a sentence: "World taken for Business: 38 texts, 7.6 % of the row, 8.0 % of the column".

@@ -71,7 +71,9 @@ pub(super) fn head_ui(
     let (first, rest) = split_top(rect, FIRST, 0.0);
     let mut left_end = rect.left() + 16.0;
     if !read_only {
-        left_end = row_ui(ui, "objective", first, |ui| objective_ui(ui, rect.width(), desk, run));
+        left_end = row_ui(ui, "objective", first, |ui| {
+            objective_ui(ui, rect.width(), desk, run, figures.evaluation.tree.is_some())
+        });
     }
     let room = Rect::from_min_max(pos2(left_end + 8.0, first.top()), first.max - vec2(16.0, 0.0));
     let now = desk.memory.evaluate.thresholds.live(figures).headline();
@@ -109,10 +111,10 @@ fn row_ui(ui: &mut Ui, salt: &str, rect: Rect, add: impl FnOnce(&mut Ui)) -> f32
     })
 }
 
-fn objective_ui(ui: &mut Ui, width: f32, desk: &mut Desk, run: &Run) {
+fn objective_ui(ui: &mut Ui, width: f32, desk: &mut Desk, run: &Run, in_tree: bool) {
     let objective = desk.memory.evaluate.thresholds.objective(run);
     let goals: Vec<(&str, Goal)> = (GOALS.into_iter())
-        .filter(|(_, goal)| run.task == TaskKind::SingleLabel || !matches!(goal, Goal::AccuracyAtLeast(_)))
+        .filter(|(_, goal)| run.task == TaskKind::SingleLabel && !in_tree || !matches!(goal, Goal::AccuracyAtLeast(_)))
         .collect();
     let has_two = matches!(objective.goal(), Goal::Cost { .. });
     if width > if has_two { 760.0 } else { 660.0 } {

@@ -42,7 +42,11 @@ pub(super) fn notes(desk: &Desk, project: &Project, run: &Run, figures: &Figures
              new texts. Choose the other scores at the right to move them.",
         ));
     }
-    if evaluation.task == TaskKind::SingleLabel {
+    if evaluation.tree.is_some() {
+        notes.push(note(
+            "The threshold of a label also holds for all labels below it: a text goes down as far as its scores reach the thresholds.",
+        ));
+    } else if evaluation.task == TaskKind::SingleLabel {
         notes.push(note(
             "The best label of a text counts only where its score reaches the label's threshold; otherwise the text gets no label. The \
              first line moves all thresholds together.",

@@ -10,7 +10,7 @@ use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size},
     widgets::{
-        Chip, Column, NumberField, Table, TableRow, ThresholdHistogram, Width, galley, in_rect, paint_left,
+        Chip, Column, NumberField, Table, TableRow, ThresholdHistogram, Width, galley, galley_cut, in_rect, paint_left,
         paint_right, prob, prob_short, thousands,
     },
 };
@@ -154,14 +154,25 @@ impl Rows<'_, '_> {
             (None, n) => format!("{} of {} right", thousands(n), thousands(curve.n())),
         };
         let few = label.is_some() && curve.n_positives() < FEW_POSITIVES;
+        let above = self.above(label);
         let memory = &mut self.desk.memory.evaluate.thresholds;
+        let (own, effective) = (memory.threshold(self.run, label), memory.effective(self.figures, self.run, label));
+        let said = match effective > own {
+            true => format!("{said}, {} from above", prob_short(Some(effective))),
+            false => said,
+        };
         let selected = memory.selected(self.figures) == label;
-        if row.begin(ui, &format!("{name}, {said}"), selected).clicked() {
+        let path = above.iter().map(|above| format!("{above} > ")).collect::<String>();
+        if row.begin(ui, &format!("{path}{name}, {said}"), selected).clicked() {
             memory.select(label);
         }
         let rect = row.rect;
         let narrow = rect.width() < 620.0;
-        let names = if narrow { 96.0 } else { 134.0 };
+        let names = match (narrow, self.figures.evaluation.tree.is_some()) {
+            (true, _) => 96.0,
+            (false, true) => 190.0,
+            (false, false) => 134.0,
+        };
         let left = rect.left() + 16.0;
         let chip = match label {
             Some(_) => Chip::new(&name, color),
@@ -170,8 +181,17 @@ impl Rows<'_, '_> {
         chip.small()
             .max_width(names - 6.0)
             .paint(ui, pos2(left, rect.top() + 26.0));
+        if let Some(above) = &above {
+            // The label's own name is on the chip; of a long path its end tells more.
+            let tiny = font(size::TINY, Weight::Regular);
+            let mut shown = above.clone();
+            while galley(ui, &shown, tiny.clone(), tokens.text3).size().x > names - 8.0 && shown.chars().count() > 2 {
+                shown = ['…'].into_iter().chain(shown.chars().skip(2)).collect();
+            }
+            paint_left(ui.painter(), pos2(left, rect.top() + 10.0), galley(ui, shown, tiny, tokens.text3));
+        }
         let ink = if few { tokens.warning } else { tokens.text3 };
-        let text = galley(ui, said, font(size::SMALL, Weight::Regular), ink);
+        let text = galley_cut(ui, &said, font(size::SMALL, Weight::Regular), ink, names - 8.0);
         paint_left(ui.painter(), pos2(left, rect.top() + 47.0), text);
 
         let step = if narrow { 38.0 } else { 43.0 };
@@ -191,6 +211,12 @@ impl Rows<'_, '_> {
             Some(label) => self.figures_ui(ui, at, step, !narrow, label, &name),
             None => self.answers_ui(ui, at, step),
         }
+    }
+
+    /// The path to the label above, in a tree.
+    fn above(&self, label: Option<usize>) -> Option<String> {
+        let parent = self.figures.evaluation.tree.as_ref()?.parent(label?)?;
+        Some(self.figures.look(self.desk, parent).path.to_owned())
     }
 
     /// The histogram with its line, and the threshold to type.

@@ -25,7 +25,7 @@ pub(super) fn side_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
         Some(label) => curve_ui(ui, top, desk, run, figures, label),
         None => coverage_ui(ui, top, desk, figures),
     }
-    let threshold = desk.memory.evaluate.thresholds.threshold(run, label);
+    let threshold = desk.memory.evaluate.thresholds.effective(figures, run, label);
     changed_ui(ui, rest, project, figures, label, threshold);
 }
 
@@ -36,7 +36,7 @@ fn curve_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, run: &Run, figures: &Figur
     };
     let (name, color) = figures.look(desk, label).owned();
     let memory = &mut desk.memory.evaluate.thresholds;
-    let counts = curve.at(memory.threshold(run, Some(label)));
+    let counts = curve.at(memory.effective(figures, run, Some(label)));
     let report = figures.evaluation.report.labels.get(label);
     let (title, area) = match memory.roc {
         false => (

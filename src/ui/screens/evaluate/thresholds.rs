@@ -149,6 +149,14 @@ impl Memory {
         }
     }
 
+    /// What the score of a label has to reach: its threshold, or in a tree a higher one of a label above it.
+    pub fn effective(&self, figures: &Figures, run: &Run, label: Option<usize>) -> f64 {
+        let own = self.threshold(run, label);
+        let tree = figures.evaluation.tree.as_ref();
+        let path = label.and_then(|label| Some(tree?.ancestry(label).map(|label| self.threshold(run, Some(label)))));
+        path.map_or(own, |path| path.fold(own, f64::max))
+    }
+
     /// The 2×2 table of a label at the lines as they stand.
     pub fn counts(&self, figures: &Figures, label: usize) -> Counts {
         self.live(figures).counts(label)

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Color32, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
+use egui::{Color32, Id, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
 use super::outcome::method_title;
 use super::{Memory, chosen_run, compare, evaluate, series};
 use crate::app::Project;
+use crate::core::stale::{Stale, staleness};
 use crate::core::{Run, RunId, RunStatus};
 use crate::jobs::JobKind;
 use crate::ui::{
@@ -320,7 +321,10 @@ fn cell_ui(ui: &mut Ui, row: &TableRow, at: usize, shows: Shows, desk: &Desk, pr
             let f1 = run.metrics.get("macro_f1");
             (f1.map_or_else(|| "–".to_owned(), |f1| format!("{f1:.3}")), tokens.text)
         }
-        Shows::MeasuredOn => status(run, tokens),
+        Shows::MeasuredOn => match (status(run, tokens), stale(ui, project, run)) {
+            ((text, _), Some(_)) => (format!("{text}, stale"), tokens.warning),
+            (shown, None) => shown,
+        },
         Shows::Time => (seconds(secs(desk, project, run)), tokens.text2),
         Shows::Mark | Shows::Name | Shows::Bar => return,
     };
@@ -331,7 +335,10 @@ fn cell_ui(ui: &mut Ui, row: &TableRow, at: usize, shows: Shows, desk: &Desk, pr
             figure3(low),
             figure3(high)
         ),
-        (Shows::MeasuredOn, _) => run.message.clone(),
+        (Shows::MeasuredOn, _) => match stale(ui, project, run) {
+            Some(stale) => format!("Stale: {stale}. {}", run.message).trim().to_owned(),
+            None => run.message.clone(),
+        },
         (Shows::Encoder, _) => run.encoder.clone(),
         _ => return,
     };
@@ -339,6 +346,12 @@ fn cell_ui(ui: &mut Ui, row: &TableRow, at: usize, shows: Shows, desk: &Desk, pr
         let sense = ui.interact(row.cell(at), ui.scope_id().with(("remark", at)), Sense::hover());
         sense.on_hover_text(remark);
     }
+}
+
+/// What has changed of the labels of a run since, worked out once for each state of the project: a run may have thousands of labels.
+fn stale(ui: &Ui, project: &Project, run: &Run) -> Option<Stale> {
+    let known = Id::unique("stale").with((project.store.path(), project.revision, run.id));
+    ui.data_mut(|data| *data.get_temp_mut_or_insert_with(known, || staleness(run, &project.state.labels)))
 }
 
 /// Seconds a run took, or has been taking.

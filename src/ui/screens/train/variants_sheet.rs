@@ -6,7 +6,7 @@ use super::form::{self, SEED};
 use super::plan::{Checked, FIELD, first_method, method_ui, number_row, plan_ui, rest_of_form, series_sheet};
 use crate::app::{Command, CompareSpec};
 use crate::core::{ScoreKind, Split};
-use crate::train::{Method, Options, imbalance_variants};
+use crate::train::{Method, Options, Variant, imbalance_variants, tree_variants};
 use crate::ui::{
     desk::{Act, Desk},
     theme::{self, Weight, font, size},
@@ -25,6 +25,8 @@ struct Chosen {
     method: &'static Method,
     /// The treatments of imbalance, and whether each is taken.
     treatments: Vec<(Written, bool)>,
+    /// The ways of learning a tree, and whether each is taken; none where labels form none.
+    ways: Vec<(Written, bool)>,
     /// Settings of one's own, one a line.
     own: String,
     n_seeds: f64,
@@ -45,6 +47,7 @@ impl Chosen {
         Chosen {
             method,
             treatments: treatments(method),
+            ways: ways(desk, method),
             own: String::new(),
             n_seeds: 1.0,
             seed: desk.memory.train.seed.unwrap_or(SEED),
@@ -55,13 +58,14 @@ impl Chosen {
     fn spec(&self, desk: &Desk) -> CompareSpec {
         let mut base = form::spec(desk, self.method);
         base.seed = self.seed as u64;
-        let taken = self.treatments.iter().filter(|(_, taken)| *taken);
+        let taken = self.treatments.iter().chain(&self.ways).filter(|(_, taken)| *taken);
         let own = self.own.lines().map(str::trim).filter(|line| !line.is_empty());
         let variants = taken.map(|(written, _)| written.variant.clone());
         CompareSpec {
             base,
             variants: variants.chain(own.map(str::to_owned)).collect(),
             imbalance: false,
+            tree: false,
             n_seeds: self.n_seeds as usize,
             on: self.on,
         }
@@ -73,17 +77,32 @@ impl Chosen {
 fn treatments(method: &'static Method) -> Vec<(Written, bool)> {
     let usual = Options::defaults(method);
     let variants = imbalance_variants(&usual).unwrap_or_default();
+    written(&usual, &variants).map(|written| (written, true)).collect()
+}
+
+/// The ways of learning a tree, none of them taken at first.
+fn ways(desk: &Desk, method: &'static Method) -> Vec<(Written, bool)> {
+    let is_tree = desk.project().is_some_and(|project| project.state.labels.is_hierarchical());
+    let usual = Options::defaults(method);
+    let variants = tree_variants(&usual).ok().filter(|_| is_tree).unwrap_or_default();
+    let ways = variants.iter().map(|variant| Written {
+        name: variant.name.clone(),
+        variant: format!("{0}: tree={0}", variant.name),
+    });
+    ways.map(|written| (written, false)).collect()
+}
+
+fn written<'a>(usual: &'a Options, variants: &'a [Variant]) -> impl Iterator<Item = Written> + 'a {
     let differs = |id: &&str| variants.iter().any(|variant| variant.options.get(id) != usual.get(id));
-    let treated: Vec<&str> = method.options.iter().map(|spec| spec.id).filter(differs).collect();
-    let written = variants.iter().map(|variant| {
+    let treated: Vec<&str> = usual.method().options.iter().map(|spec| spec.id).filter(differs).collect();
+    variants.iter().map(move |variant| {
         let setting = |id: &&str| Some(format!("{id}={}", variant.options.written(id)?));
         let settings: Vec<String> = treated.iter().filter_map(setting).collect();
         Written {
             name: variant.name.clone(),
             variant: format!("{}: {}", variant.name, settings.join(", ")),
         }
-    });
-    written.map(|written| (written, true)).collect()
+    })
 }
 
 impl VariantsSheet {
@@ -118,9 +137,11 @@ fn chosen_ui(ui: &mut Ui, desk: &mut Desk, chosen: &mut Chosen) {
     if let Some(method) = method_ui(ui, chosen.method) {
         chosen.method = method;
         chosen.treatments = treatments(method);
+        chosen.ways = ways(desk, method);
     }
     ui.add_space(4.0);
     treatments_ui(ui, chosen);
+    ways_ui(ui, chosen);
     ui.add_space(6.0);
     let own = "Settings of your own, one a line: name: option=value, option=value";
     say(ui, own, small(), tokens.text2);
@@ -153,6 +174,19 @@ fn treatments_ui(ui: &mut Ui, chosen: &mut Chosen) {
     if chosen.treatments.is_empty() {
         let text = "This method has none.";
         say(ui, text, font(size::SMALL, Weight::Regular), tokens.text3);
+    }
+}
+
+fn ways_ui(ui: &mut Ui, chosen: &mut Chosen) {
+    if chosen.ways.is_empty() {
+        return;
+    }
+    let tokens = theme::of(ui);
+    ui.add_space(4.0);
+    let title = "Ways of learning a tree of labels";
+    say(ui, title, font(size::SMALL, Weight::SemiBold), tokens.text2);
+    for (written, taken) in &mut chosen.ways {
+        checkbox(ui, &written.name, taken);
     }
 }
 
