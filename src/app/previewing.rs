@@ -1,29 +1,32 @@
 //! Zero-shot scores of the open project: what was asked, what has come, and whether it is used as suggestions. Nothing of it is stored; a label
 //! comes of it only where a person accepts one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{App, Project};
 use crate::core::{LabelId, Split, TextId, queue};
-use crate::jobs::preview::entailment_models;
+use crate::jobs::models::{entailment_models, language_models};
+use crate::jobs::zero_shot_labels::tree_of;
 use crate::jobs::zero_shot_scores::Known;
 use crate::jobs::{
-    PreviewEngine, PreviewEvent, PreviewProgress, PreviewRequest, Previewer, ZeroShotRequest, ZeroShotScores,
+    EngineSpec, PreviewEvent, PreviewProgress, PreviewRequest, Previewer, ZeroShotRequest, ZeroShotScores,
 };
 use crate::model::Compute;
-use crate::model::zero_shot::{LabelText, Question};
+use crate::model::zero_shot::{Descent, InTree, LabelText, Question};
 
 /// One way of asking.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreviewAsk {
     /// What answers.
-    pub engine: PreviewEngine,
+    pub engine: EngineSpec,
     /// What each label is called and described as, with the project's label where it is one of those.
     pub labels: Vec<(Option<LabelId>, LabelText)>,
-    /// The sentences a label is put into, each with one `{}`.
+    /// The sentences a label is put into, each with one `{}` or `{path}`.
     pub templates: Vec<String>,
+    /// How labels that form a tree are asked about.
+    pub descent: Descent,
     /// Whether a text may have several labels.
     pub multi: bool,
 }
@@ -50,13 +53,15 @@ pub struct Previewing {
     pub failure: Option<String>,
     /// How far a slow engine is; `None` while none works.
     pub progress: Option<PreviewProgress>,
-    /// Models of this machine that tell entailment, once [`App::find_entailment_models`] has looked.
+    /// Models of this machine that tell entailment, once [`App::find_zero_shot_models`] has looked.
     pub entailment_models: Vec<String>,
+    /// Language models of this machine, likewise.
+    pub language_models: Vec<String>,
     /// Whether scores in use order the queue, rather than the quick model.
     pub orders_queue: bool,
     in_use: Option<(Arc<ZeroShotScores>, queue::Suggestions)>,
     rates: BTreeMap<(&'static str, String, bool), f64>,
-    asked: Option<(PreviewEngine, Question)>,
+    asked: Option<ZeroShotRequest>,
     generation: u64,
     previewer: Option<(Compute, Previewer)>,
 }
@@ -65,7 +70,7 @@ impl Previewing {
     /// Whether scores answer what was asked last.
     pub fn is_current(&self, scores: &ZeroShotScores) -> bool {
         let asked = self.asked.as_ref();
-        asked.is_some_and(|(engine, question)| *engine == scores.request.engine && *question == scores.request.question)
+        asked.is_some_and(|asked| asked.asks_the_same(&scores.request))
     }
 
     /// Texts a second that an engine has been seen to score here.
@@ -105,7 +110,7 @@ impl Previewing {
                 self.scores = Some(known);
                 return false;
             }
-            if known.request.question != scores.request.question || known.request.engine != scores.request.engine {
+            if !known.request.asks_the_same(&scores.request) {
                 self.earlier = Some(known);
             }
         }
@@ -122,9 +127,8 @@ impl Previewing {
             self.rates.insert(key, rate);
         }
         self.failure = None;
-        let used = self.in_use.as_ref().is_some_and(|(used, _)| {
-            used.request.engine == scores.request.engine && used.request.question == scores.request.question
-        });
+        let in_use = self.in_use.as_ref();
+        let used = in_use.is_some_and(|(used, _)| used.request.asks_the_same(&scores.request));
         if used {
             self.in_use = Some((scores.clone(), scores.suggestions()));
         }
@@ -174,8 +178,24 @@ impl Project {
         changed
     }
 
+    /// The tree that the labels of a preview form.
+    fn in_tree(&self, ask: &PreviewAsk) -> Option<InTree> {
+        let labels: Vec<LabelText> = ask.labels.iter().map(|(_, label)| label.clone()).collect();
+        let tree = tree_of(&labels)?;
+        let annotations = self.state.texts().filter_map(|text| text.annotation.as_ref());
+        let used: HashSet<LabelId> = annotations.flat_map(|of| of.labels.iter().copied()).collect();
+        let can_answer = |(column, (id, _)): (usize, &(Option<LabelId>, LabelText))| {
+            tree.is_leaf(column) || id.is_some_and(|id| used.contains(&id))
+        };
+        Some(InTree {
+            answers: ask.labels.iter().enumerate().map(can_answer).collect(),
+            descent: ask.descent,
+            tree,
+        })
+    }
+
     /// The labelled texts outside test, as columns of these labels.
-    fn known(&self, ids: &[Option<LabelId>]) -> Vec<Known> {
+    fn known(&self, ids: &[Option<LabelId>], in_tree: Option<&InTree>) -> Vec<Known> {
         let columns: BTreeMap<LabelId, usize> = (ids.iter().enumerate())
             .filter_map(|(at, id)| Some(((*id)?, at)))
             .collect();
@@ -188,6 +208,9 @@ impl Project {
                 .filter_map(|id| columns.get(id).copied())
                 .collect();
             own.sort_unstable();
+            if let Some(in_tree) = in_tree {
+                own = in_tree.tree.closed(&own);
+            }
             Some(Known {
                 text: text.id,
                 columns: own,
@@ -213,33 +236,34 @@ impl App {
             }
         };
         let ids: Vec<Option<LabelId>> = ask.labels.iter().map(|(id, _)| *id).collect();
-        let known = Arc::new(project.known(&ids));
+        let in_tree = project.in_tree(ask).map(Arc::new);
+        let known = Arc::new(project.known(&ids, in_tree.as_deref()));
         let previewing = &mut project.previewing;
         previewing.generation += 1;
         previewing.failure = None;
-        previewing.asked = Some((ask.engine.clone(), question.clone()));
         let request = ZeroShotRequest {
             engine: ask.engine.clone(),
             question,
+            in_tree,
             ids,
             known,
             generation: previewing.generation,
         };
-        match &ask.engine {
-            PreviewEngine::Similarity(_) => {
+        previewing.asked = Some(request.clone());
+        match ask.engine.is_instant() {
+            true => {
                 previewing.stop();
                 if let Some(suggester) = &project.suggester {
                     suggester.zero_shot(request);
                 }
             }
-            PreviewEngine::Slow(choice) => {
+            false => {
                 if previewing.previewer.as_ref().is_none_or(|(known, _)| *known != compute) {
                     previewing.previewer = Some((compute, Previewer::start(catalog, compute, n_threads, wake)));
                 }
                 let texts = project.state.texts().map(|text| (text.id, text.words())).collect();
                 let request = PreviewRequest {
                     request,
-                    choice: choice.clone(),
                     texts: Arc::new(texts),
                 };
                 let listens = previewing
@@ -254,11 +278,12 @@ impl App {
         }
     }
 
-    /// Looks which models of this machine tell entailment. Reads a few small files.
-    pub fn find_entailment_models(&mut self) {
-        let found = entailment_models(&self.catalog);
+    /// Looks which models of this machine tell entailment, and which are language models. Reads a few small files.
+    pub fn find_zero_shot_models(&mut self) {
+        let (entailment, language) = (entailment_models(&self.catalog), language_models(&self.catalog));
         if let Some(project) = &mut self.project {
-            project.previewing.entailment_models = found;
+            project.previewing.entailment_models = entailment;
+            project.previewing.language_models = language;
         }
     }
 }
@@ -266,6 +291,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::EngineKind;
     use crate::jobs::zero_shot_scores::Source;
     use crate::model::zero_shot::Answer;
     use crate::model::zero_shot::Pile;
@@ -275,7 +301,8 @@ mod tests {
         let ids: Vec<TextId> = (1..=n_texts as i64).map(TextId).collect();
         let places = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let request = ZeroShotRequest {
-            engine: PreviewEngine::Similarity(Pile::Off),
+            engine: EngineSpec::new(EngineKind::Similarity { pile: Pile::Off }),
+            in_tree: None,
             question,
             ids: vec![Some(LabelId(1)), None],
             known: Arc::default(),
@@ -286,6 +313,7 @@ mod tests {
             model: "tiny".into(),
             reads_texts: false,
             texts_per_sec: Some(100.0 * generation as f64),
+            remarks: Vec::new(),
         };
         let answer = Answer {
             scores: vec![vec![0.75, 0.25]; n_texts],

@@ -19,8 +19,12 @@ pub struct Templates {
 pub enum Because {
     /// Somebody has chosen them for this project.
     Chosen,
+    /// Somebody has asked for this language.
+    Asked(Language),
     /// The texts are in this language.
     Language(Language),
+    /// The engine asks in prompts, where labels are options by their names.
+    Prompted,
     /// It is not clear in which language the texts are, or there is no project: English.
     Unsure,
 }
@@ -30,7 +34,9 @@ impl Because {
     pub fn words(self) -> String {
         match self {
             Because::Chosen => "chosen for this project".to_owned(),
+            Because::Asked(language) => format!("in {}", language.name()),
             Because::Language(language) => format!("the texts seem to be in {}", language.name()),
+            Because::Prompted => "the labels' own names".to_owned(),
             Because::Unsure => "the language of the texts is not clear, so the wording is English".to_owned(),
         }
     }
@@ -39,7 +45,26 @@ impl Because {
 impl App {
     /// The templates that an engine asks with where none are given: those chosen for the open project, else its language's.
     pub fn zero_shot_templates(&self, engine: &EngineKind) -> Templates {
+        self.zero_shot_templates_in(engine, None)
+    }
+
+    /// The same where somebody has said which language the wording is to be in, rather than to follow the texts or what was chosen for the
+    /// project.
+    pub fn zero_shot_templates_in(&self, engine: &EngineKind, language: Option<Language>) -> Templates {
+        if let Some(language) = language {
+            return Templates {
+                sentences: engine.default_templates(language),
+                because: Because::Asked(language),
+            };
+        }
+        let prompted = Templates {
+            sentences: engine.default_templates(Language::English),
+            because: Because::Prompted,
+        };
         let Some(project) = &self.project else {
+            if engine.is_prompted() {
+                return prompted;
+            }
             return Templates {
                 sentences: engine.default_templates(Language::English),
                 because: Because::Unsure,
@@ -50,6 +75,9 @@ impl App {
                 sentences: chosen.to_vec(),
                 because: Because::Chosen,
             };
+        }
+        if engine.is_prompted() {
+            return prompted;
         }
         let guessed = self.zero_shot_language();
         Templates {
@@ -78,8 +106,7 @@ impl App {
         self.ensure_idle()?;
         let compute = self.compute();
         compute.check()?;
-        let model = request.engine.model_name(&self.catalog)?;
-        self.catalog.path(&model)?;
+        request.engine.check(&self.catalog)?;
         let project = self.project()?;
         let scoring = Scoring::new(&project.state, &self.catalog, request)?;
         let (store, catalog, n_threads) = (project.store.clone(), self.catalog.clone(), self.n_threads);

@@ -7,8 +7,10 @@ use super::*;
 use crate::app::{Command, Settings};
 use crate::core::{Run, RunId, RunStatus, ScoreKind, TaskKind, TextId};
 use crate::io::import::ReadOptions;
-use crate::jobs::{EngineSpec, Outcome};
-use crate::model::zero_shot::Pile;
+use crate::jobs::{EndpointSpec, EngineSpec, Outcome};
+use crate::model::zero_shot::endpoint::Key;
+use crate::model::zero_shot::endpoint::test_server::{Says, Server};
+use crate::model::zero_shot::{Descent, Pile};
 
 /// Every kind of text, in words that the tiny encoder knows.
 fn rows(split: &str, n: usize) -> String {
@@ -58,6 +60,8 @@ fn request(kind: EngineKind) -> ZeroShotRunRequest {
         engine: EngineSpec { model, kind },
         templates,
         descriptions: false,
+        descent: Descent::default(),
+        key: None,
     }
 }
 
@@ -172,4 +176,123 @@ fn templates_are_those_of_the_project_else_of_its_language() {
         (chosen.because, chosen.sentences),
         (Because::Chosen, vec!["Es geht um {}.".to_owned()])
     );
+}
+
+fn language_model(shots: usize, nearest: usize) -> ZeroShotRunRequest {
+    let settings = crate::model::zero_shot::language_model::Settings {
+        shots,
+        nearest,
+        ..Default::default()
+    };
+    let file = format!(
+        "{}/tests/data/language_models/qwen2/model.gguf",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let mut request = request(EngineKind::LanguageModel(settings));
+    request.engine.model = Some(file);
+    request
+}
+
+#[test]
+fn a_language_model_leaves_a_run_and_shows_examples() {
+    let home = tempfile::tempdir().unwrap();
+    let mut app = project(home.path());
+    let plain = language_model(0, 0);
+    execute(&mut app, Command::ZeroShotRun(plain.clone()));
+    let run = only_run(&app);
+    assert_eq!((run.status, &run.options["mode"]), (RunStatus::Done, &"letters".into()));
+    assert_eq!(run.options["templates"], serde_json::json!(["{}"]));
+    let scored = scores(&app, run.id);
+    assert_eq!(scored.each_ref().map(Vec::len), [40, 10, 12]);
+    execute(&mut app, Command::ZeroShotRun(plain));
+    assert_eq!(only_run(&app).id, run.id);
+    execute(&mut app, Command::ZeroShotRun(language_model(2, 0)));
+    let runs = app.project().unwrap().state.runs.clone();
+    assert_eq!(runs.len(), 2);
+    assert_ne!(scores(&app, runs[1].id)[2], scored[2]);
+}
+
+#[test]
+fn an_endpoint_leaves_a_run_without_its_key_and_says_what_it_took() {
+    let home = tempfile::tempdir().unwrap();
+    let mut app = project(home.path());
+    let server = Server::new(|_| Says::tokens(&[("A", 0.75), ("B", 0.25)]));
+    let mut asked = request(EngineKind::Endpoint(EndpointSpec::at(&server.address)));
+    asked.engine.model = Some("some-model".into());
+    asked.key = Some(Key::new("sk-s3cret", "a test").unwrap());
+    execute(&mut app, Command::ZeroShotRun(asked.clone()));
+    let run = only_run(&app);
+    assert_eq!((run.status, run.encoder.as_str()), (RunStatus::Done, "some-model"));
+    assert_eq!(run.findings["usage"]["requests"], 62);
+    assert_eq!(scores(&app, run.id)[0][0].1, [0.75, 0.25]);
+    assert!(server.asked().iter().all(|of| of.head.contains("sk-s3cret")));
+    let kept = serde_json::to_string(&run).unwrap();
+    assert!(!kept.contains("s3cret") && kept.contains(&server.address), "{kept}");
+
+    // The rest of a run that was cut off is asked for, and what asking took is added up.
+    let store = app.project().unwrap().store.clone();
+    store.save_scores(run.id, ScoreKind::Test, &[]).unwrap();
+    drop(store);
+    execute(&mut app, Command::ZeroShotRun(asked.clone()));
+    let again = only_run(&app);
+    assert_eq!((again.id, &again.findings["usage"]["requests"]), (run.id, &74.into()));
+
+    asked.engine.kind = EngineKind::Endpoint(EndpointSpec::at("https://models.example/v1"));
+    let refused = app.execute(Command::ZeroShotRun(asked)).unwrap_err().to_string();
+    assert!(refused.contains("models.example"), "{refused}");
+}
+
+#[test]
+fn labels_that_form_a_tree_are_scored_as_one() {
+    let home = tempfile::tempdir().unwrap();
+    let mut app = App::new(Settings::load_from(&home.path().join("settings.json"))).unwrap();
+    let labels = ["w1", "w1 > w3", "w1 > w4", "w8", "w8 > w3", "w8 > w5"];
+    let labels = labels
+        .map(|path| path.split(" > ").map(str::to_owned).collect())
+        .to_vec();
+    let (path, task) = (home.path().join("p.handful"), TaskKind::SingleLabel);
+    execute(&mut app, Command::NewProject { path, task, labels });
+    let row = |at: usize| {
+        format!(
+            "w{} w{},{}\n",
+            at + 3,
+            at * 7 + 1,
+            ["w1 > w3", "w8 > w3", "w8 > w5"][at % 3]
+        )
+    };
+    let rows: String = (0..30).map(row).collect();
+    fs::write(home.path().join("t.csv"), format!("text,path\n{rows}")).unwrap();
+    let (file, options) = (home.path().join("t.csv"), ReadOptions::default());
+    execute(&mut app, Command::Import { file, options });
+    assert_eq!(app.project().unwrap().state.labels.len(), 6);
+    let mut requests = vec![
+        request(EngineKind::Similarity { pile: Pile::Off }),
+        request(EngineKind::templated_setfit()),
+        language_model(1, 0),
+    ];
+    let mut flat = requests[0].clone();
+    flat.descent = Descent::Flat;
+    requests.push(flat);
+    let n_requests = requests.len();
+    for mut request in requests {
+        request.templates = vec!["w2 {path}".into()];
+        execute(&mut app, Command::ZeroShotRun(request));
+    }
+    let runs = app.project().unwrap().state.runs.clone();
+    assert_eq!(runs.len(), n_requests);
+    for run in &runs {
+        let tree = run.tree().expect("the columns form a tree");
+        let scored = &scores(&app, run.id)[0];
+        assert_eq!((run.status, scored.len(), tree.len()), (RunStatus::Done, 30, 6));
+        for (_, row) in scored {
+            let below = |parent| tree.children(parent).iter().map(|child| row[*child]).sum::<f32>();
+            assert!((below(None) - 1.0).abs() < 1e-4, "{row:?}");
+            assert!((0..6).all(|column| row[column] <= tree.parent(column).map_or(1.0, |above| row[above]) + 1e-6));
+        }
+    }
+    assert_eq!(
+        (&runs[0].options["tree"], &runs[0].options["beam"]),
+        (&"top-down".into(), &3.into())
+    );
+    assert_eq!(runs[3].options["tree"], "flat");
 }

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::Output;
-use crate::model::zero_shot::Endpoint;
-use crate::model::zero_shot::endpoint::{Address, KEY_VARIABLE, Key, Prices, Settings};
+use crate::jobs::{EndpointSpec, Sending};
+use crate::model::zero_shot::endpoint::{KEY_VARIABLE, Key, Prices, Reading};
 
 /// Options of this engine; none of them may be given for another.
 #[derive(Debug, Args)]
@@ -37,9 +36,21 @@ pub struct EndpointOptions {
     /// Endpoint: tokens an answer may have where the server gives no probabilities, 64 where nothing is said; models that think first need more
     #[arg(long, value_name = "TOKENS")]
     answer_tokens: Option<u32>,
+    /// Endpoint: how answers become scores; probabilities where nothing is said
+    #[arg(long, value_enum)]
+    reading: Option<ReadingName>,
     /// Endpoint: what a million tokens of prompts and a million of answers cost, such as 0.5,1.5
     #[arg(long, value_name = "PROMPT,ANSWER", value_parser = prices)]
     prices: Option<Prices>,
+}
+
+/// How answers become scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadingName {
+    /// By the probabilities of the options' letters where the server gives them, else by the answer
+    Probabilities,
+    /// By the answer alone: 1 for what it names
+    Answers,
 }
 
 impl EndpointOptions {
@@ -53,33 +64,32 @@ impl EndpointOptions {
             || self.per_minute.is_some()
             || self.timeout.is_some()
             || self.answer_tokens.is_some()
+            || self.reading.is_some()
             || self.prices.is_some()
     }
 
-    /// The engine; says where texts go if that is another machine.
-    pub fn open(&self, model: Option<&str>, output: &Output) -> anyhow::Result<Endpoint> {
+    /// As the engine is opened with, the key aside.
+    pub fn spec(&self) -> anyhow::Result<EndpointSpec> {
         let address = self.address.as_deref();
         let address = address.context("the endpoint needs --address, such as http://localhost:11434/v1")?;
-        let model = model.context("the endpoint needs --model, the name its server knows the model by")?;
-        let mut settings = Settings::new(Address::new(address)?, model);
-        settings.allow_remote = self.allow_remote;
-        settings.key = self.key()?;
-        settings.at_once = self.at_once.unwrap_or(settings.at_once);
-        settings.per_minute = self.per_minute;
-        settings.answer_tokens = self.answer_tokens.unwrap_or(settings.answer_tokens);
-        settings.prices = self.prices;
-        if let Some(secs) = self.timeout {
-            settings.timeout = Duration::try_from_secs_f64(secs).context("--timeout takes a number of seconds")?;
+        let mut spec = EndpointSpec::at(address);
+        spec.answer_tokens = self.answer_tokens.unwrap_or(spec.answer_tokens);
+        if self.reading == Some(ReadingName::Answers) {
+            spec.reading = Reading::Answers;
         }
-        let remark = settings.address.remark();
-        let engine = Endpoint::new(settings)?;
-        if let Some(remark) = remark {
-            output.warning(&remark);
-        }
-        Ok(engine)
+        let timeout = self.timeout.map(Duration::try_from_secs_f64).transpose();
+        spec.sending = Sending {
+            allow_remote: self.allow_remote,
+            at_once: self.at_once,
+            per_minute: self.per_minute,
+            timeout: timeout.context("--timeout takes a number of seconds")?,
+            prices: self.prices,
+        };
+        Ok(spec)
     }
 
-    fn key(&self) -> anyhow::Result<Option<Key>> {
+    /// The key, where one is given; that of [`KEY_VARIABLE`] where no other is named.
+    pub fn key(&self) -> anyhow::Result<Option<Key>> {
         if let Some(command) = &self.key_command {
             return Ok(Some(Key::from_command(command)?));
         }

@@ -9,12 +9,14 @@ use crate::app::App;
 
 /// From now on Ctrl+C is counted for [`App::wait`] and ends nothing by itself: the first stops the job at hand, at the second the verb
 /// fails while the job still runs, and what was being trained is interrupted. Once in a program.
-pub fn stop_on_first(app: &mut App) -> anyhow::Result<()> {
+///
+/// `kept`: what a person who stops it keeps, such as "what was learnt so far is kept".
+pub fn stop_on_first(app: &mut App, kept: &'static str) -> anyhow::Result<()> {
     let n_interrupts: Arc<AtomicUsize> = Arc::default();
     app.n_interrupts = n_interrupts.clone();
     let handler = move || {
         if n_interrupts.fetch_add(1, Ordering::Relaxed) == 0 {
-            eprintln!("Stopping; what was learnt so far is kept. Ctrl+C again ends at once.");
+            eprintln!("Stopping; {kept}. Ctrl+C again ends at once.");
         }
     };
     ctrlc::set_handler(handler).context("Ctrl+C cannot be listened to")

@@ -27,7 +27,9 @@ mod search;
 mod table;
 mod thresholds;
 mod zero_shot;
+mod zero_shot_asked;
 mod zero_shot_language_model;
+mod zero_shot_table;
 mod zero_shot_wordings;
 
 use std::path::PathBuf;

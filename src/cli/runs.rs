@@ -47,7 +47,7 @@ pub fn option(written: &str) -> Result<(String, String), String> {
 impl Train {
     pub fn run(self, app: &mut App, output: &Output) -> anyhow::Result<()> {
         project::open(app, output, &self.project)?;
-        interrupt::stop_on_first(app)?;
+        interrupt::stop_on_first(app, "what was learnt so far is kept")?;
         let teacher = self.teacher.map(RunId);
         let run = match self.resume {
             Some(run) => resume(app, output, RunId(run))?,
@@ -155,6 +155,10 @@ pub fn run_text(run: &Run) -> String {
             })
             .collect();
         text += &format!("\non the {} scores: {}", kind.name(), metrics.join(", "));
+    }
+    let remarks = run.findings.get("remarks").and_then(serde_json::Value::as_array);
+    for remark in remarks.into_iter().flatten().filter_map(serde_json::Value::as_str) {
+        text += &format!("\nNote: {remark}");
     }
     text
 }

@@ -1,35 +1,30 @@
 //! `handful zero-shot`: scores against label names, without any training.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::classify::shortened;
 use super::endpoint::EndpointOptions;
 use super::runs::{run_figures, run_text};
+use super::zero_shot_asked::{Asked, AskedFrom, Named};
 use super::zero_shot_language_model::LanguageModelOptions;
+use super::zero_shot_table::{by_template, named, table};
 use super::zero_shot_wordings::compare;
 use super::{Output, interrupt, progress};
 use crate::app::zero_shot::Because;
 use crate::app::{App, Command};
-use crate::core::text::in_line;
-use crate::core::{LabelId, Split, Text, Words};
-use crate::jobs::snapshot::Snapshot;
 use crate::jobs::zero_shot_engine::Beside;
-use crate::jobs::zero_shot_run::{Scoring, labels_asked};
+use crate::jobs::zero_shot_run::Scoring;
 use crate::jobs::{EngineKind, EngineSpec, ZeroShotRunRequest};
 use crate::model::Input;
+use crate::model::zero_shot::endpoint::Key;
 use crate::model::zero_shot::entailment::Pooling;
-use crate::model::zero_shot::{
-    Answer, Engine, LabelText, Language, LongTexts, Pile, Progress, Question, endpoint, language_model,
-};
+use crate::model::zero_shot::{DEFAULT_BEAM, Descent, Language, LongTexts, Pile, Progress, Question};
 use crate::train::templated::DEFAULT_COPIES;
 
 #[derive(Debug, Args)]
@@ -50,7 +45,7 @@ pub struct ZeroShot {
     /// classifier trained on natural language inference; for a language model a GGUF file; for an endpoint the name its server knows it by
     #[arg(long, alias = "encoder")]
     model: Option<String>,
-    /// The sentence a label name is put into, with {} in its place; may be given several times, and the scores are averaged. Where none is
+    /// The sentence a label name is put into, with {} in its place, or {path} for the name with those above it in a tree ("Home, Kitchen, Knives"); may be given several times, and the scores are averaged. Where none is
     /// given, those kept for the project, else as "This text is about {}." for similarity and "This example is {}." for entailment, in the
     /// language of the texts
     #[arg(long)]
@@ -83,6 +78,14 @@ pub struct ZeroShot {
     /// Templated SetFit: sentences about each label to learn from, 8 where nothing is said
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     copies: Option<u16>,
+    /// Labels that form a tree: ask at each of its nodes about what stands below, or about all whole answers at once; top-down where nothing
+    /// is said
+    #[arg(long, value_enum, value_name = "WAY")]
+    tree: Option<TreeName>,
+    /// Top-down: nodes of a level whose children are asked about for each text, 3 where nothing is said; what stands below others gets an
+    /// even share of their scores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    beam: Option<u16>,
     #[command(flatten)]
     language_model: LanguageModelOptions,
     #[command(flatten)]
@@ -108,6 +111,15 @@ impl From<PileName> for Pile {
             PileName::Off => Pile::Off,
         }
     }
+}
+
+/// How labels that form a tree are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TreeName {
+    /// A question at every node, about its children
+    TopDown,
+    /// One question about every label that can be a whole answer
+    Flat,
 }
 
 /// The engines.
@@ -136,31 +148,31 @@ enum PoolingName {
     Mean,
 }
 
-/// A text with the id it is shown by.
-type Named = (String, Words);
-
-/// What is asked about, and what is known of it.
-#[derive(Default)]
-pub struct Asked {
-    pub texts: Vec<Named>,
-    pub labels: Vec<LabelText>,
-    pub multi: bool,
-    /// Rows of texts that train or validate, with the columns of their labels.
-    pub known: Vec<(usize, Vec<usize>)>,
-    /// Of these, the texts that train and have one label.
-    pub truth: Vec<(usize, usize)>,
-    /// Unlabelled texts.
-    pub pile: Vec<Arc<str>>,
-}
-
 impl ZeroShot {
     pub fn run(mut self, app: &mut App, output: &Output) -> anyhow::Result<()> {
-        let mut asked = self.asked(app, output)?;
+        let spec = self.spec()?;
+        let asked = Asked::read(
+            app,
+            output,
+            &AskedFrom {
+                project: self.project.as_deref(),
+                text: &self.text,
+                labels: &self.labels,
+                multi: self.multi,
+                descriptions: self.descriptions,
+                engine: &spec.kind,
+                descent: self.descent(),
+            },
+        )?;
         ensure!(
             !asked.labels.is_empty(),
             "there are no labels: name some with --labels a,b"
         );
-        let spec = self.spec()?;
+        ensure!(
+            asked.in_tree.is_some() || self.tree.is_none() && self.beam.is_none(),
+            "--tree and --beam are for labels of a project that form a tree, and these stand side by side; leave them out"
+        );
+        self.language_model.check(&asked.labels, self.project.is_some())?;
         if self.keep_templates {
             // Before they are kept.
             self.question(
@@ -173,22 +185,26 @@ impl ZeroShot {
             )?;
             app.remember_templates(&self.template)?;
         }
-        let remark = self.choose_templates(app, spec.as_ref());
+        let remark = self.choose_templates(app, &spec);
+        let key = match self.engine {
+            EngineName::Endpoint => self.endpoint.key()?,
+            _ => None,
+        };
         if self.save {
-            let spec = spec.context(
-                "--save keeps the scores of similarity, templated-setfit and entailment; nothing was scored",
-            )?;
-            return self.save(app, output, spec, &asked);
-        }
-        if self.engine == EngineName::LanguageModel {
-            let names: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
-            asked.labels = self.language_model.labels(app, &names, self.project.is_some())?;
+            return self.save(app, output, (spec, key), &asked);
         }
         // Before a model is loaded, which may take long.
         let question = self.question(&asked, self.template.clone())?;
-        let mut engine = self.open(app, output, spec.as_ref(), &asked)?;
+        let beside = Beside {
+            pile: &asked.pile,
+            truth: &asked.truth,
+            in_tree: asked.in_tree.as_ref(),
+            key: key.as_ref(),
+        };
+        let mut engine = spec.open(&app.catalog, app.compute(), beside)?;
+        warn(output, &spec);
         if self.compare_templates {
-            return compare(output, engine.as_mut(), spec.as_ref(), &question, &asked);
+            return compare(output, engine.as_mut(), &spec, &question, &asked);
         }
         let inputs: Vec<Input<'_>> = asked.texts.iter().map(|(_, words)| words.into()).collect();
         let bar = progress::bar(output, inputs.len(), "scoring");
@@ -201,10 +217,10 @@ impl ZeroShot {
         bar.finish_and_clear();
         let secs = began.elapsed().as_secs_f64();
         let texts_per_sec = inputs.len() as f64 / secs.max(1e-9);
-        let labels: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
+        let labels = asked.label_names();
         let of_text = |(at, (id, _)): (usize, &Named)| json!({ "id": id, "scores": named(&labels, answer.scores.get(at)), "by_template": by_template(&labels, &answer, at) });
         let rows: Vec<_> = asked.texts.iter().enumerate().map(of_text).collect();
-        let mut text = table(&asked.texts, &labels, &answer);
+        let mut text = table(&asked, &labels, &answer);
         let (name, model) = (engine.name(), engine.model());
         let _ = writeln!(
             text,
@@ -221,25 +237,17 @@ impl ZeroShot {
         output.result(
             &json!({
                 "engine": name, "model": model, "templates": question.templates(), "templates_because": words,
-                "multi": asked.multi, "secs": secs, "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
+                "multi": asked.multi, "tree": asked.in_tree.as_ref().map(|in_tree| in_tree.descent), "secs": secs, "remarks": engine.remarks(), "usage": engine.usage(), "texts_per_sec": texts_per_sec, "texts": rows,
             }),
             &text,
         )
     }
 
     /// Fills in the templates where none are given, and says why these.
-    fn choose_templates(&mut self, app: &App, spec: Option<&EngineSpec>) -> Option<Because> {
+    fn choose_templates(&mut self, app: &App, spec: &EngineSpec) -> Option<Because> {
         if !self.template.is_empty() {
             return None;
         }
-        let Some(spec) = spec else {
-            let own = match self.engine {
-                EngineName::Endpoint => endpoint::DEFAULT_TEMPLATE,
-                _ => language_model::DEFAULT_TEMPLATE,
-            };
-            self.template.push(own.to_owned());
-            return None;
-        };
         if self.compare_templates {
             let language = app.zero_shot_language().unwrap_or(Language::English);
             self.template = spec.kind.every_template(language);
@@ -250,44 +258,34 @@ impl ZeroShot {
         Some(chosen.because).filter(|_| self.project.is_some())
     }
 
-    /// The engine that was asked for; `spec` where it has one.
-    fn open(
-        &self,
-        app: &App,
-        output: &Output,
-        spec: Option<&EngineSpec>,
-        asked: &Asked,
-    ) -> anyhow::Result<Box<dyn Engine>> {
-        if let Some(spec) = spec {
-            let beside = Beside {
-                pile: &asked.pile,
-                truth: &asked.truth,
-            };
-            return spec.open(&app.catalog, app.compute(), beside);
-        }
-        if self.engine == EngineName::Endpoint {
-            return Ok(Box::new(self.endpoint.open(self.model.as_deref(), output)?));
-        }
-        let names: Vec<String> = asked.labels.iter().map(|label| label.name.clone()).collect();
-        let words: Vec<&Words> = asked.texts.iter().map(|(_, words)| words).collect();
-        self.language_model.open(app, self.model.as_deref(), &names, &words)
-    }
-
     fn question(&self, asked: &Asked, templates: Vec<String>) -> anyhow::Result<Question> {
         Ok(Question::new(asked.labels.clone(), templates, asked.multi)?)
     }
 
-    fn save(self, app: &mut App, output: &Output, engine: EngineSpec, asked: &Asked) -> anyhow::Result<()> {
+    fn save(
+        self,
+        app: &mut App,
+        output: &Output,
+        (engine, key): (EngineSpec, Option<Key>),
+        asked: &Asked,
+    ) -> anyhow::Result<()> {
         ensure!(
             asked.multi == app.project()?.is_multi(),
             "the project says that a text has one label, so its run cannot have several: leave --multi out"
         );
+        warn(output, &engine);
+        let descent = self.descent();
         let request = ZeroShotRunRequest {
             engine,
+            descent,
+            key,
             templates: self.template,
             descriptions: self.descriptions,
         };
-        interrupt::stop_on_first(app)?;
+        interrupt::stop_on_first(
+            app,
+            "the scores so far are kept, and the same command goes on from there",
+        )?;
         progress::execute(app, output, Command::ZeroShotRun(request.clone()))?;
         let scoring = Scoring::new(&app.project()?.state, &app.catalog, &request)?;
         let run = scoring.known().context("the scoring has ended without a run")?;
@@ -296,8 +294,22 @@ impl ZeroShot {
         output.result(&value, &run_text(run))
     }
 
-    /// The engine with its options; `None` for those that are opened by what the command line says alone.
-    fn spec(&self) -> anyhow::Result<Option<EngineSpec>> {
+    /// How labels that form a tree are asked about.
+    fn descent(&self) -> Descent {
+        match self.tree {
+            Some(TreeName::Flat) => Descent::Flat,
+            _ => Descent::TopDown {
+                beam: self.beam.map_or(DEFAULT_BEAM, usize::from),
+            },
+        }
+    }
+
+    /// The engine with its options, the key of an endpoint aside.
+    fn spec(&self) -> anyhow::Result<EngineSpec> {
+        ensure!(
+            self.beam.is_none() || self.tree != Some(TreeName::Flat),
+            "--beam belongs to --tree top-down"
+        );
         ensure!(
             self.split_sentences.is_none() || self.engine == EngineName::Entailment,
             "--split-sentences belongs to --engine entailment"
@@ -316,7 +328,7 @@ impl ZeroShot {
         );
         ensure!(
             !self.endpoint.is_any_given() || self.engine == EngineName::Endpoint,
-            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens and --prices belong to --engine endpoint"
+            "--address, --allow-remote, --key-env, --key-command, --at-once, --per-minute, --timeout, --answer-tokens, --reading and --prices belong to --engine endpoint"
         );
         let pile = |unsaid: Pile| self.pile.map_or(unsaid, Pile::from);
         let kind = match self.engine {
@@ -332,72 +344,18 @@ impl ZeroShot {
                     Some(PoolingName::Mean) => LongTexts::Split(Pooling::Mean),
                 },
             },
-            EngineName::LanguageModel | EngineName::Endpoint => return Ok(None),
+            EngineName::LanguageModel => EngineKind::LanguageModel(self.language_model.settings()),
+            EngineName::Endpoint => EngineKind::Endpoint(self.endpoint.spec()?),
         };
         let model = self.model.clone();
-        Ok(Some(EngineSpec { model, kind }))
-    }
-
-    /// Texts with an id and labels, and what the project knows of them.
-    fn asked(&self, app: &mut App, output: &Output) -> anyhow::Result<Asked> {
-        let Some(path) = &self.project else {
-            let text = |(at, text): (usize, &String)| {
-                let (body, second) = (text.as_str().into(), None);
-                ((at + 1).to_string(), Words { body, second })
-            };
-            return Ok(Asked {
-                texts: self.text.iter().enumerate().map(text).collect(),
-                labels: self.labels.iter().map(LabelText::named).collect(),
-                multi: self.multi,
-                ..Asked::default()
-            });
-        };
-        super::project::open(app, output, path)?;
-        let project = app.project()?;
-        let of_project = labels_asked(&project.state, self.descriptions);
-        let (ids, labels): (Vec<Option<LabelId>>, Vec<LabelText>) = match self.labels.is_empty() {
-            true => of_project.into_iter().map(|(id, label)| (Some(id), label)).unzip(),
-            false => self.labels.iter().map(|name| given(name, &of_project)).unzip(),
-        };
-        let columns = |text: &Text| -> Option<Vec<usize>> {
-            let annotation = text.annotation.as_ref()?;
-            let column = |id: &LabelId| ids.iter().position(|known| *known == Some(*id));
-            Some(annotation.labels.iter().filter_map(column).collect())
-        };
-        let (mut known, mut truth) = (Vec::new(), Vec::new());
-        for (row, text) in project.state.texts().enumerate() {
-            let Some(columns) = columns(text).filter(|_| text.split != Some(Split::Test)) else {
-                continue;
-            };
-            if let (true, [label]) = (text.trains(), columns.as_slice()) {
-                truth.push((row, *label));
-            }
-            if project.is_multi() || !columns.is_empty() {
-                known.push((row, columns));
-            }
-        }
-        let named = |text: &Text| {
-            (
-                text.external_id.clone().unwrap_or_else(|| format!("#{}", text.id)),
-                text.words(),
-            )
-        };
-        Ok(Asked {
-            texts: project.state.texts().map(named).collect(),
-            labels,
-            multi: self.multi || project.is_multi(),
-            known,
-            truth,
-            pile: Snapshot::take(&project.state).pile,
-        })
+        Ok(EngineSpec { model, kind })
     }
 }
 
-/// A label named on the command line, as the project's where it has one of that name.
-fn given(name: &str, of_project: &[(LabelId, LabelText)]) -> (Option<LabelId>, LabelText) {
-    match of_project.iter().find(|(_, label)| label.name.trim() == name.trim()) {
-        Some((id, label)) => (Some(*id), label.clone()),
-        None => (None, LabelText::named(name)),
+/// Says where texts go if that is another machine.
+fn warn(output: &Output, spec: &EngineSpec) {
+    if let Some(remark) = spec.leaves_machine() {
+        output.warning(&remark);
     }
 }
 
@@ -406,37 +364,4 @@ pub fn rate(progress: Progress) -> String {
         (Some(rate), Some(left)) => format!("scoring · {rate:.1} texts/s · {left:.0} s left"),
         _ => "scoring".to_owned(),
     }
-}
-
-fn named<'a>(labels: &'a [String], row: Option<&Vec<f32>>) -> BTreeMap<&'a str, f32> {
-    let names = labels.iter().map(String::as_str);
-    names.zip(row.into_iter().flatten().copied()).collect()
-}
-
-/// The scores of one text in the words of each template; empty where there is only one.
-fn by_template<'a>(labels: &'a [String], answer: &Answer, text: usize) -> Vec<BTreeMap<&'a str, f32>> {
-    let of_template = |rows: &Vec<Vec<f32>>| named(labels, rows.get(text));
-    answer.by_template.iter().map(of_template).collect()
-}
-
-/// A line a text with its three best labels.
-fn table(texts: &[Named], labels: &[String], answer: &Answer) -> String {
-    let mut table = String::new();
-    for ((id, words), row) in texts.iter().zip(&answer.scores) {
-        // Equal scores stay in the order of the labels, and a label that is there twice is shown once.
-        let first = |at: &usize| labels.iter().position(|label| *label == labels[*at]) == Some(*at);
-        let mut ranked: Vec<(&str, f32)> = (0..labels.len().min(row.len()))
-            .filter(first)
-            .map(|at| (labels[at].as_str(), row[at]))
-            .collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let best: Vec<String> = ranked
-            .iter()
-            .take(3)
-            .map(|(name, score)| format!("{name} {score:.2}"))
-            .collect();
-        let text = shortened(&in_line(&words.body, words.second.as_deref()), 58);
-        let _ = writeln!(table, "{id:<14} {text:<60} {}", best.join("  "));
-    }
-    table
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::table::table;
-use super::zero_shot::{Asked, rate};
+use super::zero_shot::rate;
+use super::zero_shot_asked::Asked;
 use super::{Output, progress};
 use crate::core::report::figure;
 use crate::jobs::{EngineKind, EngineSpec};
@@ -18,15 +19,15 @@ use crate::model::zero_shot::{Answer, Engine, Question, rank_templates};
 pub fn compare(
     output: &Output,
     engine: &mut dyn Engine,
-    spec: Option<&EngineSpec>,
+    spec: &EngineSpec,
     question: &Question,
     asked: &Asked,
 ) -> anyhow::Result<()> {
     let inputs: Vec<Input<'_>> = asked.texts.iter().map(|(_, words)| words.into()).collect();
     let began = Instant::now();
     // An engine that learns from all templates at once is asked about one at a time.
-    let questions = match spec.map(|spec| &spec.kind) {
-        Some(EngineKind::TemplatedSetFit { .. }) => one_by_one(question)?,
+    let questions = match &spec.kind {
+        EngineKind::TemplatedSetFit { .. } => one_by_one(question)?,
         _ => vec![question.clone()],
     };
     let mut by_template = Vec::new();
@@ -47,7 +48,8 @@ pub fn compare(
         scores: Vec::new(),
         by_template,
     };
-    let ranked = rank_templates(question, &answer, &asked.known);
+    let (answer, known) = in_tree(asked, answer);
+    let ranked = rank_templates(question, &answer, &known);
     let by = match asked.known.is_empty() {
         true => "confidence",
         false => "macro_f1",
@@ -83,6 +85,24 @@ pub fn compare(
         }),
         &text,
     )
+}
+
+/// In a tree: with one path a text, how likely each label is the whole answer, which the truth is compared with; with several, the truth
+/// with all that stands above it.
+fn in_tree(asked: &Asked, mut answer: Answer) -> (Answer, Vec<(usize, Vec<usize>)>) {
+    let mut known = asked.known.clone();
+    let Some(tree) = asked.in_tree.as_ref().map(|in_tree| &in_tree.tree) else {
+        return (answer, known);
+    };
+    if asked.multi {
+        known
+            .iter_mut()
+            .for_each(|(_, columns)| *columns = tree.closed(columns));
+    } else {
+        let rows = answer.by_template.iter_mut().flatten();
+        rows.for_each(|row| *row = tree.own(row));
+    }
+    (answer, known)
 }
 
 fn one_by_one(question: &Question) -> anyhow::Result<Vec<Question>> {

@@ -3,14 +3,13 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, unbounded};
+use crossbeam_channel::Receiver;
 
-use super::worker::panic_text;
+use super::line::{self, Line};
 use crate::core::{RunId, TextId, Words};
 use crate::model::{Classifier, Compute, Explanation, ModelError, Target, explain};
 
@@ -46,52 +45,36 @@ pub enum ExplainEvent {
 }
 
 /// A handle on the thread; dropping it ends the thread.
-pub struct Explainer {
-    requests: Sender<ExplainRequest>,
-    events: Receiver<ExplainEvent>,
-}
+pub struct Explainer(Line<ExplainRequest, ExplainEvent>);
 
 impl Explainer {
     /// Starts a thread that computes with `n_threads`. `wake` is called when there is something to read.
     pub fn start(compute: Compute, n_threads: usize, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        let (requests, inbox) = unbounded();
-        let (outbox, events) = unbounded();
+        let (line, inbox, report) = Line::new(wake);
         std::thread::spawn(move || {
-            let report = move |event| {
-                let _ = outbox.send(event);
-                wake();
-            };
             let mut desk = Desk {
                 compute,
                 inbox,
-                report: Box::new(report),
+                report,
                 waiting: VecDeque::new(),
                 from: None,
                 model: None,
             };
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads.max(1)).build();
-            let served = catch_unwind(AssertUnwindSafe(|| match pool {
-                Ok(pool) => pool.install(|| desk.serve()),
-                Err(_) => desk.serve(),
-            }));
-            if let Err(panic) = served {
-                desk.fail(format!("it stopped on a defect: {}", panic_text(&*panic)));
+            if let Err(defect) = line::work(n_threads, || desk.serve()) {
+                desk.fail(format!("it stopped on a defect: {defect}"));
             }
         });
-        Explainer { requests, events }
+        Explainer(line)
     }
 
     /// Asks for explanations in place of those asked for before. Whether the thread still listens.
     pub fn ask(&self, request: ExplainRequest) -> bool {
-        self.requests.send(request).is_ok()
+        self.0.ask(request)
     }
 
     /// The next event, waiting at most `patience`.
     pub fn next(&self, patience: Duration) -> Option<ExplainEvent> {
-        match patience.is_zero() {
-            true => self.events.try_recv().ok(),
-            false => self.events.recv_timeout(patience).ok(),
-        }
+        self.0.next(patience)
     }
 }
 
@@ -99,7 +82,7 @@ impl Explainer {
 struct Desk {
     compute: Compute,
     inbox: Receiver<ExplainRequest>,
-    report: Box<dyn Fn(ExplainEvent) + Send>,
+    report: line::Report<ExplainEvent>,
     waiting: VecDeque<(ExplainKey, Words)>,
     /// The run that is asked about and its folder.
     from: Option<(RunId, PathBuf)>,
@@ -109,7 +92,10 @@ struct Desk {
 
 impl Desk {
     fn serve(&mut self) {
-        while self.take_requests().is_continue() {
+        while let Some(requests) = line::take(&self.inbox, self.waiting.is_empty()) {
+            if let Some(newest) = requests.into_iter().last() {
+                self.accept(newest);
+            }
             let Some((key, words)) = self.waiting.pop_front() else {
                 continue;
             };
@@ -119,23 +105,6 @@ impl Desk {
                 continue;
             }
             self.explain(key, &words);
-        }
-    }
-
-    /// Takes the newest request over; waits for one where there is nothing to do. `Break` when nobody asks any more.
-    fn take_requests(&mut self) -> ControlFlow<()> {
-        if self.waiting.is_empty() {
-            match self.inbox.recv() {
-                Ok(request) => self.accept(request),
-                Err(RecvError) => return ControlFlow::Break(()),
-            }
-        }
-        loop {
-            match self.inbox.try_recv() {
-                Ok(request) => self.accept(request),
-                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
-                Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
-            }
         }
     }
 

@@ -58,3 +58,27 @@ pub fn reporter(job: &mut JobContext, what: &str) -> impl FnMut(Progress<'_>) ->
         job.flow()
     }
 }
+
+/// The models on this machine whose classes are those of natural language inference, by name.
+pub fn entailment_models(catalog: &Catalog) -> Vec<String> {
+    let entries = catalog.list().unwrap_or_default();
+    let suited = entries.into_iter().filter(|entry| tells_entailment(&entry.path));
+    suited.map(|entry| entry.name).collect()
+}
+
+/// The language models on this machine, by name.
+pub fn language_models(catalog: &Catalog) -> Vec<String> {
+    let entries = catalog.list().unwrap_or_default();
+    let suited = entries.into_iter().filter(|entry| is_language_model(&entry.path));
+    suited.map(|entry| entry.name).collect()
+}
+
+fn tells_entailment(folder: &Path) -> bool {
+    let read = std::fs::read_to_string(folder.join("config.json")).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_str(&read).unwrap_or_default();
+    let classes = config.get("id2label").and_then(serde_json::Value::as_object);
+    classes.into_iter().flatten().any(|(_, name)| {
+        let name = name.as_str().unwrap_or_default().to_lowercase();
+        name.starts_with("entail")
+    })
+}

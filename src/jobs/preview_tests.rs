@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::jobs::zero_shot_scores::PreviewEngine;
+use crate::jobs::models::entailment_models;
+use crate::jobs::zero_shot_engine::EngineKind;
 use crate::model::testing::write_folder;
+use crate::model::zero_shot::{Answer, LongTexts, Rows};
 use crate::model::zero_shot::{Meter, OnProgress, Question};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,8 +54,8 @@ struct Bench {
 fn bench(pause: Duration) -> Bench {
     let (n_opened, n_steps) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (opened, steps) = (n_opened.clone(), n_steps.clone());
-    let open: Opener = Box::new(move |choice| {
-        anyhow::ensure!(choice.model() != "gone", "no model is called gone");
+    let open: Opener = Box::new(move |engine, _| {
+        anyhow::ensure!(engine.model.as_deref() != Some("gone"), "no model is called gone");
         opened.fetch_add(1, Ordering::Relaxed);
         Ok(Box::new(Slow {
             pause,
@@ -68,20 +70,25 @@ fn bench(pause: Duration) -> Bench {
 }
 
 fn request(model: &str, labels: [&str; 2], n_texts: i64) -> PreviewRequest {
-    let choice = EngineChoice::Entailment { model: model.into() };
+    let engine = EngineSpec {
+        model: Some(model.into()),
+        kind: EngineKind::Entailment {
+            long_texts: LongTexts::Cut,
+        },
+    };
     let words = |at: i64| Words {
         body: "x".repeat(at as usize).into(),
         second: None,
     };
     PreviewRequest {
         request: ZeroShotRequest {
-            engine: PreviewEngine::Slow(choice.clone()),
+            engine,
+            in_tree: None,
             question: Question::about(&labels, ["{}"], false).unwrap(),
             ids: vec![None, None],
             known: Arc::default(),
             generation: 1,
         },
-        choice,
         texts: Arc::new((1..=n_texts).map(|at| (TextId(at), words(at))).collect()),
     }
 }
@@ -177,7 +184,6 @@ fn refusals_are_said_and_the_thread_goes_on() {
 fn an_encoder_is_no_entailment_model_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     write_folder(folder.path(), 1);
-    assert!(!tells_entailment(folder.path()));
     let catalog = Arc::new(Catalog::with(folder.path(), Vec::new(), Vec::new()));
     assert!(entailment_models(&catalog).is_empty());
     let previewer = Previewer::start(catalog, Compute::EXACT, 1, Arc::new(|| {}));

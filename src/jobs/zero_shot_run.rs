@@ -3,25 +3,23 @@
 //! Scores are saved in portions. The same request is the same run: after a stop or a crash, and when texts have been labelled since, it
 //! scores what is missing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use anyhow::Context;
+use serde_json::json;
 
 use super::embeddings::EmbeddingCache;
 use super::evaluate::headline_metrics;
 use super::models::{encoder_dir, load_encoder};
-use super::snapshot::{LabelledTexts, Snapshot};
 use super::worker::{JobContext, JobEvent, Outcome};
-use super::zero_shot_engine::{Beside, EngineKind, EngineSpec};
-use crate::core::metrics::default_threshold;
-use crate::core::run::{Deciding, ZERO_SHOT};
-use crate::core::{LabelId, ProjectState, Run, RunId, RunStatus, ScoreKind, TaskKind, TextId, Words};
+use super::zero_shot_engine::EngineKind;
+pub use super::zero_shot_scoring::{Scoring, ZeroShotRunRequest};
+use crate::core::{Run, RunStatus, ScoreKind, TextId, Words};
 use crate::model::catalog::Catalog;
-use crate::model::zero_shot::{LabelText, Pile, Progress, Question, Similarity, ZeroShotError};
+use crate::model::zero_shot::endpoint::Usage;
+use crate::model::zero_shot::{Descent, Engine, Pile, Progress, Similarity, ZeroShotError};
 use crate::model::{Compute, Embeddings, Input, ModelError};
 use crate::store::Store;
 
@@ -36,181 +34,6 @@ const MOST_IN_PORTION: usize = 4096;
 
 /// Texts embedded between two looks at whether to save.
 const EMBEDDED_AT_A_TIME: usize = 256;
-
-/// Unlabelled texts that similarity reads at most: as many as move its prototypes.
-const MOST_READ: usize = 4000;
-
-/// What to score the project with.
-#[derive(Debug, Clone)]
-pub struct ZeroShotRunRequest {
-    /// The engine.
-    pub engine: EngineSpec,
-    /// The wordings, each with `{}` once.
-    pub templates: Vec<String>,
-    /// Whether what the project says about a label takes its name's place.
-    pub descriptions: bool,
-}
-
-/// The labels a text can be given: those without labels below them, and those that some text carries. In display order, with what is
-/// asked about them.
-pub fn labels_asked(state: &ProjectState, descriptions: bool) -> Vec<(LabelId, LabelText)> {
-    let annotations = state.texts().filter_map(|text| text.annotation.as_ref());
-    let used: HashSet<LabelId> = annotations
-        .flat_map(|annotation| annotation.labels.iter().copied())
-        .collect();
-    let in_order = state.labels.in_order();
-    let parents: HashSet<LabelId> = in_order.iter().filter_map(|(_, label)| label.parent).collect();
-    let asked = in_order.into_iter().map(|(_, label)| label);
-    asked
-        .filter(|label| used.contains(&label.id) || !parents.contains(&label.id))
-        .map(|label| {
-            let described = Some(label.description.trim()).filter(|words| descriptions && !words.is_empty());
-            let text = LabelText {
-                description: described.map(str::to_owned),
-                ..LabelText::named(&label.name)
-            };
-            (label.id, text)
-        })
-        .collect()
-}
-
-/// What is scored, taken at one moment.
-#[derive(Debug, Clone)]
-pub struct Scoring {
-    task: TaskKind,
-    labels: Vec<LabelId>,
-    label_paths: Vec<Vec<String>>,
-    question: Question,
-    engine: EngineSpec,
-    /// With every option, defaults included.
-    options: BTreeMap<String, Value>,
-    texts: Vec<(ScoreKind, LabelledTexts)>,
-    /// What similarity embeds, in project order: the labelled texts, and others that it reads.
-    read: Vec<(TextId, Words)>,
-    pile: Vec<Arc<str>>,
-    /// The run of the same request.
-    known: Option<Run>,
-}
-
-impl Scoring {
-    /// From the project as it is now.
-    ///
-    /// # Errors
-    /// No labels, no labelled text, a template without its place, an engine without a model.
-    pub fn new(state: &ProjectState, catalog: &Catalog, request: &ZeroShotRunRequest) -> anyhow::Result<Scoring> {
-        let (labels, asked): (Vec<LabelId>, Vec<LabelText>) =
-            labels_asked(state, request.descriptions).into_iter().unzip();
-        let question = Question::new(asked, request.templates.clone(), state.task == TaskKind::MultiLabel)?;
-        let of_kind = |kind| (kind, LabelledTexts::of_kind(state, &labels, kind));
-        let texts = [ScoreKind::OutOfFold, ScoreKind::Validation, ScoreKind::Test]
-            .map(of_kind)
-            .to_vec();
-        ensure!(
-            texts.iter().any(|(_, texts)| !texts.is_empty()),
-            "no text has a label yet, so there is nothing to compare scores with: label some texts, or run it without --save"
-        );
-        let mut options = request.engine.to_json(catalog)?;
-        let words: Vec<&str> = question.labels().iter().map(LabelText::words).collect();
-        options.insert("labels".into(), json!(words));
-        options.insert("templates".into(), json!(question.templates()));
-        options.insert("multi".into(), json!(question.multi()));
-        let same =
-            |run: &&Run| run.is_zero_shot() && run.options == options && run.labels == labels && run.task == state.task;
-        Ok(Scoring {
-            task: state.task,
-            label_paths: labels.iter().map(|id| state.labels.path(*id)).collect(),
-            known: state.runs.iter().rev().find(same).cloned(),
-            read: read(state, &texts),
-            pile: Snapshot::take(state).pile,
-            engine: request.engine.clone(),
-            labels,
-            question,
-            options,
-            texts,
-        })
-    }
-
-    /// The run of the same request, where there is one.
-    pub fn known(&self) -> Option<&Run> {
-        self.known.as_ref()
-    }
-
-    fn n_of(&self, kind: ScoreKind) -> usize {
-        self.texts
-            .iter()
-            .filter(|(known, _)| *known == kind)
-            .map(|(_, texts)| texts.len())
-            .sum()
-    }
-
-    fn n_texts(&self) -> usize {
-        self.texts.iter().map(|(_, texts)| texts.len()).sum()
-    }
-
-    /// The run as it begins: a new one, or the one there is.
-    fn run(&self, compute: Compute, now_millis: i64) -> Run {
-        let begun = Run {
-            id: RunId(0),
-            name: String::new(),
-            method: ZERO_SHOT.to_owned(),
-            encoder: self
-                .options
-                .get("model")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
-            seed: 0,
-            task: self.task,
-            options: self.options.clone(),
-            labels: self.labels.clone(),
-            label_paths: self.label_paths.clone(),
-            n_train: 0,
-            n_validation: 0,
-            n_test: 0,
-            started_at_millis: now_millis,
-            train_secs: 0.0,
-            status: RunStatus::Training,
-            message: String::new(),
-            metrics: BTreeMap::new(),
-            scored_on: None,
-            thresholds: vec![default_threshold(self.task); self.labels.len()],
-            deciding: Deciding::default(),
-            history: Vec::new(),
-            watched: Vec::new(),
-            findings: BTreeMap::new(),
-            device: String::new(),
-            precision: compute.precision.to_string(),
-            series: String::new(),
-        };
-        Run {
-            status: RunStatus::Training,
-            message: String::new(),
-            n_validation: self.n_of(ScoreKind::Validation),
-            n_test: self.n_of(ScoreKind::Test),
-            ..self.known.clone().unwrap_or(begun)
-        }
-    }
-}
-
-fn read(state: &ProjectState, texts: &[(ScoreKind, LabelledTexts)]) -> Vec<(TextId, Words)> {
-    let labelled: HashSet<TextId> = texts.iter().flat_map(|(_, texts)| texts.ids.iter().copied()).collect();
-    let n_others = state.n_texts().saturating_sub(labelled.len());
-    let n_taken = n_others.min(MOST_READ);
-    let mut at = 0;
-    let mut wanted = |id: TextId| {
-        if labelled.contains(&id) {
-            return true;
-        }
-        at += 1;
-        // Evenly spread: as often as the product passes a multiple of their number.
-        at * n_taken / n_others.max(1) > (at - 1) * n_taken / n_others.max(1)
-    };
-    state
-        .texts()
-        .filter(|text| wanted(text.id))
-        .map(|text| (text.id, text.words()))
-        .collect()
-}
 
 /// Scores, and stores a run without a model. A stop keeps the portions that are finished; a failure says why in the run.
 pub fn run(
@@ -266,7 +89,7 @@ impl Work<'_> {
         let secs_before = self.run.train_secs;
         let finished = match self.scoring.engine.kind {
             EngineKind::Similarity { pile } => self.all_at_once(job, pile)?,
-            EngineKind::TemplatedSetFit { .. } | EngineKind::Entailment { .. } => self.in_portions(job)?,
+            _ => self.in_portions(job)?,
         };
         self.run.train_secs = secs_before + self.began.elapsed().saturating_sub(job.paused()).as_secs_f64();
         let mut n_scored = 0;
@@ -354,7 +177,10 @@ impl Work<'_> {
             dim: encoder.dim(),
             data: rows.flatten().copied().collect(),
         };
-        let engine = Similarity::new(encoder).with_pile(pile).with_truth(self.truth());
+        let engine = Similarity::new(encoder)
+            .with_pile(pile)
+            .with_truth(self.truth())
+            .with_tree(self.scoring.in_tree.clone());
         Ok(Some((engine, embedded)))
     }
 
@@ -379,7 +205,7 @@ impl Work<'_> {
     }
 
     /// Whether every text is scored: engines whose scores of a text rest on that text alone.
-    fn in_portions(&self, job: &mut JobContext) -> anyhow::Result<bool> {
+    fn in_portions(&mut self, job: &mut JobContext) -> anyhow::Result<bool> {
         let mut known: Vec<Scores> = Vec::new();
         for (kind, _) in &self.scoring.texts {
             known.push(self.store.scores(self.run.id, *kind)?.into_iter().collect());
@@ -391,13 +217,16 @@ impl Work<'_> {
             return Ok(true);
         }
         job.progress(0, missing as u64, "opening the model");
-        let beside = Beside {
-            pile: &self.scoring.pile,
-            truth: &[],
-        };
-        let mut engine = self.scoring.engine.open(self.catalog, self.compute, beside)?;
-        let (mut n_done, mut size, began) = (0, FIRST_PORTION, Instant::now());
-        for ((kind, texts), known) in self.scoring.texts.iter().zip(&mut known) {
+        let scoring = self.scoring;
+        let mut engine = scoring.engine.open(self.catalog, self.compute, scoring.beside())?;
+        let used_before = self.run.findings.get("usage").cloned();
+        let used_before = used_before.and_then(|usage| serde_json::from_value(usage).ok());
+        // An engine that learns at every node of a tree would do so for every portion.
+        let top_down =
+            scoring.in_tree.as_ref().map(|of| of.descent) != Some(Descent::Flat) && scoring.in_tree.is_some();
+        let whole = top_down && matches!(scoring.engine.kind, EngineKind::TemplatedSetFit { .. });
+        let (mut n_done, mut size, began) = (0, if whole { usize::MAX } else { FIRST_PORTION }, Instant::now());
+        for ((kind, texts), known) in scoring.texts.iter().zip(&mut known) {
             let inputs = texts.inputs();
             let rows: Vec<usize> = (0..texts.len())
                 .filter(|row| !known.contains_key(&texts.ids[*row]))
@@ -412,7 +241,9 @@ impl Work<'_> {
                     job.progress(done as u64, missing as u64, &pace("scoring", done, missing, began));
                     job.flow()
                 };
-                let answer = match engine.score(&asked, &self.scoring.question, &mut tell) {
+                let answer = engine.score(&asked, &scoring.question, &mut tell);
+                self.note(engine.as_ref(), used_before);
+                let answer = match answer {
                     Err(ZeroShotError::Stopped) => return Ok(false),
                     answer => answer?,
                 };
@@ -424,10 +255,27 @@ impl Work<'_> {
                 n_done += portion.len();
                 rows = rest;
                 let rate = portion.len() as f64 / started.elapsed().as_secs_f64().max(1e-3);
-                size = ((rate * PORTION_SECS) as usize).clamp(FIRST_PORTION, MOST_IN_PORTION);
+                if !whole {
+                    size = ((rate * PORTION_SECS) as usize).clamp(FIRST_PORTION, MOST_IN_PORTION);
+                }
             }
         }
         Ok(true)
+    }
+
+    /// What the engine has to say besides its scores, and what asking took in all.
+    fn note(&mut self, engine: &dyn Engine, before: Option<Usage>) {
+        let findings = &mut self.run.findings;
+        let mut remarks = engine.remarks();
+        if let Some(usage) = engine.usage() {
+            let usage = usage.and(before.unwrap_or_default());
+            findings.insert("usage".into(), json!(usage));
+            remarks = usage.remarks();
+        }
+        findings.remove("remarks");
+        if !remarks.is_empty() {
+            findings.insert("remarks".into(), json!(remarks));
+        }
     }
 }
 

@@ -3,31 +3,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::preview::EngineChoice;
+use super::zero_shot_engine::EngineSpec;
 use crate::core::metrics::{
-    DecisionRule, Interval, Report, Resampling, ScoreMatrix, count_per_label, highest, macro_average,
+    DecisionRule, Interval, Report, Resampling, ScoreMatrix, TreeRule, count_per_label, highest, macro_average,
 };
-use crate::core::{LabelId, TaskKind, TextId, queue};
-use crate::model::zero_shot::{Answer, Pile, Question, Rows};
+use crate::core::{ColumnTree, LabelId, TaskKind, TextId, Walk, queue};
+use crate::model::zero_shot::{Answer, InTree, Question, Rows};
 
 /// Typical texts of a label that are named.
 const N_TYPICAL: usize = 10;
-
-/// What scores the texts of a preview.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PreviewEngine {
-    /// The embeddings of the quick model, and whether they say what labels mean.
-    Similarity(Pile),
-    /// An engine on a thread of its own.
-    Slow(EngineChoice),
-}
 
 /// A text whose labels are known. Never a test text: wordings are chosen by these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// The text.
     pub text: TextId,
-    /// Its labels, as columns of the question, ascending.
+    /// Its labels, as columns of the question, ascending; in a tree with those above them.
     pub columns: Vec<usize>,
     /// Whether something may be fitted on it: it is not held out for validation.
     pub trains: bool,
@@ -37,15 +28,24 @@ pub struct Known {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ZeroShotRequest {
     /// What answers.
-    pub engine: PreviewEngine,
+    pub engine: EngineSpec,
     /// What is asked.
     pub question: Question,
+    /// The tree that its labels form, and how it is asked about.
+    pub in_tree: Option<Arc<InTree>>,
     /// The project's label for each of the question's; `None` for one that is only tried.
     pub ids: Vec<Option<LabelId>>,
     /// The labelled texts outside test.
     pub known: Arc<Vec<Known>>,
     /// Counts up with every request.
     pub generation: u64,
+}
+
+impl ZeroShotRequest {
+    /// Whether scores made for this also answer `other`.
+    pub fn asks_the_same(&self, other: &ZeroShotRequest) -> bool {
+        self.engine == other.engine && self.question == other.question && self.in_tree == other.in_tree
+    }
 }
 
 /// How good scores look.
@@ -78,6 +78,8 @@ pub struct Source {
     pub reads_texts: bool,
     /// Texts a second, as measured while these scores were made.
     pub texts_per_sec: Option<f64>,
+    /// What the engine has to say besides: what asking took, answers that were refused.
+    pub remarks: Vec<String>,
 }
 
 impl std::fmt::Display for Source {
@@ -162,9 +164,31 @@ impl ZeroShotScores {
         &self.ids
     }
 
-    /// The labels that scores stand for, ascending.
+    /// The labels that scores stand for, ascending; in a tree with those above them.
     pub fn decided(&self, scores: &[f32]) -> Vec<usize> {
-        DecisionRule::new(self.task(), &[]).decide(scores)
+        let tree = self.tree().map(|tree| TreeRule {
+            tree,
+            walk: Walk::default(),
+        });
+        let rule = DecisionRule {
+            tree,
+            ..DecisionRule::new(self.task(), &[])
+        };
+        rule.decide(scores)
+    }
+
+    /// The tree that the labels form.
+    pub fn tree(&self) -> Option<&ColumnTree> {
+        self.request.in_tree.as_ref().map(|in_tree| &in_tree.tree)
+    }
+
+    /// The ends of the paths that scores stand for: [`ZeroShotScores::decided`] without what stands above others.
+    pub fn decided_ends(&self, scores: &[f32]) -> Vec<usize> {
+        let decided = self.decided(scores);
+        match self.tree() {
+            Some(tree) => tree.ends(&decided),
+            None => decided,
+        }
     }
 
     /// The texts that say most about what `label` is taken to mean, most typical first; at most ten.
@@ -177,7 +201,10 @@ impl ZeroShotScores {
             return rows.iter().filter_map(|row| self.ids.get(*row).copied()).collect();
         }
         let own = self.rows(template).iter().zip(self.ids.iter());
-        let own = own.filter(|(row, _)| highest(row).is_some_and(|(best, _)| best == label));
+        let own = own.filter(|(row, _)| match self.tree() {
+            Some(_) => self.decided(row).contains(&label),
+            None => highest(row).is_some_and(|(best, _)| best == label),
+        });
         let mut own: Vec<(f32, TextId)> = own
             .filter_map(|(row, id)| Some((row.get(label).copied()?, *id)))
             .collect();
@@ -244,7 +271,11 @@ impl ZeroShotScores {
     fn known(&self, rows: &Rows) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
         let of = |known: &Known| {
             let row = rows.get(*self.places.get(&known.text)?)?;
-            let counts = self.request.question.multi() || known.columns.len() == 1;
+            let n_ends = match self.tree() {
+                Some(tree) => tree.ends(&known.columns).len(),
+                None => known.columns.len(),
+            };
+            let counts = self.request.question.multi() || n_ends == 1;
             counts.then(|| (known.columns.clone(), self.decided(row)))
         };
         self.request.known.iter().filter_map(of).unzip()
@@ -274,14 +305,16 @@ fn confidence(rows: &Rows, multi: bool) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::zero_shot::Question;
+    use crate::jobs::EngineKind;
+    use crate::model::zero_shot::{Pile, Question};
 
     fn scored(multi: bool, rows: Rows, known: Vec<Known>) -> ZeroShotScores {
         let question = Question::about(&["a", "b"], ["{}"], multi).unwrap();
         let ids: Vec<TextId> = (1..=rows.len() as i64).map(TextId).collect();
         let places = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let request = ZeroShotRequest {
-            engine: PreviewEngine::Similarity(Pile::Auto),
+            engine: EngineSpec::new(EngineKind::Similarity { pile: Pile::Auto }),
+            in_tree: None,
             ids: vec![Some(LabelId(7)), None],
             known: Arc::new(known),
             generation: 1,
@@ -292,6 +325,7 @@ mod tests {
             model: "tiny".into(),
             reads_texts: false,
             texts_per_sec: None,
+            remarks: Vec::new(),
         };
         let answer = Answer {
             scores: rows,

@@ -11,7 +11,9 @@ use std::time::Instant;
 use super::{Options, TrainError, TrainingSet, method, train};
 use crate::core::TaskKind;
 use crate::model::label_names::as_words;
-use crate::model::zero_shot::{Answer, Engine, Meter, OnProgress, Progress, Question, ZeroShotError};
+use crate::model::zero_shot::{
+    Answer, Engine, OnProgress, Progress, Question, ZeroShotError, embed_counted, refuse_pairs,
+};
 use crate::model::{Encoder, Head, Input, Targets};
 
 /// Sentences a label where nothing else is said.
@@ -110,14 +112,13 @@ impl TemplatedSetFit {
     fn sentences(&self, question: &Question) -> TrainingSet {
         let (mut texts, mut labels) = (Vec::new(), Vec::new());
         for (at, label) in question.asked().enumerate() {
-            let words = as_words(label.words());
             for template in question
                 .templates()
                 .iter()
                 .cycle()
                 .take(self.copies.max(question.templates().len()))
             {
-                texts.push(Arc::from(template.replacen("{}", &words, 1)));
+                texts.push(Arc::from(label.in_words(template, as_words)));
                 labels.push(at);
             }
             for example in &label.examples {
@@ -164,9 +165,7 @@ impl Engine for TemplatedSetFit {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError> {
-        if texts.iter().any(Input::is_pair) {
-            return Err(ZeroShotError::Pairs { engine: self.name() });
-        }
+        refuse_pairs(self.name(), texts)?;
         if self.learnt.as_ref().is_none_or(|learnt| learnt.question != *question) {
             let (began, n_texts) = (Instant::now(), texts.len());
             self.learn(question, &mut || {
@@ -182,16 +181,7 @@ impl Engine for TemplatedSetFit {
         let Some(learnt) = &self.learnt else {
             return Err(ZeroShotError::Training("the training has left no model".into()));
         };
-        let mut meter = Meter::new(texts.len(), texts.len(), on_progress);
-        let mut n_done = 0;
-        let embedded = learnt.encoder.embed(texts, &mut |done| {
-            let more = done - n_done;
-            n_done = done;
-            match meter.advance(more) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })?;
+        let embedded = embed_counted(&learnt.encoder, texts, on_progress)?;
         let rows = learnt
             .head
             .predict_proba(&embedded)

@@ -9,6 +9,7 @@ mod import;
 mod keyboard;
 mod models;
 mod pairs;
+mod preview_engines;
 mod preview_export;
 mod screens;
 mod series;

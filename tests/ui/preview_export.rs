@@ -59,7 +59,9 @@ fn every_key_of_the_preview_does_what_its_hint_says() {
     desk.key(Key::OpenBracket, "[");
     desk.harness.run_steps(2);
     assert!(desk.harness.query_by_label("Words in place of the name").is_none());
-    // With two texts similarity goes by names, and entailment comes after it.
+    // With two texts similarity goes by names; templated SetFit and entailment come after it.
+    desk.key(Key::E, "e");
+    desk.harness.run_steps(2);
     desk.key(Key::E, "e");
     desk.harness.run_steps(2);
     desk.harness.get_by_label("Name or folder of an entailment model");

@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::core::{TextId, Words};
+use crate::jobs::EngineKind;
 use crate::jobs::embeddings::EmbeddingCache;
-use crate::jobs::zero_shot_scores::{PreviewEngine, Source, ZeroShotRequest, ZeroShotScores};
+use crate::jobs::zero_shot_scores::{Known, Source, ZeroShotRequest, ZeroShotScores};
 use crate::model::zero_shot::prototypes::{fitted_temperature, unit};
-use crate::model::zero_shot::{Answer, Compared, LabelText, Pile, Question, Rows, TEMPERATURE, Wording, ZeroShotError};
+use crate::model::zero_shot::{
+    Answer, Compared, InTree, LabelText, Pile, Question, Rows, TEMPERATURE, TreeAsked, Wording, ZeroShotError,
+    scores_in_tree,
+};
 use crate::model::{Embeddings, Encoder};
 
 /// Sentences whose embeddings are kept; all are forgotten when there are more.
@@ -70,10 +74,32 @@ impl Similar {
         let sentences = &mut self.sentences;
         let mut embed = |wanted: &[String]| embed_known(sentences, encoder, wanted);
         let question = &request.question;
-        let pile = match request.engine {
-            PreviewEngine::Similarity(pile) => pile,
-            PreviewEngine::Slow(_) => Pile::Auto,
+        let pile = match request.engine.kind {
+            EngineKind::Similarity { pile } => pile,
+            _ => Pile::Auto,
         };
+        if let Some(in_tree) = &request.in_tree {
+            let mut reads_texts = false;
+            let answer = scores_in_tree(in_tree, question, texts.ids.len(), &mut |asked| {
+                let unit = texts.unit.rows(asked.rows);
+                let truth = truth_of(request, texts, in_tree, asked);
+                let mut of_templates = Vec::new();
+                for template in asked.question.templates() {
+                    let wording = Wording::new(asked.question, template, &mut embed)?;
+                    let compared = Compared::new(&wording, &unit, asked.question.each_by_itself(), pile);
+                    reads_texts |= compared.read_texts();
+                    of_templates.push(compared.scores(temperature(asked.question, &compared, &truth)));
+                }
+                Ok(Answer::new(asked.question, of_templates))
+            })?;
+            return Ok(made(
+                request,
+                encoder,
+                texts,
+                (answer, Vec::new()),
+                (reads_texts, began),
+            ));
+        }
         let mut compared = Vec::with_capacity(question.templates().len());
         for template in question.templates() {
             let key = Key {
@@ -94,8 +120,9 @@ impl Similar {
         }
         self.compared = compared;
         let of_templates = || self.compared.iter().map(|(_, compared)| compared);
+        let truth = truth(request, texts);
         let scores: Vec<Rows> = of_templates()
-            .map(|compared| compared.scores(temperature(request, texts, compared)))
+            .map(|compared| compared.scores(temperature(question, compared, &truth)))
             .collect();
         let typical = |compared: &Arc<Compared>| spread(question, compared.typical());
         let reads_texts = of_templates().any(|compared| compared.read_texts());
@@ -105,16 +132,28 @@ impl Similar {
             Vec::new()
         };
         let answer = Answer::new(question, scores);
-        let secs = began.elapsed().as_secs_f64();
-        let source = Source {
-            engine: "similarity",
-            model: encoder.name().to_owned(),
-            reads_texts,
-            texts_per_sec: (secs > 0.0 && texts.ids.len() >= LEAST_TIMED).then(|| texts.ids.len() as f64 / secs),
-        };
-        let rows = (texts.ids.clone(), texts.places.clone());
-        Ok(ZeroShotScores::new(request.clone(), source, rows, answer, typical))
+        Ok(made(request, encoder, texts, (answer, typical), (reads_texts, began)))
     }
+}
+
+/// The scores with where they come from.
+fn made(
+    request: &ZeroShotRequest,
+    encoder: &Encoder,
+    texts: &Texts,
+    (answer, typical): (Answer, Vec<Vec<Vec<usize>>>),
+    (reads_texts, began): (bool, Instant),
+) -> ZeroShotScores {
+    let secs = began.elapsed().as_secs_f64();
+    let source = Source {
+        engine: "similarity",
+        model: encoder.name().to_owned(),
+        reads_texts,
+        texts_per_sec: (secs > 0.0 && texts.ids.len() >= LEAST_TIMED).then(|| texts.ids.len() as f64 / secs),
+        remarks: Vec::new(),
+    };
+    let rows = (texts.ids.clone(), texts.places.clone());
+    ZeroShotScores::new(request.clone(), source, rows, answer, typical)
 }
 
 impl Texts {
@@ -144,17 +183,37 @@ fn spread(question: &Question, asked: &[Vec<usize>]) -> Vec<Vec<usize>> {
         .collect()
 }
 
+/// Rows of the texts that train and have one label, with its column.
+fn truth(request: &ZeroShotRequest, texts: &Texts) -> Vec<(usize, usize)> {
+    let of = |known: &Known| match known.columns.as_slice() {
+        [column] if known.trains => Some((*texts.places.get(&known.text)?, *column)),
+        _ => None,
+    };
+    request.known.iter().filter_map(of).collect()
+}
+
+/// The same for one question in a tree: the label that stands above the text's own.
+fn truth_of(request: &ZeroShotRequest, texts: &Texts, in_tree: &InTree, asked: &TreeAsked<'_>) -> Vec<(usize, usize)> {
+    let of = |known: &Known| {
+        let is_one = known.trains && in_tree.tree.ends(&known.columns).len() == 1;
+        let row = asked
+            .rows
+            .binary_search(texts.places.get(&known.text)?)
+            .ok()
+            .filter(|_| is_one)?;
+        let label = asked.columns.iter().position(|column| known.columns.contains(column))?;
+        Some((row, label))
+    };
+    request.known.iter().filter_map(of).collect()
+}
+
 /// The temperature that the labelled training texts speak for, else the usual one.
-fn temperature(request: &ZeroShotRequest, texts: &Texts, compared: &Compared) -> f64 {
-    let question = &request.question;
+fn temperature(question: &Question, compared: &Compared, truth: &[(usize, usize)]) -> f64 {
     if question.each_by_itself() {
         return TEMPERATURE;
     }
-    let of = |known: &crate::jobs::zero_shot_scores::Known| match known.columns.as_slice() {
-        [column] if known.trains => Some((*texts.places.get(&known.text)?, question.asked_at(*column)?)),
-        _ => None,
-    };
-    let mut truth: Vec<(usize, usize)> = request.known.iter().filter_map(of).collect();
+    let asked_at = |(row, label): &(usize, usize)| Some((*row, question.asked_at(*label)?));
+    let mut truth: Vec<(usize, usize)> = truth.iter().filter_map(asked_at).collect();
     if truth.len() > MOST_FITTED {
         let n = truth.len();
         truth = (0..MOST_FITTED)
@@ -195,7 +254,7 @@ fn embed_known(
 mod tests {
     use super::*;
     use crate::core::LabelId;
-    use crate::jobs::zero_shot_scores::Known;
+    use crate::jobs::EngineSpec;
     use crate::model::Precision;
     use crate::model::testing::tiny_encoder;
 
@@ -237,7 +296,8 @@ mod tests {
 
     fn request(labels: &[&str], templates: &[&str], known: Vec<Known>) -> ZeroShotRequest {
         ZeroShotRequest {
-            engine: PreviewEngine::Similarity(Pile::Auto),
+            engine: EngineSpec::new(EngineKind::Similarity { pile: Pile::Auto }),
+            in_tree: None,
             question: Question::about(labels, templates.iter().copied(), false).unwrap(),
             ids: (0..labels.len()).map(|at| Some(LabelId(at as i64))).collect(),
             known: Arc::new(known),

@@ -22,7 +22,11 @@ impl Answer {
     /// the same whatever the scale of an engine's logits; the templates' own rows, shown beside it, are what was averaged.
     pub fn new(question: &Question, of_templates: Vec<Rows>) -> Answer {
         let spread = |rows: Rows| -> Rows { rows.iter().map(|row| question.spread(row)).collect() };
-        let mut by_template: Vec<Rows> = of_templates.into_iter().map(spread).collect();
+        Answer::of_templates(of_templates.into_iter().map(spread).collect())
+    }
+
+    /// The same from rows over all labels.
+    pub(super) fn of_templates(mut by_template: Vec<Rows>) -> Answer {
         if by_template.len() == 1 {
             return Answer {
                 scores: by_template.remove(0),

@@ -26,7 +26,7 @@ impl Wording {
     /// # Errors
     /// Those of `embed`.
     pub fn new(question: &Question, template: &str, embed: Embed<'_>) -> Result<Wording, ZeroShotError> {
-        let sentence = |label: &LabelText| template.replacen("{}", &label_names::as_words(label.words()), 1);
+        let sentence = |label: &LabelText| label.in_words(template, label_names::as_words);
         let sentences: Vec<String> = question.asked().map(sentence).collect();
         let mut labels = embed(&sentences)?;
         let dim = labels.dim;
@@ -43,7 +43,7 @@ impl Wording {
                 row.iter_mut().zip(example).for_each(|(x, y)| *x += scale * y);
             }
         }
-        let neutral = embed(&[template.replacen("{}", NEUTRAL, 1)])?;
+        let neutral = embed(&[LabelText::named(NEUTRAL).in_words(template, str::to_owned)])?;
         Ok(Wording { labels, neutral })
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::premise_reader::{Evidence, PremiseReader};
 use super::text_parts::sentences;
-use super::{Answer, Engine, Meter, OnProgress, Question, Rows, ZeroShotError, softmax};
+use super::{Answer, Engine, Meter, OnProgress, Question, Rows, ZeroShotError, refuse_pairs, softmax};
 use crate::model::embed::batches;
 use crate::model::tokenize::Piece;
 use crate::model::{Compute, Input, ModelError, Tokens};
@@ -178,9 +178,7 @@ impl Engine for Entailment {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError> {
-        if texts.iter().any(Input::is_pair) {
-            return Err(ZeroShotError::Pairs { engine: "entailment" });
-        }
+        refuse_pairs(self.name(), texts)?;
         if question.each_by_itself() && self.reader.classes.contradiction.is_none() {
             return Err(ZeroShotError::NoContradiction {
                 model: self.model.clone(),

@@ -6,7 +6,9 @@ use crate::model::ModelError;
 #[derive(Debug, thiserror::Error)]
 pub enum ZeroShotError {
     /// The template has no place for the label, or several.
-    #[error("the template must contain {{}} exactly once, where the label's name goes: {0:?}")]
+    #[error(
+        "the template must contain {{}} exactly once, where the label's name goes, or {{path}} for its path in the tree: {0:?}"
+    )]
     Template(String),
     /// No template at all.
     #[error("there is no template; give a sentence with {{}} where the label's name goes")]
@@ -89,16 +91,6 @@ pub enum ZeroShotError {
     TooManyOptions {
         /// The most.
         most: usize,
-    },
-    /// Nearest examples of other texts.
-    #[error(
-        "there are nearest examples for {found} texts, but {expected} are to be scored; rank the examples for these texts"
-    )]
-    Ranks {
-        /// Texts to score.
-        expected: usize,
-        /// Texts with ranks.
-        found: usize,
     },
     /// Logits that are no numbers.
     #[error(

@@ -11,12 +11,14 @@ mod error;
 mod fitted;
 mod inference_classes;
 pub mod language_model;
+mod named;
 mod premise_reader;
 pub mod prototypes;
 mod question;
 pub mod similarity;
 pub mod templates;
 mod text_parts;
+mod tree;
 pub mod wordings;
 
 use std::ops::ControlFlow;
@@ -30,12 +32,21 @@ pub use error::ZeroShotError;
 pub use fitted::fitted_similarity;
 pub use language_model::LocalLanguageModel;
 pub use prototypes::Prototypes;
-pub use question::{LabelText, Question, sentences};
+pub use question::{LabelText, NAME, PATH, Question};
 pub use similarity::{DEFAULT_TEMPLATE, Pile, Similar, Similarity, TEMPERATURE, similarity};
 pub use templates::{Language, guess_language};
+pub use tree::{DEFAULT_BEAM, Descent, InTree, TreeAsked, TreeEngine, scores_in_tree};
 pub use wordings::{RankedTemplate, rank_templates};
 
-use super::Input;
+use super::{Embeddings, Encoder, Input};
+
+/// Refuses pairs for an engine that reads single texts.
+pub(crate) fn refuse_pairs(engine: &'static str, texts: &[Input<'_>]) -> Result<(), ZeroShotError> {
+    match texts.iter().any(Input::is_pair) {
+        true => Err(ZeroShotError::Pairs { engine }),
+        false => Ok(()),
+    }
+}
 
 /// What an engine calls while it works, at least once a batch; `Break` stops it and nothing is kept.
 pub type OnProgress<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
@@ -142,6 +153,27 @@ impl<'a> Meter<'a> {
             ControlFlow::Break(()) => Err(ZeroShotError::Stopped),
         }
     }
+}
+
+/// Embeds texts and tells how many are done; stops where whoever listens says so.
+///
+/// # Errors
+/// [`ZeroShotError::Stopped`], and whatever the encoder reports.
+pub(crate) fn embed_counted(
+    encoder: &Encoder,
+    texts: &[Input<'_>],
+    on_progress: OnProgress<'_>,
+) -> Result<Embeddings, ZeroShotError> {
+    let mut meter = Meter::new(texts.len(), texts.len(), on_progress);
+    let mut n_done = 0;
+    Ok(encoder.embed(texts, &mut |done| {
+        let more = done - n_done;
+        n_done = done;
+        match meter.advance(more) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })?)
 }
 
 /// Softmax of logits in 0..=1; the largest is taken away first, so that none overflows. The logits must be finite.

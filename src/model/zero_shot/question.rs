@@ -9,6 +9,8 @@ pub struct LabelText {
     pub name: String,
     /// Words that say better than the name what it means; they go into the template in its place.
     pub description: Option<String>,
+    /// The names of the labels above it, from the top down; empty where it stands in no tree, or at its top.
+    pub above: Vec<String>,
     /// Texts that have the label, for engines that can make use of them.
     pub examples: Vec<String>,
 }
@@ -31,10 +33,43 @@ impl LabelText {
             described
         }
     }
+
+    /// What it is with what stands above it, as words: "Home, Kitchen, Knives".
+    pub fn path_words(&self) -> String {
+        let above = self.above.iter().map(|name| name.trim());
+        above.chain([self.words()]).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A template with [`LabelText::words`] in place of `{}` and [`LabelText::path_words`] in place of `{path}`, each as `written` writes
+    /// it.
+    pub fn in_words(&self, template: &str, written: impl Fn(&str) -> String) -> String {
+        let (mut sentence, mut rest) = (String::new(), template);
+        while let Some(at) = rest.find('{') {
+            let (before, place) = rest.split_at(at);
+            sentence.push_str(before);
+            rest = if let Some(after) = place.strip_prefix(NAME) {
+                sentence.push_str(&written(self.words()));
+                after
+            } else if let Some(after) = place.strip_prefix(PATH) {
+                sentence.push_str(&written(&self.path_words()));
+                after
+            } else {
+                sentence.push('{');
+                &place[1..]
+            };
+        }
+        sentence + rest
+    }
 }
 
+/// Where the label's words go in a template.
+pub const NAME: &str = "{}";
+
+/// Where its words go with the names above it.
+pub const PATH: &str = "{path}";
+
 /// Labels and how to ask about them, checked: there is at least one label and one template, every label has words and every template
-/// one place for them.
+/// one place for them: `{}`, or `{path}` for the words with the names above them, or one of each.
 ///
 /// Labels that are asked about in the same words, with the same examples, are asked about once, and each gets that one answer. With one answer
 /// per text, the scores of a row then sum to 1 over the labels as they were asked.
@@ -66,9 +101,15 @@ impl Question {
         templates.iter().try_for_each(|template| check_template(template))?;
         let words: Vec<&str> = labels.iter().map(LabelText::words).collect();
         check_labels(&words)?;
+        let sees_paths = templates.iter().any(|template| template.contains(PATH));
         let (mut asked, mut asked_at) = (Vec::new(), Vec::with_capacity(labels.len()));
         for (at, label) in labels.iter().enumerate() {
-            let same = |&other: &usize| words[other] == words[at] && labels[other].examples == label.examples;
+            let same = |&other: &usize| {
+                let other_label = &labels[other];
+                words[other] == words[at]
+                    && other_label.examples == label.examples
+                    && (!sees_paths || other_label.above == label.above)
+            };
             asked_at.push(asked.iter().position(same).unwrap_or_else(|| {
                 asked.push(at);
                 asked.len() - 1
@@ -130,7 +171,7 @@ impl Question {
     /// What is asked in the words of `template`: one sentence for each of [`Question::asked`].
     pub fn sentences(&self, template: &str) -> Vec<String> {
         self.asked()
-            .map(|label| template.replacen("{}", label.words(), 1))
+            .map(|label| label.in_words(template, str::to_owned))
             .collect()
     }
 
@@ -142,8 +183,8 @@ impl Question {
 }
 
 fn check_template(template: &str) -> Result<(), ZeroShotError> {
-    match template.matches("{}").count() {
-        1 => Ok(()),
+    match (template.matches(NAME).count(), template.matches(PATH).count()) {
+        (1, 0 | 1) | (0, 1) => Ok(()),
         _ => Err(ZeroShotError::Template(template.into())),
     }
 }
@@ -158,19 +199,6 @@ fn check_labels<S: AsRef<str>>(labels: &[S]) -> Result<(), ZeroShotError> {
     }
 }
 
-/// The sentences that stand for the labels.
-///
-/// # Errors
-/// When the template does not contain `{}` exactly once, there are no labels, or one has no name.
-pub fn sentences<S: AsRef<str>>(labels: &[S], template: &str) -> Result<Vec<String>, ZeroShotError> {
-    check_template(template)?;
-    check_labels(labels)?;
-    Ok(labels
-        .iter()
-        .map(|label| template.replacen("{}", label.as_ref().trim(), 1))
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::DEFAULT_TEMPLATE;
@@ -178,15 +206,14 @@ mod tests {
 
     #[test]
     fn templates_and_labels_are_checked() {
+        let sentences = |labels: &[&str], template: &str| {
+            Question::about(labels, [template], false).map(|question| question.sentences(template))
+        };
         assert_eq!(
             sentences(&["sport", " Home & Garden "], "On {}!").unwrap(),
             ["On sport!", "On Home & Garden!"]
         );
-        for template in ["no place", "{} and {}", ""] {
-            assert!(
-                matches!(sentences(&["a"], template), Err(ZeroShotError::Template(_))),
-                "{template}"
-            );
+        for template in ["no place", "{} and {}", "{path} and {path}", "{ }", ""] {
             assert!(matches!(
                 Question::about(&["a"], ["{}", template], false),
                 Err(ZeroShotError::Template(named)) if named == template
@@ -225,5 +252,27 @@ mod tests {
         assert_eq!((question.labels().len(), question.asked().len()), (4, 3));
         assert!(!question.each_by_itself());
         assert!(Question::about(&["a", "a"], ["{}"], false).unwrap().each_by_itself());
+    }
+
+    #[test]
+    fn templates_see_the_path_of_a_label() {
+        let knives = |above: &[&str]| LabelText {
+            above: above.iter().map(|name| (*name).to_owned()).collect(),
+            ..LabelText::named("Knives")
+        };
+        let labels = vec![knives(&["Home", "Kitchen"]), knives(&["Garden"]), knives(&[])];
+        let by_name = Question::new(labels.clone(), ["On {}."], false).unwrap();
+        assert_eq!(by_name.sentences("On {}."), ["On Knives."]);
+        let by_path = Question::new(labels, ["On {path}."], false).unwrap();
+        assert_eq!(
+            by_path.sentences("On {path}."),
+            ["On Home, Kitchen, Knives.", "On Garden, Knives.", "On Knives."]
+        );
+        assert_eq!(
+            knives(&["Home"]).in_words("{x} {}: {path} {", str::to_uppercase),
+            "{x} KNIVES: HOME, KNIVES {"
+        );
+        // What a label is called is no place.
+        assert_eq!(LabelText::named("{path}").in_words("{}!", str::to_owned), "{path}!");
     }
 }

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::fitted::fitted_similarity;
 use super::prototypes::{self, unit};
-use super::{Answer, Compared, Engine, Meter, OnProgress, Question, Rows, Wording, ZeroShotError};
+use super::{
+    Answer, Compared, Engine, InTree, OnProgress, Question, Rows, TreeAsked, Wording, ZeroShotError, embed_counted,
+    scores_in_tree,
+};
+use crate::core::ColumnTree;
 use crate::model::{Embeddings, Encoder, Input};
 
 /// The sentence a label's name is put into when nothing else is said.
@@ -94,6 +98,7 @@ pub struct Similarity {
     encoder: Encoder,
     pile: Pile,
     truth: Vec<(usize, usize)>,
+    in_tree: Option<InTree>,
     temperatures: Vec<f64>,
 }
 
@@ -104,6 +109,7 @@ impl Similarity {
             encoder,
             pile: Pile::default(),
             truth: Vec::new(),
+            in_tree: None,
             temperatures: Vec::new(),
         }
     }
@@ -119,7 +125,13 @@ impl Similarity {
         Similarity { truth, ..self }
     }
 
-    /// The temperatures that were fitted for the last answer, one for each template; empty where there was nothing to fit.
+    /// The same for labels that form a tree: each text is embedded once, whatever is asked.
+    pub fn with_tree(self, in_tree: Option<InTree>) -> Similarity {
+        Similarity { in_tree, ..self }
+    }
+
+    /// The temperatures that were fitted for the last answer, one for each template, in a tree those of the question at its top; empty where
+    /// there was nothing to fit.
     pub fn temperatures(&self) -> &[f64] {
         &self.temperatures
     }
@@ -134,15 +146,53 @@ impl Similarity {
     /// # Errors
     /// Those of [`similarity`].
     pub fn answer(&mut self, embedded: &Embeddings, question: &Question) -> Result<Answer, ZeroShotError> {
-        self.temperatures.clear();
-        let mut of_templates = Vec::new();
+        let in_tree = self
+            .in_tree
+            .as_ref()
+            .filter(|of| of.tree.len() == question.labels().len());
+        let Some(in_tree) = in_tree else {
+            let (answer, fitted) = self.compare(embedded, question, &self.truth)?;
+            self.temperatures = fitted;
+            return Ok(answer);
+        };
+        let n_texts = embedded.len();
+        let mut at_the_top = None;
+        let answer = scores_in_tree(in_tree, question, n_texts, &mut |asked| {
+            let truth = self.truth_of(asked, &in_tree.tree);
+            let (answer, fitted) = self.compare(&embedded.rows(asked.rows), asked.question, &truth)?;
+            at_the_top.get_or_insert(fitted);
+            Ok(answer)
+        })?;
+        self.temperatures = at_the_top.unwrap_or_default();
+        Ok(answer)
+    }
+
+    fn compare(
+        &self,
+        embedded: &Embeddings,
+        question: &Question,
+        truth: &[(usize, usize)],
+    ) -> Result<(Answer, Vec<f64>), ZeroShotError> {
+        let (mut of_templates, mut temperatures) = (Vec::new(), Vec::new());
         for template in question.templates() {
             let asked = (question, template.as_str());
-            let (similar, fitted) = fitted_similarity(&self.encoder, embedded, asked, self.pile, &self.truth)?;
-            self.temperatures.extend(fitted);
+            let (similar, fitted) = fitted_similarity(&self.encoder, embedded, asked, self.pile, truth)?;
+            temperatures.extend(fitted);
             of_templates.push(similar.scores);
         }
-        Ok(Answer::new(question, of_templates))
+        Ok((Answer::new(question, of_templates), temperatures))
+    }
+
+    /// What is known of the texts of one question on the way: which of its labels stands above the text's own.
+    fn truth_of(&self, asked: &TreeAsked<'_>, tree: &ColumnTree) -> Vec<(usize, usize)> {
+        let known = self.truth.iter().filter_map(|(row, column)| {
+            let row = asked.rows.binary_search(row).ok()?;
+            let label = tree
+                .ancestry(*column)
+                .find_map(|above| asked.columns.iter().position(|of| *of == above))?;
+            Some((row, label))
+        });
+        known.collect()
     }
 }
 
@@ -161,16 +211,7 @@ impl Engine for Similarity {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError> {
-        let mut meter = Meter::new(texts.len(), texts.len(), on_progress);
-        let mut n_done = 0;
-        let embedded = self.encoder.embed(texts, &mut |done| {
-            let more = done - n_done;
-            n_done = done;
-            match meter.advance(more) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })?;
+        let embedded = embed_counted(&self.encoder, texts, on_progress)?;
         self.answer(&embedded, question)
     }
 }

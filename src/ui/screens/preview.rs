@@ -3,7 +3,9 @@
 //! What is tried here changes nothing: labels and templates belong to the screen, scores are suggestions and never stored.
 
 mod asking;
+mod endpoint_ui;
 mod engine_card;
+mod engine_choice;
 mod keys;
 mod labels_card;
 mod meaning;

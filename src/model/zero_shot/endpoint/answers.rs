@@ -1,5 +1,7 @@
 //! What may be answered, and what an answer means: the probability of each code, or the one label it names.
 
+use super::super::named::{named_among, plain};
+
 /// What may be answered to a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answers {
@@ -42,28 +44,20 @@ impl Answers {
         Some(shares)
     }
 
-    /// The option an answer names: by its code, by a name in any case, by both ("B. art"), or by a name whatever its spaces and
-    /// punctuation. `None` for anything else, and where two options are called so.
+    /// The option an answer names: by its code, by code and name ("B. art"), or by a name as [`named_among`] reads it. `None` for anything
+    /// else, and where two options are called so.
     pub fn named(&self, answer: &str) -> Option<usize> {
         let answer = after_thoughts(answer).trim();
-        let lower = answer.to_lowercase();
-        let code = bare(answer);
-        if let Some(at) = self.only(|at, _| self.code(at).is_some_and(|of| of.eq_ignore_ascii_case(code))) {
+        let (code, words) = (bare(answer), plain(answer));
+        let is_code = |at: usize| self.code(at).is_some_and(|of| of.eq_ignore_ascii_case(code));
+        if let Some(at) = self.only(|at, _| is_code(at)) {
             return Some(at);
-        }
-        if let Some(at) = self.only(|_, name| name.trim().to_lowercase() == lower) {
-            return Some(at);
-        }
-        let plain = plain(answer);
-        if plain.is_empty() {
-            return None;
         }
         let with_code = |at: usize, name: &str| {
             self.code(at)
-                .is_some_and(|code| self::plain(&[code, name].concat()) == plain)
+                .is_some_and(|code| plain(&format!("{code} {name}")) == words)
         };
-        self.only(with_code)
-            .or_else(|| self.only(|_, name| self::plain(name) == plain))
+        self.only(with_code).or_else(|| named_among(answer, &self.names))
     }
 
     fn code(&self, option: usize) -> Option<&str> {
@@ -86,14 +80,6 @@ fn bare(token: &str) -> &str {
 /// What follows the thoughts that some models write down first.
 fn after_thoughts(answer: &str) -> &str {
     answer.rsplit_once("</think>").map_or(answer, |(_, after)| after)
-}
-
-/// Lower-case letters and digits, nothing between them.
-fn plain(text: &str) -> String {
-    text.to_lowercase()
-        .chars()
-        .filter(|sign| sign.is_alphanumeric())
-        .collect()
 }
 
 #[cfg(test)]

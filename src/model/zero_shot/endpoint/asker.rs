@@ -4,11 +4,11 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use super::EndpointError;
 use super::client::{Client, Failure};
 use super::pace::Stop;
 use super::prompt::Prompt;
 use super::reply::Reply;
+use super::{EndpointError, Reading};
 
 /// How many of the likeliest tokens are asked for: what servers give at most.
 const TOP_LOGPROBS: u32 = 20;
@@ -29,7 +29,8 @@ impl Asker {
 
     /// The share of each option, summing to 1; all 0 where two answers were none of them.
     pub fn shares(&self, prompt: &Prompt, text: &str, stop: &Stop) -> Result<Vec<f64>, Failure> {
-        if prompt.answers.have_codes()
+        if self.client.settings().reading == Reading::Probabilities
+            && prompt.answers.have_codes()
             && *self.gives_probabilities.get().unwrap_or(&true)
             && let Some(shares) = self.by_probability(prompt, text, stop)?
         {

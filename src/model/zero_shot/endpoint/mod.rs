@@ -19,7 +19,7 @@ mod prompt;
 mod reply;
 mod settings;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -29,10 +29,10 @@ use std::fmt;
 pub use address::Address;
 pub use error::EndpointError;
 pub use key::{KEY_VARIABLE, Key};
-pub use settings::Settings;
+pub use settings::{Reading, Settings};
 pub use usage::{Prices, Usage};
 
-use super::{Answer, Engine, Meter, OnProgress, Question, Rows, ZeroShotError};
+use super::{Answer, Engine, Meter, OnProgress, Question, Rows, ZeroShotError, refuse_pairs};
 use crate::model::Input;
 use asker::Asker;
 use client::Client;
@@ -108,9 +108,7 @@ impl Engine for Endpoint {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError> {
-        if texts.iter().any(Input::is_pair) {
-            return Err(ZeroShotError::Pairs { engine: "endpoint" });
-        }
+        refuse_pairs(self.name(), texts)?;
         let words = self.shortened(texts);
         let of_templates = question
             .templates()

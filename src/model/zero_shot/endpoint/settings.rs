@@ -2,7 +2,20 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Address, EndpointError, Key, Prices};
+
+/// How answers become scores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// By the probabilities of the options' letters, where the server gives them; else by the answer itself.
+    #[default]
+    Probabilities,
+    /// By the answer itself: 1 for what it names.
+    Answers,
+}
 
 /// How an endpoint is asked. [`Settings::new`] has defaults for all but the address and the model; its `Debug` shows no key.
 #[derive(Debug, Clone)]
@@ -33,6 +46,8 @@ pub struct Settings {
     pub most_chars: usize,
     /// Tokens an answer may have where no probabilities come back; models that think first need more. At least 1.
     pub answer_tokens: u32,
+    /// How answers become scores.
+    pub reading: Reading,
     /// What tokens cost.
     pub prices: Option<Prices>,
 }
@@ -40,6 +55,9 @@ pub struct Settings {
 impl Settings {
     /// Requests at once at most.
     pub const MOST_AT_ONCE: usize = 8;
+
+    /// Tokens an answer may have where nothing else is said.
+    pub const ANSWER_TOKENS: u32 = 64;
 
     /// Four requests at once, four retries, two minutes for an answer.
     pub fn new(address: Address, model: impl Into<String>) -> Settings {
@@ -56,7 +74,8 @@ impl Settings {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(120),
             most_chars: 8000,
-            answer_tokens: 64,
+            answer_tokens: Settings::ANSWER_TOKENS,
+            reading: Reading::default(),
             prices: None,
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Money per million tokens, in any currency.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Prices {
     /// Of prompts.
     pub prompt: f64,
@@ -14,7 +14,7 @@ pub struct Prices {
 }
 
 /// What asking took, refusals and repetitions included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Requests sent, repetitions included.
     pub requests: u64,
@@ -44,6 +44,24 @@ impl Usage {
             cost: prices
                 .map(|prices| of(self.prompt_tokens, prices.prompt) + of(self.completion_tokens, prices.completion)),
             ..self
+        }
+    }
+
+    /// This and what was asked before.
+    pub fn and(self, before: Usage) -> Usage {
+        Usage {
+            requests: self.requests + before.requests,
+            repeated: self.repeated + before.repeated,
+            prompt_tokens: self.prompt_tokens + before.prompt_tokens,
+            completion_tokens: self.completion_tokens + before.completion_tokens,
+            uncounted: self.uncounted + before.uncounted,
+            refused: self.refused + before.refused,
+            cut: self.cut + before.cut,
+            by_probability: self.by_probability + before.by_probability,
+            cost: match (self.cost, before.cost) {
+                (None, None) => None,
+                (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+            },
         }
     }
 

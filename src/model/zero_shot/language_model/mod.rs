@@ -5,7 +5,6 @@
 mod answers;
 mod codes;
 mod prompt;
-mod reply;
 mod scoring;
 mod shots;
 #[cfg(test)]
@@ -15,11 +14,14 @@ mod wording;
 use std::path::Path;
 
 pub use codes::MAX_OPTIONS;
-pub use shots::{Example, Nearest, nearest};
+pub use shots::EmbedTexts;
+
+use serde::{Deserialize, Serialize};
 
 use self::prompt::Beginning;
+use self::shots::{Nearest, Ranker};
 use self::wording::Task;
-use super::{Answer, Engine, Meter, OnProgress, Question, ZeroShotError};
+use super::{Answer, Engine, Meter, OnProgress, Question, ZeroShotError, refuse_pairs};
 use crate::model::language_model::{Cache, Frame, LanguageModel};
 use crate::model::{Compute, Input};
 
@@ -30,7 +32,8 @@ pub const DEFAULT_TEMPLATE: &str = "{}";
 pub const DEFAULT_CONTEXT: usize = 4096;
 
 /// How a label is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// By the letter of its option; several labels at once, or one alone, each by yes against no. Gives probabilities.
     #[default]
@@ -40,7 +43,7 @@ pub enum Mode {
 }
 
 /// How prompts are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// How a label is asked for.
     pub mode: Mode,
@@ -49,6 +52,8 @@ pub struct Settings {
     pub rotations: usize,
     /// Examples of each label that are shown before a text, from [`super::LabelText::examples`].
     pub shots: usize,
+    /// Of all examples, so many that are nearest to each text are shown before it ([`LocalLanguageModel::with_nearest`]).
+    pub nearest: usize,
     /// The most tokens of a prompt; no more than the model reads count.
     pub context: usize,
 }
@@ -59,12 +64,13 @@ impl Default for Settings {
             mode: Mode::Letters,
             rotations: 1,
             shots: 0,
+            nearest: 0,
             context: DEFAULT_CONTEXT,
         }
     }
 }
 
-/// What the last texts met with.
+/// What texts met with since the engine was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refusals {
     /// Answers that named no label.
@@ -82,7 +88,9 @@ pub struct LocalLanguageModel {
     frame: Frame,
     plain_because: Option<String>,
     settings: Settings,
-    nearest: Option<Nearest>,
+    ranker: Option<Ranker>,
+    /// For the texts that are being scored.
+    nearest: Nearest,
     cache: Cache,
     counts: Refusals,
 }
@@ -115,22 +123,23 @@ impl LocalLanguageModel {
             frame,
             plain_because,
             settings,
-            nearest: None,
+            ranker: None,
+            nearest: Nearest::default(),
             cache: Cache::default(),
             counts: Refusals::default(),
         })
     }
 
-    /// The same engine, showing before each text the labelled texts that are nearest to it. The ranks are for the texts that are scored
-    /// next, in their order.
-    pub fn with_nearest(self, nearest: Nearest) -> LocalLanguageModel {
+    /// The same engine, showing before each text those examples of the labels that are nearest to it ([`Settings::nearest`]) by what
+    /// `embed` says.
+    pub fn with_nearest(self, embed: EmbedTexts) -> LocalLanguageModel {
         LocalLanguageModel {
-            nearest: Some(nearest),
+            ranker: Some(Ranker::new(self.settings.nearest, embed)),
             ..self
         }
     }
 
-    /// What the texts that were scored last met with.
+    /// What texts met with since the engine was made.
     pub fn counts(&self) -> Refusals {
         self.counts
     }
@@ -164,20 +173,11 @@ impl Engine for LocalLanguageModel {
         question: &Question,
         on_progress: OnProgress<'_>,
     ) -> Result<Answer, ZeroShotError> {
-        if texts.iter().any(Input::is_pair) {
-            return Err(ZeroShotError::Pairs { engine: self.name() });
-        }
-        if let Some(nearest) = self
-            .nearest
-            .as_ref()
-            .filter(|nearest| nearest.ranks.len() != texts.len())
-        {
-            return Err(ZeroShotError::Ranks {
-                expected: texts.len(),
-                found: nearest.ranks.len(),
-            });
-        }
-        self.counts = Refusals::default();
+        refuse_pairs(self.name(), texts)?;
+        self.nearest = match &mut self.ranker {
+            Some(ranker) => ranker.rank(question, texts)?,
+            None => Nearest::default(),
+        };
         let task = Task::of(self.settings.mode, question);
         let n_asked = question.asked().len();
         let per_text = match task {

@@ -1,10 +1,11 @@
 //! The scores of texts for one wording: by letters, by yes and no, by names that are written.
 
+use super::super::named::named;
 use super::super::{Meter, Question, Rows, ZeroShotError};
 use super::prompt::{Beginning, Ending, Shot};
 use super::shots::{self, Example};
 use super::wording::{self, NO, NONE, Task, YES};
-use super::{LocalLanguageModel, MAX_OPTIONS, reply};
+use super::{LocalLanguageModel, MAX_OPTIONS};
 use crate::model::Input;
 
 /// Tokens an answer may have beyond its longest label, and in all.
@@ -15,26 +16,10 @@ const MAX_ANSWER: usize = 128;
 type WithPrompt<'a> = &'a mut dyn FnMut(&mut LocalLanguageModel, usize, Vec<u32>) -> Result<(), ZeroShotError>;
 
 impl LocalLanguageModel {
-    /// Examples shown before the text at `at`, the same ones for all or its nearest; labels are places among those asked about.
-    fn examples(&self, question: &Question, at: usize) -> Vec<Example> {
-        let Some(nearest) = &self.nearest else {
-            return Vec::new();
-        };
-        let ranks = nearest.ranks.get(at).into_iter().flatten();
-        let examples = ranks.filter_map(|rank| nearest.pool.get(*rank)).map(|example| {
-            let mut labels: Vec<usize> = example
-                .labels
-                .iter()
-                .filter_map(|label| question.asked_at(*label))
-                .collect();
-            labels.sort_unstable();
-            labels.dedup();
-            Example {
-                text: example.text.clone(),
-                labels,
-            }
-        });
-        examples.collect()
+    /// Examples that are shown before the text at `at` because they are nearest to it.
+    fn examples(&self, at: usize) -> Vec<Example> {
+        let ranks = self.nearest.ranks.get(at).into_iter().flatten();
+        ranks.filter_map(|rank| self.nearest.pool.get(*rank)).cloned().collect()
     }
 
     /// Runs over all texts with one beginning: what is fixed is made once, and the model's cache keeps it.
@@ -52,7 +37,7 @@ impl LocalLanguageModel {
         }
         for (at, text) in texts.iter().enumerate() {
             let mut near = Vec::new();
-            for example in self.examples(question, at) {
+            for example in self.examples(at) {
                 let answers = tell(&example);
                 let is_shown = shots.iter().any(|shot: &Shot| shot.text == example.text);
                 if !answers.is_empty() && !is_shown {
@@ -185,7 +170,7 @@ impl LocalLanguageModel {
             let said = engine.go_on(prompt, most)?;
             let found = match task {
                 Task::List => listed(&said, &names),
-                _ => reply::named(&said, &names).map(|label| vec![label]),
+                _ => named(&said, &names).map(|label| vec![label]),
             };
             engine.counts.n_refused += usize::from(found.is_none());
             for label in found.into_iter().flatten() {
@@ -245,13 +230,13 @@ pub(super) fn decisions(example: &Example, options: &[String]) -> Vec<String> {
 /// The labels of a reply with several, separated by commas; empty for "none", `None` where nothing in it is a label.
 pub(super) fn listed(said: &str, names: &[String]) -> Option<Vec<usize>> {
     let parts: Vec<&str> = said.split([',', ';']).collect();
-    let mut found: Vec<usize> = parts.iter().filter_map(|part| reply::named(part, names)).collect();
+    let mut found: Vec<usize> = parts.iter().filter_map(|part| named(part, names)).collect();
     if found.is_empty() {
         // A name with a comma in it.
-        found.extend(reply::named(said, names));
+        found.extend(named(said, names));
     }
     found.sort_unstable();
     found.dedup();
-    let is_none = reply::named(said, &[NONE.to_owned()]).is_some();
+    let is_none = named(said, &[NONE.to_owned()]).is_some();
     (is_none || !found.is_empty()).then_some(found)
 }

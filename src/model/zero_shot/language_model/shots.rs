@@ -1,14 +1,14 @@
 //! Examples in prompts: labelled texts shown before the one that is asked about.
 
 use super::super::{Question, ZeroShotError};
-use crate::model::Embeddings;
+use crate::model::{Embeddings, Input};
 
 /// A text with its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
     /// The text.
     pub text: String,
-    /// Places among [`Question::labels`].
+    /// Places among [`Question::asked`].
     pub labels: Vec<usize>,
 }
 
@@ -19,6 +19,52 @@ pub struct Nearest {
     pub pool: Vec<Example>,
     /// For each text, places in `pool`.
     pub ranks: Vec<Vec<usize>>,
+}
+
+/// Texts to one row each.
+pub type EmbedTexts = Box<dyn FnMut(&[Input<'_>]) -> Result<Embeddings, ZeroShotError> + Send>;
+
+/// Finds the examples of a question that are nearest to the texts.
+pub struct Ranker {
+    k: usize,
+    embed: EmbedTexts,
+    /// The examples that were embedded last, by their texts.
+    known: Option<(Vec<Example>, Embeddings)>,
+}
+
+impl Ranker {
+    /// `k` examples a text, by what `embed` says.
+    pub fn new(k: usize, embed: EmbedTexts) -> Ranker {
+        Ranker { k, embed, known: None }
+    }
+
+    /// The examples of all labels that are asked about, ranked for each text; a text's own copy is never among its nearest.
+    ///
+    /// # Errors
+    /// Those of the embedding.
+    pub fn rank(&mut self, question: &Question, texts: &[Input<'_>]) -> Result<Nearest, ZeroShotError> {
+        let most = question.asked().map(|label| label.examples.len()).max().unwrap_or(0);
+        let pool = per_label(question, most);
+        if pool.is_empty() {
+            return Ok(Nearest::default());
+        }
+        let (known, embedded) = match self.known.take().filter(|(known, _)| *known == pool) {
+            Some(known) => known,
+            None => {
+                let shown: Vec<Input<'_>> = pool.iter().map(|example| Input::from(&example.text)).collect();
+                let embedded = (self.embed)(&shown)?;
+                (pool, embedded)
+            }
+        };
+        let mut ranks = nearest(&(self.embed)(texts)?, &embedded, self.k + 1)?;
+        for (ranks, text) in ranks.iter_mut().zip(texts) {
+            ranks.retain(|at| known.get(*at).is_some_and(|of| of.text.trim() != text.text.trim()));
+            ranks.truncate(self.k);
+        }
+        let pool = known.clone();
+        self.known = Some((known, embedded));
+        Ok(Nearest { pool, ranks })
+    }
 }
 
 /// For each text the `k` of a pool whose embeddings are nearest by cosine, the nearest first; of equals the earlier one.

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use super::answers::Answers;
 use super::prompt::{Beginning, Ending, Shot};
 use super::scoring::{decisions, listed};
+use super::shots::Example;
 use super::wording::Task;
 use super::*;
+use crate::model::Embeddings;
 use crate::model::language_model::testing::tiny;
 use crate::model::zero_shot::{LabelText, Progress};
 
@@ -272,35 +274,44 @@ fn examples_change_scores_and_nearest_ones_are_ranked_for_the_texts() {
         let shown = ask(&mut engine_with("qwen2", settings), &TEXTS, &question);
         assert!(apart(&plain.scores, &shown.scores) > 1e-4);
 
-        let pool = vec![
-            Example {
-                text: "ferry".into(),
-                labels: vec![0],
-            },
-            Example {
-                text: "late".into(),
-                labels: vec![1, 3],
-            },
-        ];
-        let nearest = |ranks: Vec<Vec<usize>>| {
-            engine("qwen2").with_nearest(Nearest {
-                pool: pool.clone(),
-                ranks,
-            })
+        // By how many letters they share with "late" and with "ferry".
+        let near = |n: usize| {
+            let settings = Settings {
+                nearest: n,
+                ..Settings::default()
+            };
+            let embed: EmbedTexts = Box::new(|texts| {
+                let share = |text: &str, of: &str| of.chars().filter(|letter| text.contains(*letter)).count() as f32;
+                let row = |input: &Input<'_>| [share(input.text, "late"), share(input.text, "ferry"), 0.1];
+                Ok(Embeddings {
+                    dim: 3,
+                    data: texts.iter().flat_map(row).collect(),
+                })
+            });
+            engine_with("qwen2", settings).with_nearest(embed)
         };
-        let ranked = ask(
-            &mut nearest(vec![vec![0, 1], vec![1], vec![], vec![0]]),
-            &TEXTS,
-            &question,
-        );
+        let ranked = ask(&mut near(1), &TEXTS, &question);
         assert!(apart(&ranked.scores[..1], &plain.scores[..1]) > 1e-4);
-        // "late" is not shown to itself.
-        assert!(apart(&ranked.scores[1..3], &plain.scores[1..3]) < 1e-5);
-        let error = failure(&mut nearest(vec![vec![0]]), &TEXTS, &question);
-        assert!(
-            matches!(error, ZeroShotError::Ranks { expected: 4, found: 1 }),
-            "{error}"
+        // One at a time it is the same, and so is a text alone with no example.
+        let alone = ask(&mut near(1), &TEXTS[..1], &question);
+        assert!(apart(&ranked.scores[..1], &alone.scores) < 1e-5);
+        let none = about(&LABELS, multi);
+        assert!(apart(&ask(&mut near(1), &TEXTS, &none).scores, &plain.scores) < 1e-5);
+        let own = Question::new(
+            vec![LabelText {
+                examples: vec![TEXTS[0].to_owned()],
+                ..LabelText::named("ferry")
+            }],
+            ["{}"],
+            multi,
+        )
+        .unwrap();
+        let bare = about(&["ferry"], multi);
+        let (own, bare) = (
+            ask(&mut near(1), &TEXTS[..1], &own),
+            ask(&mut near(1), &TEXTS[..1], &bare),
         );
+        assert!(apart(&own.scores, &bare.scores) < 1e-5, "a text is not shown to itself");
     }
 }
 
@@ -332,16 +343,17 @@ fn generated_answers_that_name_no_label_are_refused_and_counted() {
         ..Settings::default()
     };
     let mut engine = engine_with("smollm", settings);
-    for multi in [false, true] {
+    for (n_before, multi) in [(0, false), (TEXTS.len(), true)] {
         let answer = ask(&mut engine, &TEXTS, &about(&LABELS, multi));
         // Weights of noise name nothing.
-        assert_eq!(engine.counts().n_refused, TEXTS.len());
+        let n_refused = n_before + TEXTS.len();
+        assert_eq!(engine.counts().n_refused, n_refused);
         assert!(answer.scores.iter().flatten().all(|score| *score == 0.0));
         assert!(
             engine
                 .remarks()
                 .iter()
-                .any(|remark| remark.starts_with("4 answers named none"))
+                .any(|remark| remark.starts_with(&format!("{n_refused} answers named none")))
         );
     }
     // What it writes is the likeliest token after token.

@@ -1,6 +1,6 @@
 //! The words of prompts.
 
-use super::super::Question;
+use super::super::{LabelText, Question};
 use super::{Mode, codes};
 
 /// How a text is led in.
@@ -92,13 +92,16 @@ pub fn in_line(text: &str) -> String {
 
 /// The labels that are asked about, as options: the name in the words of a template, then what describes it.
 pub fn options(question: &Question, template: &str) -> Vec<String> {
-    let option = |label: &super::super::LabelText| {
-        let named = template.replacen("{}", &in_line(&label.name), 1);
-        match label.description.as_deref().map(in_line).unwrap_or_default() {
-            described if described.is_empty() => named,
-            described if label.name.trim().is_empty() => template.replacen("{}", &described, 1),
-            described => format!("{named}: {described}"),
+    let option = |label: &LabelText| {
+        let described = label.description.as_deref().map(in_line).unwrap_or_default();
+        if described.is_empty() || label.name.trim().is_empty() {
+            return label.in_words(template, in_line);
         }
+        let named = LabelText {
+            description: None,
+            ..label.clone()
+        };
+        format!("{}: {described}", named.in_words(template, in_line))
     };
     question.asked().map(option).collect()
 }

@@ -1,23 +1,23 @@
-//! The encoders on this machine, those that can be fetched, and folders of one's own.
+//! The models on this machine, those that can be fetched, and folders of one's own.
 
+mod fetch;
 mod list;
 
-use egui::{Align, Layout, Rect, Ui, UiBuilder, Vec2};
+use egui::{Align, Layout, Rect, Ui, UiBuilder};
 
 pub use list::ModelList;
 
 use super::{Screen, ScreenId, no_keys};
-use crate::app::Command;
-use crate::jobs::{JobId, JobKind, Progress};
-use crate::model::catalog::{KnownModel, ModelEntry};
+use crate::jobs::JobKind;
+use crate::model::catalog::ModelEntry;
 use crate::ui::{
     desk::{Act, Desk},
     icons,
     sheets::{PathPurpose, SheetState},
     theme::{self, Weight, font, size, space},
     widgets::{
-        Button, Card, Column, Table, TableRow, Width, cut, galley_cut, icon_at, paint_left, progress_bar, say,
-        screen_rect, split_top, thousands, wrapped,
+        Button, Card, Column, Table, TableRow, Width, cut, galley_cut, icon_at, paint_left, screen_rect, split_top,
+        thousands, wrapped,
     },
 };
 
@@ -78,14 +78,13 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
     let app = desk.app;
     desk.memory.models.list.refresh(ui.ctx(), app, ID);
     let rect = screen_rect(ui);
-    let missing = desk.memory.models.list.missing(app);
     let n_models = desk.memory.models.list.entries.len();
-    let list_height = (46.0 + space::ROW * (n_models.max(1) + 1) as f32 + 6.0).min(rect.height() * 0.7);
+    let list_height = (46.0 + space::ROW * (n_models.max(1) + 1) as f32 + 6.0).min(rect.height() * 0.5);
     let (head, rest) = split_top(rect, space::CONTROL, space::M);
     head_ui(ui, head, desk);
     let (table, rest) = split_top(rest, list_height, space::L);
     table_ui(ui, table, desk);
-    fetch_ui(ui, rest, desk, &missing);
+    fetch::fetch_ui(ui, rest, desk);
 }
 
 fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk) {
@@ -98,7 +97,7 @@ fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk) {
         desk.act(Act::Show(SheetState::path(PathPurpose::AddModel)));
     }
     row.with_layout(Layout::left_to_right(Align::Center), |ui| {
-        let text = "Encoders turn texts into numbers. Suggestions, training and the preview all start from one.";
+        let text = "Encoders turn texts into numbers: suggestions, training and the preview start from one. Other models only score label names in the preview.";
         cut(ui, text, font(size::BASE, Weight::Regular), tokens.text2);
     });
 }
@@ -185,89 +184,6 @@ fn prompt_ui(ui: &Ui, cell: Rect, prompt: &str) -> f32 {
     let width = text.size().x + space::M;
     paint_left(ui.painter(), cell.left_center(), text);
     width
-}
-
-fn fetch_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, missing: &[&KnownModel]) {
-    let running = desk.app.running(JobKind::GetModel);
-    if missing.is_empty() && running.is_none() {
-        return;
-    }
-    crate::ui::widgets::in_rect(ui, "fetch", rect, |ui| {
-        Card::titled("To get").show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 10.0;
-            for model in missing {
-                known_ui(ui, desk, model, running.is_some());
-            }
-            if let Some(job) = running {
-                let progress = desk.app.progress.iter().find(|(id, ..)| *id == job);
-                let progress = progress.map(|(.., progress)| progress);
-                progress_ui(ui, desk, job, progress);
-            }
-        });
-    });
-}
-
-fn known_ui(ui: &mut Ui, desk: &mut Desk, model: &KnownModel, busy: bool) {
-    let tokens = theme::of(ui);
-    let size = Vec2::new(ui.available_width(), 40.0);
-    let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
-    let layout = Layout::right_to_left(Align::Center);
-    let mut row = ui.new_child(UiBuilder::new().id_salt(model.name).max_rect(rect).layout(layout));
-    let name = format!("Get {}", model.name);
-    let button = Button::primary("Get").icon(icons::DOWNLOAD).name(&name);
-    if row.add_enabled(!busy, button).clicked() {
-        desk.run(Command::GetModel(model.name.to_owned()));
-    }
-    row.with_layout(Layout::top_down(Align::Min), |ui| {
-        ui.spacing_mut().item_spacing.y = 1.0;
-        say(
-            ui,
-            model.name,
-            font(crate::ui::theme::size::BASE, Weight::SemiBold),
-            tokens.text,
-        );
-        let facts = format!(
-            "{} · {} dimensions · {} · {}",
-            megabytes(model.bytes()),
-            thousands(model.dim),
-            model.licence,
-            model.repo
-        );
-        cut(
-            ui,
-            facts,
-            font(crate::ui::theme::size::SMALL, Weight::Regular),
-            tokens.text3,
-        );
-    });
-}
-
-fn progress_ui(ui: &mut Ui, desk: &mut Desk, job: JobId, progress: Option<&Progress>) {
-    let tokens = theme::of(ui);
-    let (share, words) = match progress {
-        None => (0.0, "starting".to_owned()),
-        Some(progress) if progress.total == 0 => (0.0, progress.note.clone()),
-        Some(progress) => (
-            progress.done as f32 / progress.total as f32,
-            format!(
-                "{} · {} of {}",
-                progress.note,
-                megabytes(progress.done),
-                megabytes(progress.total)
-            ),
-        ),
-    };
-    ui.horizontal(|ui| {
-        let width = ui.available_width() - 90.0;
-        ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = 2.0;
-            progress_bar(ui, "Progress of the model", share, width, 4.0);
-            cut(ui, words, font(size::SMALL, Weight::Regular), tokens.text2);
-        });
-        if ui.add(Button::secondary("Stop").icon(icons::STOP).small()).clicked() {
-            desk.run(Command::Stop(job));
-        }
-    });
 }
 
 /// `90.9 MB`, `612 bytes`.

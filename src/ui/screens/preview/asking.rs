@@ -4,32 +4,25 @@ use std::time::{Duration, Instant};
 
 use egui::Context;
 
+use super::engine_choice::{Engines, Listed};
 use super::shown::{Filter, Shown, Sort};
-use crate::app::{PreviewAsk, Project};
+use crate::app::zero_shot::{Because, Templates};
+use crate::app::{App, PreviewAsk, Project};
 use crate::core::{LabelId, TaskKind, TextId};
-use crate::jobs::{EngineChoice, PreviewEngine};
-use crate::model::zero_shot::{DEFAULT_TEMPLATE, LabelText, Pile};
+use crate::jobs::{EngineSpec, ZeroShotRunRequest};
+use crate::model::zero_shot::{Descent, LabelText, Language};
 use crate::ui::desk::Desk;
 
 /// How long typing rests before a slow engine begins anew.
 const REST: Duration = Duration::from_millis(250);
-
-/// Wordings that are compared where there is only one.
-const USUAL: [&str; 4] = [DEFAULT_TEMPLATE, "{}", "The topic is {}.", "This is an example of {}."];
-
-/// The engines, as they are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EngineKind {
-    Reading,
-    Names,
-    Entailment,
-}
 
 /// A label being tried.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tried {
     pub id: Option<LabelId>,
     pub name: String,
+    /// The names of the labels above it, from the top down.
+    pub above: Vec<String>,
     /// What goes into templates in place of the name; empty: the name.
     pub words: String,
 }
@@ -48,6 +41,14 @@ pub struct Memory {
     /// Descriptions of the project's labels stand in place of their names.
     pub(super) descriptions: bool,
     pub(super) templates: Vec<String>,
+    /// Where the templates come from; `None` once somebody has changed them here.
+    pub(super) because: Option<Because>,
+    /// The language of the templates, where it is not that of the texts.
+    pub(super) language: Option<Language>,
+    /// What the templates were chosen for.
+    chosen_for: Option<(u64, Listed, Option<Language>)>,
+    /// How labels that form a tree are asked about.
+    pub(super) descent: Descent,
     /// Places of templates in the order in which they are shown.
     pub(super) order: Vec<usize>,
     /// The template whose scores are shown; `None`: the mean of all.
@@ -58,11 +59,8 @@ pub struct Memory {
     ranking: bool,
     /// `None`: as the project's task is.
     pub(super) multi: Option<bool>,
-    /// `None`: similarity, which reads the texts where there are enough.
-    pub(super) engine: Option<EngineKind>,
-    /// The model of entailment, and the one being typed.
-    pub(super) entailment: String,
-    pub(super) typed_model: String,
+    /// What scores the texts.
+    pub(super) engines: Engines,
     pub(super) models_known: bool,
     /// The label whose typical texts are shown.
     pub(super) opened: Option<usize>,
@@ -84,15 +82,17 @@ impl Default for Memory {
             adding: String::new(),
             focus_adding: false,
             descriptions: false,
-            templates: vec![DEFAULT_TEMPLATE.to_owned()],
-            order: vec![0],
+            templates: Vec::new(),
+            because: None,
+            language: None,
+            chosen_for: None,
+            descent: Descent::default(),
+            order: Vec::new(),
             chosen: None,
             focus_template: None,
             ranking: false,
             multi: None,
-            engine: None,
-            entailment: String::new(),
-            typed_model: String::new(),
+            engines: Engines::default(),
             models_known: false,
             opened: None,
             sort: Sort::InOrder,
@@ -120,15 +120,48 @@ impl Memory {
         self.models_known &= frame <= self.drawn + 1;
         self.drawn = frame;
         if self.opening != project.opening {
-            let (entailment, typed_model) = (self.entailment.clone(), self.typed_model.clone());
+            let engines = Engines {
+                listed: None,
+                ..self.engines.clone()
+            };
             *self = Memory {
                 opening: project.opening,
                 drawn: frame,
-                entailment,
-                typed_model,
+                engines,
                 ..Memory::default()
             };
         }
+    }
+
+    /// Takes the templates that suit the engine and the texts, until somebody changes one.
+    pub(super) fn follow(&mut self, app: &App, project: &Project) {
+        let listed = self.engines.listed(project.state.n_texts());
+        let now = (project.revision, listed, self.language);
+        let untouched = self.because.is_some() || self.templates.is_empty();
+        if !untouched || self.chosen_for == Some(now) {
+            return;
+        }
+        self.chosen_for = Some(now);
+        let Templates { sentences, because } = app.zero_shot_templates_in(&self.engines.kind(), self.language);
+        self.because = Some(because);
+        if self.templates != sentences {
+            self.order = (0..sentences.len()).collect();
+            self.templates = sentences;
+            self.chosen = None;
+        }
+    }
+
+    /// The templates of a language, in place of those that are there; `None` for that of the texts.
+    pub(super) fn speak(&mut self, language: Option<Language>) {
+        self.language = language;
+        self.because = None;
+        self.chosen_for = None;
+        self.templates.clear();
+    }
+
+    /// Whether the engine learns from all templates together.
+    pub(super) fn learns_together(&self) -> bool {
+        self.engines.listed == Some(Listed::SetFit)
     }
 
     /// The labels being tried.
@@ -138,6 +171,7 @@ impl Memory {
         }
         let labels = project.state.labels.in_order().into_iter();
         let tried = |(_, label): (_, &crate::core::Label)| Tried {
+            above: above(project, label.id),
             id: Some(label.id),
             name: label.name.clone(),
             words: match self.descriptions {
@@ -148,20 +182,13 @@ impl Memory {
         labels.map(tried).collect()
     }
 
-    /// The engine that is chosen, or that is the default for so many texts.
-    pub(super) fn engine_kind(&self, n_texts: usize) -> EngineKind {
-        self.engine.unwrap_or(match Pile::Auto.reads(n_texts) {
-            true => EngineKind::Reading,
-            false => EngineKind::Names,
-        })
-    }
-
     pub(super) fn is_multi(&self, project: &Project) -> bool {
         self.multi.unwrap_or(project.state.task == TaskKind::MultiLabel)
     }
 
     /// Puts a template below the others and gives it the keyboard.
     pub(super) fn add_template(&mut self) {
+        self.because = None;
         self.templates.push("{}".to_owned());
         self.order.push(self.templates.len() - 1);
         self.focus_template = Some(self.templates.len() - 1);
@@ -171,18 +198,26 @@ impl Memory {
         if self.templates.len() < 2 || at >= self.templates.len() {
             return;
         }
+        self.because = None;
         self.templates.remove(at);
         self.order = (0..self.templates.len()).collect();
         self.chosen = None;
     }
 
-    /// Ranks the templates; a single one gets the usual ones beside it.
-    pub(super) fn compare(&mut self) {
+    /// Ranks the templates; a single one gets the others of the language beside it.
+    pub(super) fn compare(&mut self, app: &App) {
+        if self.learns_together() {
+            return;
+        }
         if self.templates.len() == 1 {
-            let more = USUAL
-                .iter()
-                .filter(|usual| self.templates.iter().all(|known| known != *usual));
-            let more: Vec<String> = more.map(|usual| (*usual).to_owned()).collect();
+            let language = self.language.or_else(|| app.zero_shot_language());
+            let usual = self
+                .engines
+                .kind()
+                .every_template(language.unwrap_or(Language::English));
+            let more = usual.into_iter().filter(|usual| !self.templates.contains(usual));
+            let more: Vec<String> = more.collect();
+            self.because = None;
             self.templates.extend(more);
             self.order = (0..self.templates.len()).collect();
         }
@@ -198,20 +233,41 @@ impl Memory {
         self.ranking
     }
 
-    fn ask(&self, project: &Project) -> PreviewAsk {
-        let choice = EngineChoice::Entailment {
-            model: self.entailment.clone(),
+    /// What would be kept as a run, as far as it can be: the project's labels, in the words that are tried here.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    pub(super) fn run_request(&self, app: &App, project: &Project) -> Result<ZeroShotRunRequest, &'static str> {
+        let encoder = app.settings.encoder.as_str();
+        let engine = self.engines.spec(encoder).ok_or("Choose a model first.")?;
+        if self.labels.is_some() {
+            return Err("A run has the project's labels in the project's words: go back to those first.");
+        }
+        if self.is_multi(project) != (project.state.task == TaskKind::MultiLabel) {
+            return Err("A run follows the project's task, and here it is another.");
+        }
+        if project.state.n_annotated() == 0 {
+            return Err("No text has a label yet, so there is nothing to compare scores with.");
+        }
+        let templates = match self.chosen.and_then(|at| self.templates.get(at)) {
+            Some(chosen) => vec![chosen.clone()],
+            None => self.templates.clone(),
         };
-        let engine = match self.engine {
-            None => PreviewEngine::Similarity(Pile::Auto),
-            Some(EngineKind::Reading) => PreviewEngine::Similarity(Pile::On),
-            Some(EngineKind::Names) => PreviewEngine::Similarity(Pile::Off),
-            Some(EngineKind::Entailment) => PreviewEngine::Slow(choice),
-        };
+        Ok(ZeroShotRunRequest {
+            engine,
+            templates,
+            descriptions: self.descriptions,
+            descent: self.descent,
+            key: None,
+        })
+    }
+
+    fn ask(&self, project: &Project, engine: EngineSpec) -> PreviewAsk {
         let label = |tried: Tried| {
             let description = Some(tried.words).filter(|words| !words.trim().is_empty());
             let text = LabelText {
                 description,
+                above: tried.above,
                 ..LabelText::named(tried.name)
             };
             (tried.id, text)
@@ -220,6 +276,7 @@ impl Memory {
             engine,
             labels: self.tried(project).into_iter().map(label).collect(),
             templates: self.templates.clone(),
+            descent: self.descent,
             multi: self.is_multi(project),
         }
     }
@@ -227,7 +284,7 @@ impl Memory {
     /// Whether this may be asked now; else it waits until typing rests.
     fn may_ask(&mut self, ctx: &Context, ask: &PreviewAsk) -> bool {
         let typing = |(before, _): &(PreviewAsk, u64)| before.engine == ask.engine && before != ask;
-        if !matches!(ask.engine, PreviewEngine::Slow(_)) || !self.asked.as_ref().is_some_and(typing) {
+        if ask.engine.is_instant() || !self.asked.as_ref().is_some_and(typing) {
             return true;
         }
         match &self.waiting {
@@ -261,11 +318,13 @@ impl Memory {
 
 /// Asks for scores, once for each wording and again when the project has changed.
 pub(super) fn ask(ctx: &Context, desk: &mut Desk, project: &Project) -> Asked {
-    let memory = &mut desk.memory.preview;
+    let (app, memory) = (desk.app, &mut desk.memory.preview);
+    memory.follow(app, project);
     memory.rank(project);
-    let ask = memory.ask(project);
+    let spec = memory.engines.spec(&app.settings.encoder);
+    let has_model = spec.is_some();
+    let ask = memory.ask(project, spec.unwrap_or_else(|| EngineSpec::new(memory.engines.kind())));
     let problem = ask.question().err();
-    let has_model = memory.engine != Some(EngineKind::Entailment) || !memory.entailment.is_empty();
     let now = (ask, project.revision);
     if memory.asked.as_ref() == Some(&now) {
         memory.waiting = None;
@@ -288,4 +347,11 @@ pub(super) fn ask(ctx: &Context, desk: &mut Desk, project: &Project) -> Asked {
         problem,
         sent,
     }
+}
+
+/// The names of the labels above one, from the top down.
+fn above(project: &Project, id: LabelId) -> Vec<String> {
+    let mut path = project.state.labels.path(id);
+    path.pop();
+    path
 }

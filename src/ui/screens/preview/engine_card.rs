@@ -2,62 +2,38 @@
 
 use egui::{Key, Ui};
 
-use super::asking::EngineKind;
+use super::endpoint_ui::endpoint_ui;
+use super::engine_choice::{Listed, Model};
 use crate::app::Project;
 use crate::ui::{
     desk::{Act, Desk},
     screens,
     theme::{self, Weight, font, size},
-    widgets::{Button, Card, Dropdown, TextField, menu_item, radio_row, thousands, wrapped},
+    widgets::{Button, Card, Dropdown, TextField, menu_item, radio_row, segmented, thousands, wrapped},
 };
 
 pub(super) fn engine_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     if !desk.memory.preview.models_known {
         desk.memory.preview.models_known = true;
-        desk.change(|app| app.find_entailment_models());
+        desk.change(|app| app.find_zero_shot_models());
     }
-    let n_texts = project.state.n_texts();
     let encoder = desk.app.settings.encoder.as_str();
-    let kind = desk.memory.preview.engine_kind(n_texts);
+    let listed = desk.memory.preview.engines.listed(project.state.n_texts());
     Card::titled("Engine")
-        .aside("nothing is trained or stored")
+        .aside("nothing is stored before you keep it")
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
-            let rate = |engine, model: &str, reads| figure(project.previewing.rate(engine, model, reads));
-            let entailment = desk.memory.preview.entailment.clone();
-            let named = if entailment.is_empty() {
-                "no model chosen"
-            } else {
-                short(&entailment)
-            };
-            let rows = [
-                (
-                    EngineKind::Reading,
-                    "Similarity reading texts",
-                    encoder,
-                    rate("similarity", encoder, true),
-                ),
-                (
-                    EngineKind::Names,
-                    "Similarity by names only",
-                    encoder,
-                    rate("similarity", encoder, false),
-                ),
-                (
-                    EngineKind::Entailment,
-                    "Entailment",
-                    named,
-                    rate("entailment", short(&entailment), false),
-                ),
-            ];
-            for (of, title, below, figure) in rows {
-                let response = radio_row(ui, title, below, &figure, kind == of);
-                if response.on_hover_text(about(of)).clicked() {
-                    desk.memory.preview.engine = Some(of);
+            for of in Listed::ALL {
+                let (below, figure) = facts(desk, project, of);
+                let response = radio_row(ui, of.title(), &below, &figure, listed == of);
+                if response.on_hover_text(of.about()).clicked() {
+                    desk.memory.preview.engines.listed = Some(of);
                 }
             }
-            match kind {
-                EngineKind::Entailment => entailment_ui(ui, desk, project),
+            match listed {
+                Listed::Entailment => entailment_ui(ui, desk, project),
+                Listed::LanguageModel => language_model_ui(ui, desk, project),
+                Listed::Endpoint => endpoint_ui(ui, desk, project),
                 _ if desk.app.catalog.path(encoder).is_err() => {
                     missing_ui(ui, desk, "The encoder is not on this machine yet.")
                 }
@@ -66,63 +42,118 @@ pub(super) fn engine_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         });
 }
 
-fn about(kind: EngineKind) -> &'static str {
-    match kind {
-        EngineKind::Reading => {
-            "What stands for a label starts at its sentence and moves towards the texts nearest to it. The default from 200 texts on."
-        }
-        EngineKind::Names => "How close each text lies to the sentence about the label, whatever the other texts are.",
-        EngineKind::Entailment => {
-            "How far the sentence about the label follows from the text, as a model trained on natural language inference says. One pass for \
-             every text and label: slow."
-        }
-    }
+/// What stands below an engine's name, and its rate.
+fn facts(desk: &Desk, project: &Project, of: Listed) -> (String, String) {
+    let engines = &desk.memory.preview.engines;
+    let encoder = desk.app.settings.encoder.as_str();
+    let named = |model: &str| match model {
+        "" => "no model chosen".to_owned(),
+        model => short(model).to_owned(),
+    };
+    let (engine, below) = match of {
+        Listed::Reading | Listed::Names => ("similarity", encoder.to_owned()),
+        Listed::SetFit => ("templated-setfit", encoder.to_owned()),
+        Listed::Entailment => ("entailment", named(&engines.entailment.chosen)),
+        Listed::LanguageModel => ("language-model", named(&engines.language_model.chosen)),
+        Listed::Endpoint => (
+            "endpoint",
+            match &engines.endpoint.asked {
+                Some(spec) => spec.model.clone().unwrap_or_default(),
+                None => "off: nothing is sent".to_owned(),
+            },
+        ),
+    };
+    let rate = project.previewing.rate(engine, &below, of == Listed::Reading);
+    (below, figure(rate))
 }
 
 fn entailment_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
-    let tokens = theme::of(ui);
     let known = &project.previewing.entailment_models;
-    if !known.is_empty() {
-        let shown = match desk.memory.preview.entailment.as_str() {
-            "" => "Choose a model".to_owned(),
-            model => short(model).to_owned(),
-        };
-        let width = ui.available_width();
-        Dropdown::new("Entailment model", &shown)
-            .small()
-            .width(width)
-            .show(ui, |ui| {
-                for model in known {
-                    if menu_item(ui, model, desk.memory.preview.entailment == *model).clicked() {
-                        choose(desk, model.clone());
-                    }
-                }
-            });
-    }
-    let field = TextField::new("Name or folder of an entailment model")
-        .placeholder("name or folder, Enter")
-        .small();
-    let response = field.show(ui, &mut desk.memory.preview.typed_model);
-    if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
-        let typed = desk.memory.preview.typed_model.trim().to_owned();
-        choose(desk, typed);
-    }
-    if known.is_empty() && desk.memory.preview.entailment.is_empty() {
+    let names = ["Entailment model", "Name or folder of an entailment model"];
+    model_ui(ui, &mut desk.memory.preview.engines.entailment, known, names);
+    if known.is_empty() && desk.memory.preview.engines.entailment.chosen.is_empty() {
         missing_ui(
             ui,
             desk,
-            "No model on this machine tells entailment. Name the folder of one, or get one.",
+            "No model on this machine tells entailment. Name the folder of one, or get one: `handful models get nli-deberta-v3-small`.",
         );
-    } else if !project.previewing.entailment_models.is_empty() || project.previewing.failure.is_some() {
-        let hint = "Scores come in portions, the texts in view first.";
-        wrapped(ui, hint, font(size::SMALL, Weight::Regular), tokens.text3);
+        return;
+    }
+    portions_ui(ui);
+}
+
+fn language_model_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
+    let known = &project.previewing.language_models;
+    let names = ["Language model", "Name, folder or GGUF file of a language model"];
+    let engines = &mut desk.memory.preview.engines;
+    model_ui(ui, &mut engines.language_model, known, names);
+    if let Some(chosen) = segmented(ui, &["by letters", "writes the name"], usize::from(engines.writes)) {
+        engines.writes = chosen == 1;
+    }
+    let about = match engines.writes {
+        false => "Each label gets a letter; the scores are the letters' probabilities.",
+        true => "The model writes a label's name, which scores 1. An answer that is no label scores 0 everywhere.",
+    };
+    wrapped(ui, about, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
+    if known.is_empty() && engines.language_model.chosen.is_empty() {
+        let first = desk
+            .app
+            .catalog
+            .language_models()
+            .first()
+            .map_or("", |model| model.name);
+        let text = format!(
+            "No language model is on this machine. Name a GGUF file, or get one: `handful models get {first}`."
+        );
+        missing_ui(ui, desk, &text);
+        return;
+    }
+    portions_ui(ui);
+    remarks_ui(ui, project, "language-model");
+}
+
+/// The models of this machine, and a field for another.
+fn model_ui(ui: &mut Ui, model: &mut Model, known: &[String], [name, field]: [&str; 2]) {
+    if !known.is_empty() {
+        let shown = match model.chosen.as_str() {
+            "" => "Choose a model".to_owned(),
+            chosen => short(chosen).to_owned(),
+        };
+        let width = ui.available_width();
+        let mut picked = None;
+        Dropdown::new(name, &shown).small().width(width).show(ui, |ui| {
+            for of in known {
+                if menu_item(ui, of, model.chosen == *of).clicked() {
+                    picked = Some(of);
+                }
+            }
+        });
+        if let Some(picked) = picked {
+            model.choose(picked);
+        }
+    }
+    let field = TextField::new(field).placeholder("name or path, Enter").small();
+    let response = field.show(ui, &mut model.typed);
+    if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+        let typed = model.typed.trim().to_owned();
+        model.choose(&typed);
     }
 }
 
-fn choose(desk: &mut Desk, model: String) {
-    desk.memory.preview.typed_model.clone_from(&model);
-    desk.memory.preview.entailment = model;
-    desk.memory.preview.engine = Some(EngineKind::Entailment);
+fn portions_ui(ui: &mut Ui) {
+    let hint = "Scores come in portions, the texts in view first.";
+    wrapped(ui, hint, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
+}
+
+/// What an engine has to say besides its scores.
+pub(super) fn remarks_ui(ui: &mut Ui, project: &Project, engine: &str) {
+    let scores = project.previewing.scores.as_ref();
+    let Some(scores) = scores.filter(|scores| scores.source.engine == engine) else {
+        return;
+    };
+    for remark in &scores.source.remarks {
+        wrapped(ui, remark, font(size::SMALL, Weight::Regular), theme::of(ui).text2);
+    }
 }
 
 fn missing_ui(ui: &mut Ui, desk: &mut Desk, text: &str) {

@@ -2,7 +2,6 @@
 
 use egui::Context;
 
-use super::asking::EngineKind;
 use crate::ui::{
     desk::Desk,
     keymap::{self, KeyHint, hint},
@@ -31,15 +30,11 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk) {
         match c {
             'l' => memory.focus_adding = true,
             't' => memory.add_template(),
-            'c' => memory.compare(),
+            'c' => memory.compare(desk.app),
             'm' => memory.multi = Some(!memory.is_multi(project)),
             'd' if memory.labels.is_none() => memory.descriptions ^= true,
             'e' => {
-                memory.engine = Some(match memory.engine_kind(project.state.n_texts()) {
-                    EngineKind::Reading => EngineKind::Names,
-                    EngineKind::Names => EngineKind::Entailment,
-                    EngineKind::Entailment => EngineKind::Reading,
-                });
+                memory.engines.listed = Some(memory.engines.listed(project.state.n_texts()).next());
             }
             '[' | ']' => {
                 let n = memory.tried(project).len();

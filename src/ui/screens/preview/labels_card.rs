@@ -4,10 +4,12 @@ use egui::{Key, ScrollArea, Ui};
 
 use super::asking::{Asked, Tried};
 use crate::core::LabelId;
+use crate::jobs::zero_shot_labels::tree_of;
+use crate::model::zero_shot::{Descent, LabelText};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size},
-    widgets::{Button, Card, Chip, TextField, checkbox, wrapped},
+    widgets::{Button, Card, Chip, TextField, checkbox, say, segmented, wrapped},
 };
 
 /// With more labels than this their chips scroll.
@@ -41,9 +43,39 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
                 &mut desk.memory.preview.descriptions,
             );
         }
+        if tree_of(&labels_of(asked)).is_some() {
+            tree_ui(ui, desk);
+        }
         let hint = "Press a label to see which texts it is taken to mean.";
         wrapped(ui, hint, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
     });
+}
+
+fn labels_of(asked: &Asked) -> Vec<LabelText> {
+    asked.ask.labels.iter().map(|(_, label)| label.clone()).collect()
+}
+
+/// How the tree is asked about.
+fn tree_ui(ui: &mut Ui, desk: &mut Desk) {
+    let memory = &mut desk.memory.preview;
+    let flat = memory.descent == Descent::Flat;
+    let ways = ["Top-down", "Flat"];
+    ui.horizontal(|ui| {
+        say(ui, "The tree", font(size::SMALL, Weight::Regular), theme::of(ui).text2);
+        if let Some(chosen) = segmented(ui, &ways, usize::from(flat)) {
+            memory.descent = match chosen {
+                0 => Descent::default(),
+                _ => Descent::Flat,
+            };
+        }
+    });
+    let about = match flat {
+        false => {
+            "A question at each node about what stands below it, for the three likeliest nodes of a level. {path} is a label with all above it."
+        }
+        true => "One question about all labels that can be a whole answer. {path} is a label with all above it.",
+    };
+    wrapped(ui, about, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
 }
 
 fn chips_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
@@ -75,6 +107,7 @@ fn adding_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
             labels.push(Tried {
                 id: None,
                 name,
+                above: Vec::new(),
                 words: String::new(),
             });
         }
@@ -86,9 +119,10 @@ fn adding_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
 
 /// The labels of this frame as ones that can be changed.
 pub(super) fn tried(asked: &Asked) -> Vec<Tried> {
-    let of = |(id, label): &(Option<LabelId>, crate::model::zero_shot::LabelText)| Tried {
+    let of = |(id, label): &(Option<LabelId>, LabelText)| Tried {
         id: *id,
         name: label.name.clone(),
+        above: label.above.clone(),
         words: label.description.clone().unwrap_or_default(),
     };
     asked.ask.labels.iter().map(of).collect()

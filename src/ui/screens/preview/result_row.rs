@@ -57,8 +57,11 @@ pub(super) fn row_ui(
 
 fn bars_ui(ui: &Ui, area: Rect, desk: &Desk, scores: &ZeroShotScores, values: &[f32], current: bool) {
     let tokens = theme::of(ui);
-    // Few labels stand in their own order, so that a label keeps its place; of many, the best are shown.
-    let shown: Vec<usize> = if values.len() <= N_BARS {
+    // Of a tree the likeliest whole answers are shown. Few labels stand in their own order, so that a label keeps its place; of many, the best are shown.
+    let shown: Vec<usize> = if let Some(in_tree) = &scores.request.in_tree {
+        let is_answer = |at: &usize| in_tree.answers.get(*at) == Some(&true);
+        ranked(values).into_iter().filter(is_answer).take(N_BARS).collect()
+    } else if values.len() <= N_BARS {
         (0..values.len()).collect()
     } else {
         ranked(values).into_iter().take(N_BARS).collect()
@@ -107,6 +110,18 @@ fn ranked(values: &[f32]) -> Vec<usize> {
 
 /// The best label, or those above one half, and whether that is doubtful.
 fn verdict(scores: &ZeroShotScores, values: &[f32]) -> String {
+    if let Some(tree) = scores.tree() {
+        let path = |end: &usize| {
+            let names: Vec<&str> = tree.path(*end).into_iter().map(|at| scores.name(at)).collect();
+            names.join(" > ")
+        };
+        let ends: Vec<String> = scores.decided_ends(values).iter().take(N_BARS).map(path).collect();
+        return if ends.is_empty() {
+            "none".to_owned()
+        } else {
+            ends.join(" · ")
+        };
+    }
     let ranked = ranked(values);
     if scores.request.question.multi() {
         let above = ranked.iter().filter(|at| values[**at] >= 0.5).take(N_BARS);
@@ -133,7 +148,8 @@ fn labelled(scores: &ZeroShotScores, text: &Text) -> Option<String> {
     if same {
         return Some(" · as labelled".to_owned());
     }
-    let names: Vec<&str> = truth.iter().map(|at| scores.name(*at)).collect();
+    let ends = scores.tree().map_or_else(|| truth.clone(), |tree| tree.ends(&truth));
+    let names: Vec<&str> = ends.iter().map(|at| scores.name(*at)).collect();
     Some(match names.is_empty() {
         true => " · labelled none".to_owned(),
         false => format!(" · labelled {}", names.join(", ")),

@@ -2,11 +2,12 @@
 
 use egui::{Align, Layout, Rect, Ui, UiBuilder, pos2, vec2};
 
-use super::asking::{Asked, EngineKind};
+use super::asking::Asked;
+use super::engine_choice::Listed;
 use super::result_row::row_ui;
 use super::shown::{Filter, Sort, shown};
-use crate::app::Project;
-use crate::jobs::{PreviewEngine, ZeroShotScores};
+use crate::app::{Command, Project};
+use crate::jobs::{JobKind, ZeroShotScores};
 use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
@@ -34,7 +35,8 @@ pub(super) fn results_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Pro
         let text = failed.cloned().unwrap_or_else(|| waiting_text(desk, project));
         Card::titled("Scores").show_in(ui, rect, |ui| {
             wrapped(ui, text, font(size::BASE, Weight::Regular), theme::of(ui).text2);
-            let no_model = desk.memory.preview.engine == Some(EngineKind::Entailment);
+            let listed = desk.memory.preview.engines.listed;
+            let no_model = matches!(listed, Some(Listed::Entailment | Listed::LanguageModel));
             if no_model && failed.is_some() && ui.add(Button::secondary("Get a model").small()).clicked() {
                 desk.act(Act::Go(screens::models::ID));
             }
@@ -63,12 +65,19 @@ pub(super) fn results_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Pro
 }
 
 fn waiting_text(desk: &Desk, project: &Project) -> String {
-    let memory = &desk.memory.preview;
-    if memory.engine == Some(EngineKind::Entailment) {
-        return match memory.entailment.is_empty() {
-            true => "Choose the model that is to read the texts.".to_owned(),
-            false => "Loading the model. Scores appear as they are computed.".to_owned(),
-        };
+    let engines = &desk.memory.preview.engines;
+    let chosen = engines.spec(&desk.app.settings.encoder).is_some();
+    match engines.listed {
+        Some(Listed::Endpoint) if !chosen => {
+            return "Say where the endpoint is and what its model is called, and press Ask. Nothing is sent before."
+                .to_owned();
+        }
+        Some(Listed::Endpoint) => return "Waiting for the first answers.".to_owned(),
+        Some(_) if !chosen => return "Choose the model that is to read the texts.".to_owned(),
+        Some(Listed::SetFit | Listed::Entailment | Listed::LanguageModel) => {
+            return "Loading the model. Scores appear as they are computed.".to_owned();
+        }
+        _ => {}
     }
     match &project.suggestions_missing {
         Some(reason) if project.embedded.0 == 0 => reason.clone(),
@@ -78,9 +87,8 @@ fn waiting_text(desk: &Desk, project: &Project) -> String {
 
 fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores: &ZeroShotScores) {
     let tokens = theme::of(ui);
-    let used = project.previewing.in_use().is_some_and(|used| {
-        used.request.question == scores.request.question && used.request.engine == scores.request.engine
-    });
+    let in_use = project.previewing.in_use();
+    let used = in_use.is_some_and(|used| used.request.asks_the_same(&scores.request));
     let mut buttons = rect.left();
     let mut child = ui.new_child(
         UiBuilder::new()
@@ -101,6 +109,7 @@ fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores: 
     {
         use_as_suggestions(desk);
     }
+    keep_ui(&mut child, desk, project);
     buttons = buttons.max(child.min_rect().left());
     let room = buttons - rect.left() - 12.0;
     let title = headline(project, scores, desk.memory.preview.chosen);
@@ -118,6 +127,29 @@ fn head_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores: 
             prob_short(Some(interval.high))
         );
         response.on_hover_text(about);
+    }
+}
+
+/// Scores every labelled text and keeps that as a run.
+fn keep_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
+    let request = desk.memory.preview.run_request(desk.app, project);
+    let busy = desk.app.running(JobKind::Train).is_some();
+    let about = match &request {
+        Err(reason) => *reason,
+        Ok(_) if busy => "Another run is under way.",
+        Ok(_) => {
+            "Scores every labelled text with this engine and keeps that as a run, which Evaluate shows like any other. The same request goes on \
+             with the same run."
+        }
+    };
+    let button = Button::secondary("Score all")
+        .small()
+        .name("Score all labelled texts and keep a run");
+    let response = ui.add_enabled(request.is_ok() && !busy, button);
+    if response.on_hover_text(about).on_disabled_hover_text(about).clicked()
+        && let Ok(request) = request
+    {
+        desk.run(Command::ZeroShotRun(request));
     }
 }
 
@@ -203,7 +235,7 @@ fn tools_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project, scores:
         progress_ui(&mut right, desk, project);
         return;
     }
-    let slow = matches!(scores.request.engine, PreviewEngine::Slow(_));
+    let slow = !scores.request.engine.is_instant();
     let rest = scores.n_scored() < project.state.n_texts();
     if slow && current && rest && right.add(Button::secondary("Go on").small()).clicked() {
         desk.memory.preview.ask_again();

@@ -113,5 +113,8 @@ pub(super) fn truth(scores: &ZeroShotScores, text: &Text) -> Option<Vec<usize>> 
     let columns: Vec<usize> = (0..ids.len())
         .filter(|at| ids[*at].is_some_and(|id| annotation.labels.contains(&id)))
         .collect();
+    let columns = scores
+        .tree()
+        .map_or_else(|| columns.clone(), |tree| tree.closed(&columns));
     (scores.request.question.multi() || !columns.is_empty()).then_some(columns)
 }

@@ -4,12 +4,17 @@ use egui::{Ui, Vec2, vec2};
 
 use super::asking::Asked;
 use crate::app::Project;
+use crate::app::zero_shot::Because;
 use crate::jobs::WordingFigures;
+use crate::model::zero_shot::Language;
 use crate::ui::{
     desk::Desk,
     icons,
     theme::{self, Weight, font, size, space},
-    widgets::{Button, Card, TextField, galley, icon_button, paint_right, prob_short, radio, segmented, wrapped},
+    widgets::{
+        Button, Card, Dropdown, TextField, galley, icon_button, menu_item, paint_right, prob_short, radio, segmented,
+        wrapped,
+    },
 };
 
 /// Points for a figure and for the button that takes a template away.
@@ -17,13 +22,15 @@ const FIGURE: f32 = 56.0;
 const REMOVE: f32 = 26.0;
 
 pub(super) fn templates_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, asked: &Asked) {
+    let (app, together) = (desk.app, desk.memory.preview.learns_together());
     Card::titled("Templates").aside("{} is the label").show(ui, |ui| {
         let tokens = theme::of(ui);
+        language_ui(ui, desk);
         let order = desk.memory.preview.order.clone();
         for at in order {
             template_ui(ui, desk, project, at);
         }
-        if asked.ask.templates.len() > 1 {
+        if asked.ask.templates.len() > 1 && !together {
             mean_ui(ui, desk, project, asked);
         }
         if let Some(problem) = &asked.problem {
@@ -37,23 +44,84 @@ pub(super) fn templates_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, aske
             }
             let compare = Button::secondary("Compare wordings").small();
             let about = "Ranks the templates: by F1 on labelled texts outside test, or by how sure the scores are where nothing is labelled. \
-                         A single template gets the usual ones beside it.";
-            if ui.add(compare).on_hover_text(about).clicked() {
-                memory.compare();
+                         A single template gets the others of its language beside it.";
+            let about = match together {
+                true => "This engine learns from all templates together; `handful zero-shot --compare-templates` tries them one by one.",
+                false => about,
+            };
+            if ui.add_enabled(!together, compare).on_hover_text(about).clicked() {
+                memory.compare(app);
             }
         });
         if memory.is_ranking() {
             wrapped(ui, "Ranked as soon as all are scored.", font(size::SMALL, Weight::Regular), tokens.text3);
         }
+        keep_ui(ui, desk, project);
+        let memory = &mut desk.memory.preview;
         if let Some(chosen) = segmented(ui, &["one label", "several"], usize::from(asked.ask.multi)) {
             memory.multi = Some(chosen == 1);
         }
     });
 }
 
+/// In which language the sentences are, and why these.
+fn language_ui(ui: &mut Ui, desk: &mut Desk) {
+    let memory = &mut desk.memory.preview;
+    let shown = memory.language.map_or("As the texts", Language::name);
+    ui.horizontal(|ui| {
+        let mut picked = None;
+        Dropdown::new("Language of the templates", shown)
+            .small()
+            .show(ui, |ui| {
+                if menu_item(ui, "As the texts", memory.language.is_none()).clicked() {
+                    picked = Some(None);
+                }
+                for language in Language::ALL {
+                    if menu_item(ui, language.name(), memory.language == Some(language)).clicked() {
+                        picked = Some(Some(language));
+                    }
+                }
+            });
+        if let Some(language) = picked {
+            memory.speak(language);
+        }
+    });
+    if let Some(because) = memory.because.filter(|because| !matches!(because, Because::Asked(_))) {
+        let words = because.words();
+        let mut letters = words.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+        let sentence = format!("{}{}.", first.unwrap_or_default(), letters.as_str());
+        wrapped(ui, sentence, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
+    }
+}
+
+/// Keeps the templates for the project, or forgets those kept.
+fn keep_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
+    let kept = desk.app.settings.templates_of(project.store.path());
+    let templates = desk.memory.preview.templates.clone();
+    let is_kept = kept == Some(templates.as_slice());
+    let has_kept = kept.is_some();
+    ui.horizontal(|ui| {
+        let keep = Button::secondary("Keep for this project").small();
+        let about = "This project then begins with these templates, here and in `handful zero-shot`.";
+        if !is_kept && ui.add(keep).on_hover_text(about).clicked() {
+            let memory = &mut desk.memory.preview;
+            memory.because = Some(Because::Chosen);
+            memory.language = None;
+            desk.change(move |app| drop(app.remember_templates(&templates)));
+        } else if has_kept {
+            let forget = Button::secondary("Forget those kept").small();
+            if ui.add(forget).clicked() {
+                desk.memory.preview.speak(None);
+                desk.change(|app| drop(app.remember_templates(&[])));
+            }
+        }
+    });
+}
+
 fn template_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, at: usize) {
     let memory = &mut desk.memory.preview;
-    let several = memory.templates.len() > 1;
+    let (several, together) = (memory.templates.len() > 1, memory.learns_together());
     let Some(template) = memory.templates.get(at).cloned() else {
         return;
     };
@@ -69,7 +137,7 @@ fn template_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, at: usize) {
     let mut removed = false;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        if several {
+        if several && !together {
             let name = format!("Show the scores of template {}", at + 1);
             if radio(ui, &name, memory.chosen == Some(at)).clicked() {
                 memory.chosen = Some(at);
@@ -81,12 +149,15 @@ fn template_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, at: usize) {
         let field = TextField::new(&name).placeholder("This text is about {}.").width(width);
         if let Some(text) = memory.templates.get_mut(at) {
             let response = field.show(ui, text);
+            if response.changed() {
+                memory.because = None;
+            }
             if memory.focus_template == Some(at) {
                 memory.focus_template = None;
                 response.request_focus();
             }
         }
-        figure_ui(ui, figures);
+        figure_ui(ui, figures.filter(|_| !together));
         removed = several && icon_button(ui, icons::CLOSE, &format!("Remove template {}", at + 1)).clicked();
     });
     if removed {

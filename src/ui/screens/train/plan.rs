@@ -1,6 +1,8 @@
 //! What a search or a comparison that is being set up would train, or why it cannot: asked again only when something has changed.
 
-use egui::Ui;
+use std::ops::RangeInclusive;
+
+use egui::{Context, ScrollArea, Ui};
 
 use super::form;
 use crate::app::advice::sentence;
@@ -10,8 +12,11 @@ use crate::train::{METHODS, Method};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size},
-    widgets::{Button, Dropdown, wrapped},
+    widgets::{Button, Dropdown, NumberField, Sheet, wrapped},
 };
+
+/// Points for a field of such a sheet.
+pub(super) const FIELD: f32 = 180.0;
 
 /// The answer to what was asked last.
 pub(super) struct Checked<S> {
@@ -82,7 +87,7 @@ pub(super) fn method_ui(ui: &mut Ui, method: &'static Method) -> Option<&'static
     let mut chosen = None;
     form::row(ui, "Method", method.summary, false, |ui| {
         let titles: Vec<&str> = methods().map(|method| method.title).collect();
-        let dropdown = Dropdown::new("Method", method.title).small().width(180.0);
+        let dropdown = Dropdown::new("Method", method.title).small().width(FIELD);
         chosen = dropdown.choose(ui, &titles).and_then(|at| methods().nth(at));
     });
     chosen.filter(|chosen| *chosen != method)
@@ -100,4 +105,25 @@ pub(super) fn rest_of_form(desk: &Desk, method: &'static Method, besides: &[&str
             titles.join(", ")
         ),
     }
+}
+
+/// A sheet that sets several trainings up. `add` draws it and says whether they were started; true when it should close.
+pub(super) fn series_sheet(ctx: &Context, title: &'static str, add: impl FnOnce(&mut Ui) -> bool) -> bool {
+    let mut started = false;
+    let closed = Sheet { title, width: 620.0 }.show(ctx, |ui| {
+        let height = (ui.ctx().content_rect().height() - 150.0).max(200.0);
+        let scroll = ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
+        scroll.show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            started = add(ui);
+        });
+    });
+    closed || started
+}
+
+/// A whole number of such a sheet.
+pub(super) fn number_row(ui: &mut Ui, name: &str, help: &str, value: &mut f64, range: RangeInclusive<f64>) {
+    form::row(ui, name, help, false, |ui| {
+        ui.add(NumberField::new(name, value, range).integer().width(FIELD));
+    });
 }

@@ -1,9 +1,9 @@
 //! Sets a search up: which values of which options to try, and how long to look at each.
 
-use egui::{Context, ScrollArea, Ui};
+use egui::{Context, Ui};
 
 use super::form::{self, SEED};
-use super::plan::{Checked, first_method, method_ui, plan_ui, rest_of_form};
+use super::plan::{Checked, FIELD, first_method, method_ui, number_row, plan_ui, rest_of_form, series_sheet};
 use crate::app::series::deciding_metrics;
 use crate::app::{Command, SearchSpec};
 use crate::core::{Split, TaskKind};
@@ -13,14 +13,11 @@ use crate::ui::{
     desk::{Act, Desk},
     icons,
     theme::{self, Weight, font, size},
-    widgets::{Button, Dropdown, NumberField, Sheet, TextField, icon_button, say, wrapped},
+    widgets::{Button, Dropdown, TextField, icon_button, say, wrapped},
 };
 
 /// Options with nothing to try: they say how texts are scored and what is saved.
 const NOT_TRIED: [&str; 3] = ["folds", "fold_by", "checkpoint_every"];
-
-/// Points for a field.
-const FIELD: f32 = 180.0;
 
 /// The sheet.
 #[derive(Default)]
@@ -113,29 +110,19 @@ impl SearchSheet {
         let Some(project) = desk.project() else { return true };
         let task = project.state.task;
         let chosen = self.chosen.get_or_insert_with(|| Chosen::new(desk));
-        let sheet = Sheet {
-            title: "Search options",
-            width: 620.0,
-        };
-        let mut started = false;
-        let closed = sheet.show(ctx, |ui| {
-            let height = (ui.ctx().content_rect().height() - 150.0).max(200.0);
-            let scroll = ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
-            scroll.show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                chosen_ui(ui, desk, chosen, task);
-                ui.add_space(8.0);
-                let spec = chosen.spec(desk);
-                let plan = self.checked.of(desk, &spec, |spec| desk.app.plan_search(spec));
-                if plan_ui(ui, plan, "Start the search") {
-                    desk.memory.train.run = None;
-                    desk.run(Command::Search(spec));
-                    desk.act(Act::Go(super::ID));
-                    started = true;
-                }
-            });
-        });
-        closed || started
+        series_sheet(ctx, "Search options", |ui| {
+            chosen_ui(ui, desk, chosen, task);
+            ui.add_space(8.0);
+            let spec = chosen.spec(desk);
+            let plan = self.checked.of(desk, &spec, |spec| desk.app.plan_search(spec));
+            let started = plan_ui(ui, plan, "Start the search");
+            if started {
+                desk.memory.train.run = None;
+                desk.run(Command::Search(spec));
+                desk.act(Act::Go(super::ID));
+            }
+            started
+        })
     }
 }
 
@@ -153,21 +140,16 @@ fn chosen_ui(ui: &mut Ui, desk: &mut Desk, chosen: &mut Chosen, task: TaskKind) 
     add_ui(ui, chosen);
     ui.add_space(4.0);
     metric_ui(ui, chosen, task);
-    let mut number = |name: &str, help: &str, value: &mut f64, range| {
-        form::row(ui, name, help, false, |ui| {
-            ui.add(NumberField::new(name, value, range).integer().width(FIELD));
-        });
-    };
     let help = "So many combinations are drawn at random where there are more. 0 tries all of them.";
-    number("Trials at most", help, &mut chosen.n_trials, 0.0..=10_000.0);
+    number_row(ui, "Trials at most", help, &mut chosen.n_trials, 0.0..=10_000.0);
     let help = "Each round goes on with the best one of so many and trains these so many times longer. 1 trains every trial in full.";
-    number("Goes on with one of", help, &mut chosen.eta, 1.0..=10.0);
+    number_row(ui, "Goes on with one of", help, &mut chosen.eta, 1.0..=10.0);
     if is_out_of_fold(desk) {
         let help = "Parts of the training texts that are left out in turn to be scored. Texts in the validation split would make that unnecessary.";
-        number("Folds", help, &mut chosen.folds, 2.0..=50.0);
+        number_row(ui, "Folds", help, &mut chosen.folds, 2.0..=50.0);
     }
     let help = "Of every trial, and of drawing combinations.";
-    number("Seed", help, &mut chosen.seed, 0.0..=f64::from(u32::MAX));
+    number_row(ui, "Seed", help, &mut chosen.seed, 0.0..=f64::from(u32::MAX));
     ui.add_space(4.0);
     let besides: Vec<&str> = chosen.tries.iter().map(|(spec, _)| spec.id).collect();
     let rest = rest_of_form(desk, chosen.method, &besides);

@@ -1,20 +1,17 @@
 //! Sets a comparison up: the treatments of imbalance that a method has, or settings of one's own, side by side.
 
-use egui::{Context, ScrollArea, Ui};
+use egui::{Context, Ui};
 
 use super::form::{self, SEED};
-use super::plan::{Checked, first_method, method_ui, plan_ui, rest_of_form};
+use super::plan::{Checked, FIELD, first_method, method_ui, number_row, plan_ui, rest_of_form, series_sheet};
 use crate::app::{Command, CompareSpec};
 use crate::core::{ScoreKind, Split};
 use crate::train::{Method, Options, Variant, imbalance_variants, tree_variants};
 use crate::ui::{
     desk::{Act, Desk},
     theme::{self, Weight, font, size},
-    widgets::{Dropdown, NumberField, Sheet, checkbox, say, text_area, wrapped},
+    widgets::{Dropdown, checkbox, say, text_area, wrapped},
 };
-
-/// Points for a field.
-const FIELD: f32 = 180.0;
 
 /// The sheet.
 #[derive(Default)]
@@ -123,29 +120,19 @@ impl VariantsSheet {
             return true;
         }
         let chosen = self.chosen.get_or_insert_with(|| Chosen::new(desk));
-        let sheet = Sheet {
-            title: "Compare settings",
-            width: 620.0,
-        };
-        let mut started = false;
-        let closed = sheet.show(ctx, |ui| {
-            let height = (ui.ctx().content_rect().height() - 150.0).max(200.0);
-            let scroll = ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
-            scroll.show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                chosen_ui(ui, desk, chosen);
-                ui.add_space(8.0);
-                let spec = chosen.spec(desk);
-                let plan = self.checked.of(desk, &spec, |spec| desk.app.plan_comparison(spec));
-                if plan_ui(ui, plan, "Start the comparison") {
-                    desk.memory.train.run = None;
-                    desk.run(Command::Compare(spec));
-                    desk.act(Act::Go(super::ID));
-                    started = true;
-                }
-            });
-        });
-        closed || started
+        series_sheet(ctx, "Compare settings", |ui| {
+            chosen_ui(ui, desk, chosen);
+            ui.add_space(8.0);
+            let spec = chosen.spec(desk);
+            let plan = self.checked.of(desk, &spec, |spec| desk.app.plan_comparison(spec));
+            let started = plan_ui(ui, plan, "Start the comparison");
+            if started {
+                desk.memory.train.run = None;
+                desk.run(Command::Compare(spec));
+                desk.act(Act::Go(super::ID));
+            }
+            started
+        })
     }
 }
 
@@ -173,15 +160,10 @@ fn chosen_ui(ui: &mut Ui, desk: &mut Desk, chosen: &mut Chosen) {
     text_area(ui, "Settings of your own", &example, &mut chosen.own, 2);
     ui.add_space(4.0);
     on_ui(ui, desk, chosen);
-    let mut number = |name: &str, help: &str, value: &mut f64, range| {
-        form::row(ui, name, help, false, |ui| {
-            ui.add(NumberField::new(name, value, range).integer().width(FIELD));
-        });
-    };
     let help = "Each of them is trained with so many seeds; from two on there are mean and standard deviation.";
-    number("Seeds", help, &mut chosen.n_seeds, 1.0..=100.0);
+    number_row(ui, "Seeds", help, &mut chosen.n_seeds, 1.0..=100.0);
     let help = "The others count up from it.";
-    number("First seed", help, &mut chosen.seed, 0.0..=f64::from(u32::MAX));
+    number_row(ui, "First seed", help, &mut chosen.seed, 0.0..=f64::from(u32::MAX));
     ui.add_space(4.0);
     wrapped(ui, rest_of_form(desk, chosen.method, &[]), small(), tokens.text2);
 }

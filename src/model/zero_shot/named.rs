@@ -1,4 +1,4 @@
-//! Which label a generated reply names.
+//! Which label a reply names, of a language model here or behind an endpoint.
 
 /// A reply that is cut off is taken for a label from so many letters on.
 const MIN_PREFIX: usize = 3;
@@ -9,12 +9,19 @@ const ECHOES: [&str; 4] = ["category", "categories", "answer", "label"];
 /// The one of `names` a reply means: in any case, whatever the punctuation and white space; with words after it; or cut off, where no
 /// other begins so. `None` where it is none of them, or could be several.
 pub fn named(reply: &str, names: &[String]) -> Option<usize> {
+    let each: Vec<&[String]> = names.iter().map(std::slice::from_ref).collect();
+    named_among(reply, &each)
+}
+
+/// The same where each option is called by any of several names.
+pub fn named_among<N: AsRef<[String]>>(reply: &str, options: &[N]) -> Option<usize> {
     let reply = without_echo(reply);
     let only = |matches: Vec<usize>| match matches.as_slice() {
         [only] => Some(*only),
         _ => None,
     };
-    let matching = |is: &dyn Fn(&str) -> bool| (0..names.len()).filter(|at| is(&names[*at])).collect::<Vec<_>>();
+    let any = |at: usize, is: &dyn Fn(&str) -> bool| options[at].as_ref().iter().any(|name| is(name));
+    let matching = |is: &dyn Fn(&str) -> bool| (0..options.len()).filter(|at| any(*at, is)).collect::<Vec<_>>();
     let literal = matching(&|name| name.trim().to_lowercase() == reply.trim().to_lowercase());
     if !literal.is_empty() {
         return only(literal);
@@ -27,18 +34,14 @@ pub fn named(reply: &str, names: &[String]) -> Option<usize> {
     if !exact.is_empty() {
         return only(exact);
     }
-    let begun = matching(&|name| {
+    let begins = |name: &str| {
         let name = plain(name);
-        !name.is_empty() && words.strip_prefix(&name).is_some_and(|rest| rest.starts_with(' '))
-    });
-    let longest = begun.iter().map(|at| plain(&names[*at]).len()).max();
-    if let Some(longest) = longest {
-        return only(
-            begun
-                .into_iter()
-                .filter(|at| plain(&names[*at]).len() == longest)
-                .collect(),
-        );
+        let goes_on = words.strip_prefix(&name).is_some_and(|rest| rest.starts_with(' '));
+        (goes_on && !name.is_empty()).then_some(name.len())
+    };
+    let all = options.iter().flat_map(|names| names.as_ref());
+    if let Some(longest) = all.filter_map(|name| begins(name)).max() {
+        return only(matching(&|name| begins(name) == Some(longest)));
     }
     if words.chars().count() < MIN_PREFIX {
         return None;
@@ -47,7 +50,7 @@ pub fn named(reply: &str, names: &[String]) -> Option<usize> {
 }
 
 /// Lower-case letters and digits with single spaces between them.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let spaced: String = text
         .to_lowercase()
         .chars()
