@@ -261,9 +261,12 @@ impl<'a> Training<'a> {
             &mut |event| watch.borrow_mut().hear(event),
             &mut Checkpoints::new(from, Some(&mut &watch)),
         )?;
+        let mut watch = watch.into_inner();
+        // The last thing a method does, fitting a head say, is followed by no event.
+        watch.count();
         let Watch {
             about, course, refused, ..
-        } = watch.into_inner();
+        } = watch;
         run.train_secs = about.train_secs;
         run.history = course.history;
         run.watched = course.watched;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egui::Color32;
 
-use crate::core::metrics::{BranchConfusion, Cooccurrence, default_threshold};
 use crate::core::ColumnTree;
+use crate::core::metrics::{BranchConfusion, Cooccurrence, default_threshold};
 use crate::core::thresholds::{Band, Goal, Histogram, ThresholdCurve, band};
 use crate::jobs::Evaluation;
 use crate::ui::{desk::Desk, theme};
