@@ -14,3 +14,4 @@ mod screens;
 mod series;
 mod support;
 mod train;
+mod trees;
