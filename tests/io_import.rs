@@ -414,6 +414,78 @@ fn paths_come_as_lists_or_strings() {
 }
 
 #[test]
+fn columns_of_levels_are_paths_that_may_end_early() {
+    let content = "text,level 1,level 2,level 3\na,Home,Kitchen,Knives\nb,Home,Kitchen,\nc,,,\nd,Home,,Knives\n";
+    let (rows, report) = read("t.csv", content, &ReadOptions::default());
+    assert_eq!(report.mapping.level_columns, ["level 1", "level 2", "level 3"]);
+    let found: Vec<String> = rows.iter().map(labels).collect();
+    assert_eq!(found, ["Home > Kitchen > Knives", "Home > Kitchen", "", ""]);
+    assert_eq!(lines(&report), [Some(5)]);
+    assert!(
+        report.problems[0].message.starts_with("level 2 is blank"),
+        "{:?}",
+        report.problems
+    );
+    let options = ReadOptions {
+        level_columns: Some(vec!["fine".into(), "coarse".into()]),
+        ..ReadOptions::default()
+    };
+    let (rows, _) = read("t.csv", "text,coarse,fine\na,x,y\n", &options);
+    assert_eq!(labels(&rows[0]), "y > x", "in the order given");
+    // A path column says it all; one column that counts is no tree.
+    let (_, report) = read(
+        "t.csv",
+        "text,path,level1,level2\na,A > B,x,y\n",
+        &ReadOptions::default(),
+    );
+    assert!(report.mapping.level_columns.is_empty());
+    let (_, report) = read("t.csv", "text,label,level1\na,A,x\n", &ReadOptions::default());
+    assert_eq!(
+        (report.mapping.label_columns.len(), report.mapping.level_columns.len()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn exports_of_label_studio_hold_paths() {
+    let task = |id: u32, paths: &str| {
+        format!(
+            r#"{{"id":{id},"data":{{"text":"text {id}"}},"annotations":[{{"result":[{{"type":"taxonomy","value":{{"taxonomy":{paths}}}}}]}}]}}"#
+        )
+    };
+    let tasks = [
+        task(1, r#"[["Home","Kitchen"],["Gifts"]]"#),
+        task(2, r#"[["Home"],["Home","Kitchen"]]"#),
+        r#"{"id":3,"data":{"text":"text 3"},"annotations":[]}"#.to_owned(),
+    ];
+    for (name, content) in [
+        ("t.json", format!("[{}]", tasks.join(","))),
+        ("t.jsonl", tasks.join("\n")),
+    ] {
+        let (rows, _) = read(name, &content, &multi());
+        let found: Vec<String> = rows.iter().map(labels).collect();
+        assert_eq!(found, ["Home > Kitchen|Gifts", "Home|Home > Kitchen", ""], "{name}");
+        assert_eq!(rows[1].external_id.as_deref(), Some("2"));
+        let single = ReadOptions {
+            task: Some(TaskKind::SingleLabel),
+            ..ReadOptions::default()
+        };
+        let (rows, report) = read(name, &content, &single);
+        assert_eq!(
+            labels(&rows[1]),
+            "Home > Kitchen",
+            "a path beside its own beginning is one answer"
+        );
+        assert_eq!(report.n_problems, 1, "two answers are one too many");
+    }
+    let min =
+        r#"[{"text":"a","topic":[{"taxonomy":[["Home","Kitchen"]]}]},{"text":"b","topic":{"choices":["x","y"]}}]"#;
+    let (rows, _) = read("t.json", min, &multi());
+    assert_eq!(labels(&rows[0]), "Home > Kitchen");
+    assert_eq!(labels(&rows[1]), "x|y");
+}
+
+#[test]
 fn encodings_are_found_out_or_chosen() {
     let content = "text,label\nCaffè già pagato perché sì,Città\n";
     let latin1: Vec<u8> = content.chars().map(|c| c as u8).collect();

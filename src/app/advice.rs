@@ -5,7 +5,7 @@
 use super::Project;
 use super::command::check_trainable;
 use crate::core::number::thousands;
-use crate::core::{Run, TaskKind};
+use crate::core::{ColumnTree, Run, TaskKind};
 use crate::jobs::snapshot::Snapshot;
 use crate::train::{METHODS, Method, OptionSpec};
 
@@ -30,6 +30,10 @@ const FEW_WITHOUT_PILE: usize = 16;
 
 /// From this many times as many texts of the largest label as of the smallest, the rare ones need help.
 const IMBALANCE: usize = 5;
+
+/// How labels that form a tree are learnt, and why. Measured on clinc150 (10 > 150, eight texts a label), probes without unlabelled texts.
+const IN_TREE: &str = "shared";
+const WHY_IN_TREE: &str = "The labels form a tree. Learning whole paths by one classifier (Tree: shared) keeps to the right branch as often as a flat list or a little more often, and more often than going from the top down by a classifier for each branch. Which is best here, a comparison says.";
 
 /// What can be trained on, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +74,8 @@ pub enum Lead {
     Thresholds,
     /// A comparison of what the method can do about rare labels.
     Treatments,
+    /// A comparison of the ways to learn a tree.
+    Tree,
     /// More texts.
     Data,
 }
@@ -156,8 +162,14 @@ impl Advice {
             let leads = Some(leads);
             notes.push(Note { says, leads });
         }
-        if state.labels.is_hierarchical() {
-            let says = "The labels form a tree. They are learnt as one flat list: a branch counts only for texts that carry it.";
+        if ColumnTree::from_paths(&snapshot.label_paths).is_some() {
+            asked.push(("tree", IN_TREE));
+            notes.push(Note {
+                says: WHY_IN_TREE.to_owned(),
+                leads: Some(Lead::Tree),
+            });
+        } else if state.labels.is_hierarchical() {
+            let says = "The labels form a tree, but none with training texts stands below another yet.";
             notes.push(Note {
                 says: says.to_owned(),
                 leads: None,

@@ -4,9 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 
-use super::{App, CompareSpec, Project, SearchSpec, now_millis, sample};
-use crate::core::{Edit, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits};
+use super::{
+    App, CompareSpec, Project, SearchSpec, now_millis,
+    sample::{self, Sample},
+};
+use crate::core::{
+    Edit, EditError, Label, LabelId, Run, RunId, RunStatus, ScoreKind, TaskKind, Text, Words, label_edits,
+};
 use crate::io::import::{self, ReadOptions};
+use crate::io::label_tree;
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::{self, JobId, JobKind, Opened, Outcome, Suggester, TrainRequest, TuneRequest, ZeroShotRunRequest};
 use crate::store::Store;
@@ -24,14 +30,16 @@ pub enum Command {
     },
     /// Opens a project file.
     Open(PathBuf),
-    /// Makes the sample project in a folder (unless it is there) and opens it.
-    OpenSample { folder: PathBuf },
+    /// Makes a sample project in a folder (unless it is there) and opens it.
+    OpenSample { folder: PathBuf, sample: Sample },
     /// Closes the project once everything is on disk.
     Close,
     /// Reads the first rows of a file.
     PreviewImport { file: PathBuf, options: ReadOptions },
     /// Imports a file.
     Import { file: PathBuf, options: ReadOptions },
+    /// Adds the labels of a tree written down in a file ([`label_tree`]); one undoable edit.
+    ImportLabels { file: PathBuf },
     /// Any edit of texts, annotations, labels or thresholds.
     Edit(Edit),
     /// Takes the last edit back.
@@ -84,9 +92,9 @@ impl App {
         let job = match command {
             Command::NewProject { path, task, labels } => self.new_project(path, task, labels),
             Command::Open(path) => self.open(move || Ok(Store::open(&path)?)),
-            Command::OpenSample { folder } => {
+            Command::OpenSample { folder, sample } => {
                 let who = self.settings.who.clone();
-                self.open(move || sample::open(&folder, &who))
+                self.open(move || sample::open(sample, &folder, &who))
             }
             Command::Close => return self.close().map(|()| None),
             Command::PreviewImport { file, options } => {
@@ -96,6 +104,10 @@ impl App {
                 })
             }
             Command::Import { file, options } => self.import(file, options)?,
+            Command::ImportLabels { file } => {
+                let paths = label_tree::read(&file)?;
+                return self.add_labels(&paths).map(|_| None);
+            }
             Command::Edit(edit) => {
                 self.project_mut()?.apply(edit);
                 return Ok(None);
@@ -195,6 +207,23 @@ impl App {
         ReadOptions {
             task: self.project.as_ref().map(|project| project.state.task),
             ..options
+        }
+    }
+
+    /// Adds the labels at these paths that are not there yet, with those above them, as one edit. Returns how many.
+    ///
+    /// # Errors
+    /// A path that cannot be a label's; nothing is changed then.
+    pub fn add_labels(&mut self, paths: &[Vec<String>]) -> anyhow::Result<usize> {
+        let project = self.project_mut()?;
+        match label_edits::create_labels(&project.state, paths) {
+            Ok(edit) => {
+                let n_added = edit.changes.len();
+                project.apply(edit);
+                Ok(n_added)
+            }
+            Err(EditError::NothingToDo) => Ok(0),
+            Err(reason) => Err(reason).context("no label was added"),
         }
     }
 
@@ -400,11 +429,15 @@ pub fn find_label<'a>(project: &'a Project, written: &str) -> anyhow::Result<&'a
     let labels = &project.state.labels;
     let id: Option<LabelId> = labels.find(written);
     id.and_then(|id| labels.get(id)).with_context(|| {
-        let known: Vec<String> = labels
-            .in_order()
-            .into_iter()
-            .map(|(_, label)| labels.path_string(label.id))
-            .collect();
-        format!("no label is called {written:?}; there are: {}", known.join(", "))
+        const MAX_NAMED: usize = 50;
+        let in_order = labels.in_order().into_iter().take(MAX_NAMED);
+        let mut known: Vec<String> = in_order.map(|(_, label)| labels.path_string(label.id)).collect();
+        if labels.len() > MAX_NAMED {
+            known.push(format!("and {} more", labels.len() - MAX_NAMED));
+        }
+        format!(
+            "no label is called {written:?}, or several are; there are: {}",
+            known.join(", ")
+        )
     })
 }

@@ -142,6 +142,19 @@ impl App {
         }
     }
 
+    /// Starts the quick model for the open project, where it does not run yet.
+    ///
+    /// # Errors
+    /// No project is open.
+    pub fn start_suggestions(&mut self) -> anyhow::Result<()> {
+        self.suggests = true;
+        if self.project()?.suggester.is_none() {
+            let suggester = self.start_suggester(&self.project()?.store);
+            self.project_mut()?.restart_suggester(suggester);
+        }
+        Ok(())
+    }
+
     /// The open project, or the error a verb shows where there is none.
     pub fn project(&self) -> anyhow::Result<&Project> {
         self.project.as_ref().context("no project is open")

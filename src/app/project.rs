@@ -1,5 +1,6 @@
 //! An open project: its state in memory, the edits on their way to disk, the quick model's suggestions.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +12,10 @@ use super::{Annotating, Explaining, Notice, NoticeKind, Previewing};
 use crate::core::metrics::{headline, highest};
 use crate::core::queue::{self, QueueOrder};
 use crate::core::run::{LossPoint, WatchedPoint};
+use crate::core::score_tree::Doubt;
 use crate::core::{
-    Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, Split, TaskKind, TextId,
-    text_edits,
+    Change, Edit, EditError, EditId, How, LabelId, ProjectState, Run, RunId, ScoreKind, ScoreTree, Split, TaskKind,
+    TextId, text_edits,
 };
 use crate::jobs::snapshot::Snapshot;
 use crate::jobs::suggest::Labelled;
@@ -96,6 +98,8 @@ pub struct Project {
     pub history: History,
     /// Counts up with every change of `state`.
     pub revision: u64,
+    /// The trees of score columns seen last, and the revision of the labels they are of.
+    score_trees: RefCell<Vec<(u64, Vec<LabelId>, Arc<ScoreTree>)>>,
     pending: VecDeque<(Edit, Receiver<Result<EditId, StoreError>>)>,
     pub(super) suggester: Option<Suggester>,
 }
@@ -120,6 +124,7 @@ impl Project {
             comparison: None,
             history,
             revision: 0,
+            score_trees: RefCell::default(),
             pending: VecDeque::new(),
             suggester,
         };
@@ -186,10 +191,26 @@ impl Project {
     /// # Errors
     /// As [`Project::annotate`].
     pub fn press_label(&mut self, label: LabelId, who: &str) -> Result<(), EditError> {
-        match self.annotating.press(self.state.task, label) {
-            Some(labels) => self.submit(&labels, who),
-            None => Ok(()),
-        }
+        let answer = self.annotating.press(self.state.task, &self.state.labels, label);
+        self.answer(answer, who)
+    }
+
+    /// The path that was descended so far is meant as it stands.
+    ///
+    /// # Errors
+    /// As [`Project::annotate`].
+    pub fn choose_label(&mut self, label: LabelId, who: &str) -> Result<(), EditError> {
+        let answer = self.annotating.choose(self.state.task, &self.state.labels, label);
+        self.answer(answer, who)
+    }
+
+    /// Takes over one of the suggested paths.
+    ///
+    /// # Errors
+    /// As [`Project::annotate`].
+    pub fn accept_path(&mut self, label: LabelId, who: &str) -> Result<(), EditError> {
+        let answer = self.annotating.accept_one(self.state.task, &self.state.labels, label);
+        self.answer(answer, who)
     }
 
     /// Takes over the suggestion for the text on screen.
@@ -197,13 +218,50 @@ impl Project {
     /// # Errors
     /// As [`Project::annotate`].
     pub fn accept_suggestion(&mut self, who: &str) -> Result<(), EditError> {
-        let Some(suggestions) = primary(&self.suggestions, &self.previewing) else {
-            return Ok(());
-        };
-        match self.annotating.accept(self.state.task, suggestions) {
+        let answers = self.annotating.current.map(|id| self.suggested(id)).unwrap_or_default();
+        let answer = self.annotating.accept(self.state.task, &self.state.labels, answers);
+        self.answer(answer, who)
+    }
+
+    fn answer(&mut self, answer: Option<Vec<LabelId>>, who: &str) -> Result<(), EditError> {
+        match answer {
             Some(labels) => self.submit(&labels, who),
             None => Ok(()),
         }
+    }
+
+    /// What scores suggest for a text, the likeliest first: labels, in a tree whole paths ([`ScoreTree::answers`]).
+    pub fn answers(&self, suggestions: &queue::Suggestions, id: TextId) -> Vec<(LabelId, f32)> {
+        if !self.state.labels.is_hierarchical() {
+            return suggestions.ranked(id);
+        }
+        let scores = suggestions.scores.get(&id);
+        scores
+            .map(|scores| self.score_tree(&suggestions.labels).answers(scores))
+            .unwrap_or_default()
+    }
+
+    /// What A and the keys of paths accept for a text: by the quick model, or by zero-shot scores in use while there is none.
+    pub fn suggested(&self, id: TextId) -> Vec<(LabelId, f32)> {
+        let suggestions = primary(&self.suggestions, &self.previewing);
+        suggestions
+            .map(|suggestions| self.answers(suggestions, id))
+            .unwrap_or_default()
+    }
+
+    /// The tree that score columns form; made once as long as labels stay.
+    fn score_tree(&self, columns: &[LabelId]) -> Arc<ScoreTree> {
+        /// The quick model's and those of zero-shot, with one to spare.
+        const KEPT: usize = 3;
+        let mut trees = self.score_trees.borrow_mut();
+        trees.retain(|(revision, ..)| *revision == self.revision);
+        if let Some((_, _, tree)) = trees.iter().find(|(_, known, _)| known == columns) {
+            return tree.clone();
+        }
+        let tree = Arc::new(ScoreTree::new(self.state.task, &self.state.labels, columns));
+        trees.truncate(KEPT - 1);
+        trees.push((self.revision, columns.to_vec(), tree.clone()));
+        tree
     }
 
     /// After scores were gathered: the run's headline metrics follow those on the texts it is judged by.
@@ -225,6 +283,18 @@ impl Project {
     pub fn set_order(&mut self, order: QueueOrder) {
         let suggestions = ordering(&self.suggestions, &self.previewing);
         self.annotating.set_order(order, &self.state, suggestions);
+    }
+
+    /// Restricts the queue to a branch of the tree, or to none, and starts at its first text.
+    pub fn set_within(&mut self, within: Option<LabelId>) {
+        let suggestions = ordering(&self.suggestions, &self.previewing);
+        self.annotating.set_within(within, &self.state, suggestions);
+    }
+
+    /// Where the scores that order the queue are least sure about a text on the way down the tree.
+    pub fn doubt(&self, id: TextId) -> Option<Doubt> {
+        let suggestions = ordering(&self.suggestions, &self.previewing)?;
+        self.score_tree(&suggestions.labels).doubt(suggestions.scores.get(&id)?)
     }
 
     /// Offers the newest zero-shot scores beside the texts to be labelled, and orders the queue by them, the least sure first.
@@ -416,6 +486,10 @@ impl Project {
     /// The best label for a text with its probability, of the quick model, or of zero-shot scores in use while there is none.
     pub fn best_suggestion(&self, id: TextId) -> Option<(LabelId, f32)> {
         let suggestions = primary(&self.suggestions, &self.previewing)?;
+        if self.state.labels.is_hierarchical() {
+            let scores = suggestions.scores.get(&id)?;
+            return self.score_tree(&suggestions.labels).best(scores);
+        }
         let (at, score) = highest(suggestions.scores.get(&id)?)?;
         Some((*suggestions.labels.get(at)?, score))
     }

@@ -78,6 +78,7 @@ fn hint(lead: Lead, advice: &Advice, project: &Path) -> String {
         Lead::Preview => format!("handful zero-shot {project}"),
         Lead::Thresholds => format!("handful tune {project}"),
         Lead::Treatments => format!("handful compare {project} --method {} --imbalance", advice.method),
+        Lead::Tree => format!("handful compare {project} --method {} --tree", advice.method),
         Lead::Data => format!("handful import {project} FILE"),
     }
 }

@@ -1,4 +1,4 @@
-//! `handful demo`: the whole journey on the sample tickets, without a window.
+//! `handful demo`: the whole journey on a sample, without a window.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Output, evaluate, progress, runs, thresholds};
-use crate::app::{App, Command, sample};
+use crate::app::{App, Command, sample::Sample};
 use crate::core::ScoreKind;
 use crate::jobs::TuneRequest;
+
+fn sample_name(name: &str) -> Result<Sample, String> {
+    Sample::from_name(name).ok_or_else(|| "one of: tickets, products".to_owned())
+}
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -19,6 +23,9 @@ pub struct Demo {
     /// Open the window on the sample project instead
     #[arg(long)]
     open: bool,
+    /// Which sample: tickets (several labels a text) or products (a path in a tree of three levels)
+    #[arg(long, value_parser = sample_name, default_value = "tickets")]
+    sample: Sample,
     /// Seed of every random choice
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -32,6 +39,7 @@ impl Demo {
                 output,
                 Command::OpenSample {
                     folder: data_folder()?.join("sample"),
+                    sample: self.sample,
                 },
             )?;
             let path = app.project()?.store.path().to_path_buf();
@@ -46,24 +54,31 @@ impl Demo {
             Some(folder) => folder.clone(),
             None => data_folder()?.join(format!("demo-{}", jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S"))),
         };
-        let summary = journey(app, output, &folder, self.seed)?;
+        let summary = journey(app, output, &folder, self.sample, self.seed)?;
         output.result(&summary, "")
     }
 }
 
-fn journey(app: &mut App, output: &Output, folder: &std::path::Path, seed: u64) -> anyhow::Result<serde_json::Value> {
+fn journey(
+    app: &mut App,
+    output: &Output,
+    folder: &std::path::Path,
+    sample: Sample,
+    seed: u64,
+) -> anyhow::Result<serde_json::Value> {
     app.suggests = true;
     progress::execute(
         app,
         output,
         Command::OpenSample {
             folder: folder.to_path_buf(),
+            sample,
         },
     )?;
     let state = &app.project()?.state;
     output.remark(&format!(
         "Imported {}: {} texts, {} labelled.",
-        sample::SOURCE,
+        sample.source(),
         state.n_texts(),
         state.n_annotated()
     ));

@@ -15,10 +15,12 @@ mod endpoint;
 mod evaluate;
 mod explain;
 mod interrupt;
+mod labels;
 mod models;
 mod output;
 mod progress;
 mod project;
+mod queue;
 mod run_list;
 mod runs;
 mod search;
@@ -96,6 +98,13 @@ enum Verb {
     Import(project::Import),
     /// Label one text
     Label(project::LabelText),
+    /// Print the label tree, or add labels to it from a file
+    ///
+    /// A file holds indented lines, paths as `Home > Kitchen`, a table with the columns id, name and parent, nested JSON, or a labelling
+    /// configuration of Label Studio. What is printed can be read back.
+    Labels(labels::Labels),
+    /// Which texts to label next, by the quick model's suggestions
+    Queue(queue::Queue),
     /// Which method and options fit the labels there are, and why
     Advise(advice::Advise),
     /// Train a model on the labelled texts
@@ -134,7 +143,7 @@ enum Verb {
     /// The encoders on this machine
     #[command(subcommand)]
     Models(models::Models),
-    /// The whole journey on the sample tickets: import, train, tune, report, export, pictures
+    /// The whole journey on a sample project: import, train, tune, report, export, pictures
     Demo(demo::Demo),
     /// Versions, devices, caches, and what is missing
     Doctor(doctor::Doctor),
@@ -184,6 +193,8 @@ fn run(verb: Verb, asked: Asked, output: &Output) -> anyhow::Result<()> {
         Verb::New(verb) => verb.run(&mut app, output),
         Verb::Import(verb) => verb.run(&mut app, output),
         Verb::Label(verb) => verb.run(&mut app, output),
+        Verb::Labels(verb) => verb.run(&mut app, output),
+        Verb::Queue(verb) => verb.run(&mut app, output),
         Verb::Advise(verb) => verb.run(&mut app, output),
         Verb::Train(verb) => verb.run(&mut app, output),
         Verb::Search(verb) => verb.run(&mut app, output),

@@ -102,6 +102,9 @@ pub struct Import {
     /// Column with a label path, such as `Home > Kitchen > Knives`
     #[arg(long)]
     path_column: Option<String>,
+    /// Column with one level of a label path; several times, from the top down. Columns called level1, level2, … are found by themselves
+    #[arg(long, value_name = "COLUMN")]
+    level_column: Vec<String>,
     /// Column with the split
     #[arg(long)]
     split_column: Option<String>,
@@ -182,6 +185,7 @@ impl Import {
             second_column: self.second_column.clone().unwrap_or_default(),
             label_columns: (!self.label_column.is_empty()).then(|| self.label_column.clone()),
             path_column: self.path_column.clone().into(),
+            level_columns: (!self.level_column.is_empty()).then(|| self.level_column.clone()),
             split_column: self.split_column.clone().into(),
             id_column: self.id_column.clone().into(),
             label_separator: self.label_separator.clone(),
@@ -210,7 +214,10 @@ fn preview_text(preview: &Preview) -> String {
             .as_ref()
             .map_or(String::new(), |second| format!(" with {second}")),
         mapping.label_columns.join(", "),
-        column(&mapping.path_column),
+        match mapping.level_columns.is_empty() {
+            true => column(&mapping.path_column),
+            false => mapping.level_columns.join(PATH_SEPARATOR),
+        },
         column(&mapping.split_column),
         column(&mapping.id_column),
     );

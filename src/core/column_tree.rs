@@ -88,6 +88,17 @@ impl ColumnTree {
         })
     }
 
+    /// Without columns.
+    pub fn empty() -> ColumnTree {
+        ColumnTree {
+            parents: Vec::new(),
+            levels: Vec::new(),
+            children: Vec::new(),
+            roots: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
     /// How many columns.
     pub fn len(&self) -> usize {
         self.parents.len()

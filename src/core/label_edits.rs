@@ -3,7 +3,7 @@
 //! Pure functions from the state to an [`Edit`]; nothing changes until the edit is applied. An edit is consistent as a
 //! whole: texts let go of a label in the edit that deletes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::edit_error::EditError;
 use super::label::{MAX_DEPTH, PATH_SEPARATOR};
@@ -50,23 +50,28 @@ pub fn check_path<S: AsRef<str>>(path: &[S]) -> Result<(), EditError> {
 
 /// Creates the labels at `paths` with the parents they need; those that exist are left as they are. Spaces around names go.
 pub fn create_labels(state: &ProjectState, paths: &[Vec<String>]) -> Result<Edit, EditError> {
-    let mut tree = state.labels.clone();
+    let tree = &state.labels;
+    let mut known: HashMap<(Option<LabelId>, String), LabelId> = tree
+        .iter()
+        .map(|label| ((label.parent, label.name.clone()), label.id))
+        .collect();
+    let mut places: HashMap<Option<LabelId>, i64> = HashMap::new();
+    let mut next_id = tree.next_id().0;
     let mut changes = Vec::new();
     for path in paths {
         check_path(path)?;
         let mut parent = None;
         for name in path.iter().map(|name| name.trim()) {
-            let known = tree
-                .children(parent)
-                .into_iter()
-                .find(|label| label.name == name)
-                .map(|label| label.id);
-            parent = Some(match known {
-                Some(id) => id,
+            let at = (parent, name.to_owned());
+            parent = Some(match known.get(&at) {
+                Some(id) => *id,
                 None => {
-                    let label = new_label(&tree, name, parent);
-                    let id = label.id;
-                    tree.set(id, Some(label.clone()));
+                    let id = LabelId(next_id);
+                    next_id += 1;
+                    let position = places.entry(parent).or_insert_with(|| next_position(tree, parent));
+                    let label = new_label(id, name, parent, *position);
+                    *position += 1;
+                    known.insert(at, id);
                     changes.push(Change::Label {
                         id,
                         before: None,
@@ -271,10 +276,15 @@ fn delete_change(label: &Label) -> Change {
     }
 }
 
-fn new_label(tree: &LabelTree, name: &str, parent: Option<LabelId>) -> Label {
-    let position = tree.children(parent).last().map_or(0, |last| last.position + 1);
+/// The place after the last child of `parent`.
+fn next_position(tree: &LabelTree, parent: Option<LabelId>) -> i64 {
+    let last = tree.child_ids(parent).last().and_then(|id| tree.get(*id));
+    last.map_or(0, |last| last.position + 1)
+}
+
+fn new_label(id: LabelId, name: &str, parent: Option<LabelId>, position: i64) -> Label {
     Label {
-        id: tree.next_id(),
+        id,
         name: name.to_owned(),
         parent,
         position,
@@ -368,7 +378,7 @@ impl<'a> Merge<'a> {
     fn pair(&mut self, from: &'a Label, into: &'a Label) {
         self.becomes.insert(from.id, into.id);
         let residents = self.tree.children(Some(into.id));
-        let mut position = residents.last().map_or(0, |last| last.position + 1);
+        let mut position = next_position(self.tree, Some(into.id));
         for child in self.tree.children(Some(from.id)) {
             let stays = |resident: &&&Label| !self.becomes.contains_key(&resident.id);
             match residents

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::metrics::DEFAULT_THRESHOLD;
-use super::{LabelId, ProjectState, TaskKind, TextId};
+use super::{LabelId, ProjectState, ScoreTree, TaskKind, Text, TextId};
 
 /// Which unlabelled text comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -20,8 +20,28 @@ pub enum QueueOrder {
     Random(u64),
     /// Where the suggestion is least sure first.
     MostUncertain,
+    /// Where the suggestion is least sure at one step down the tree first ([`ScoreTree::doubt`]); without a tree as [`QueueOrder::MostUncertain`].
+    LeastSureInTree,
     /// Where the suggestion thinks of this label most first.
     Likely(LabelId),
+}
+
+impl QueueOrder {
+    /// The stable name: on the command line. A shuffle and a label come beside it.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueueOrder::InOrder => "in-order",
+            QueueOrder::Random(_) => "random",
+            QueueOrder::MostUncertain => "most-uncertain",
+            QueueOrder::LeastSureInTree => "least-sure-in-tree",
+            QueueOrder::Likely(_) => "likely",
+        }
+    }
+
+    /// Whether it needs scores.
+    pub fn needs_scores(self) -> bool {
+        !matches!(self, QueueOrder::InOrder | QueueOrder::Random(_))
+    }
 }
 
 /// What the current quick model thinks of each text.
@@ -45,11 +65,26 @@ impl Suggestions {
 
 /// Texts that are neither annotated nor deleted, the next one first.
 ///
-/// Orders that need scores put texts without them last, as imported. Ties go to the smaller id. O(n log n).
-pub fn queue(state: &ProjectState, suggestions: &Suggestions, order: QueueOrder) -> Vec<TextId> {
+/// `within`: only texts whose suggested path leads through this label, and after them those annotated there, to be read again or said more
+/// exactly. Orders that need scores put texts without them last, as imported. Ties go to the smaller id. O(n (log n + labels)).
+pub fn queue(
+    state: &ProjectState,
+    suggestions: &Suggestions,
+    order: QueueOrder,
+    within: Option<LabelId>,
+) -> Vec<TextId> {
+    let tree = (within.is_some() || order == QueueOrder::LeastSureInTree)
+        .then(|| ScoreTree::new(state.task, &state.labels, &suggestions.labels));
+    let leads_there = |text: &Text| match (within, &tree) {
+        (Some(branch), Some(tree)) => {
+            let scores = suggestions.scores.get(&text.id);
+            scores.is_some_and(|scores| tree.leads_through(scores, branch))
+        }
+        _ => true,
+    };
     let mut waiting: Vec<TextId> = state
         .texts()
-        .filter(|text| text.annotation.is_none())
+        .filter(|text| text.annotation.is_none() && leads_there(text))
         .map(|text| text.id)
         .collect();
     match order {
@@ -58,12 +93,30 @@ pub fn queue(state: &ProjectState, suggestions: &Suggestions, order: QueueOrder)
         QueueOrder::MostUncertain => {
             by_score(&mut waiting, |id| uncertainty(state.task, suggestions.scores.get(&id)?));
         }
+        QueueOrder::LeastSureInTree => {
+            let unsure = |id| Some(tree.as_ref()?.doubt(suggestions.scores.get(&id)?)?.unsure);
+            by_score(&mut waiting, unsure);
+        }
         QueueOrder::Likely(label) => {
             let column = suggestions.labels.iter().position(|known| *known == label);
             by_score(&mut waiting, |id| suggestions.scores.get(&id)?.get(column?).copied());
         }
     }
+    if let Some(branch) = within {
+        waiting.extend(
+            state
+                .texts()
+                .filter(|text| is_annotated_within(state, text, branch))
+                .map(|text| text.id),
+        );
+    }
     waiting
+}
+
+/// Whether a text carries a label or one below it.
+pub fn is_annotated_within(state: &ProjectState, text: &Text, branch: LabelId) -> bool {
+    let labels = text.annotation.iter().flat_map(|annotation| &annotation.labels);
+    labels.into_iter().any(|label| state.labels.is_within(*label, branch))
 }
 
 /// How unsure a row of scores is, in 0..=1; `None` when the row says nothing (no scores, or a score that is not a number).
@@ -170,7 +223,10 @@ mod tests {
     }
 
     fn ids(state: &ProjectState, suggestions: &Suggestions, order: QueueOrder) -> Vec<i64> {
-        queue(state, suggestions, order).into_iter().map(|id| id.0).collect()
+        queue(state, suggestions, order, None)
+            .into_iter()
+            .map(|id| id.0)
+            .collect()
     }
 
     #[test]
@@ -264,5 +320,34 @@ mod tests {
         let suggestions = suggestions(&[(4, &[0.1, 0.8, 0.0]), (2, &[0.1, 0.3, 0.0]), (1, &[0.9, 0.3, 0.0])]);
         assert_eq!(ids(&state, &suggestions, QueueOrder::Likely(LabelId(2))), [4, 1, 2, 3]);
         assert_eq!(ids(&state, &suggestions, QueueOrder::Likely(LabelId(77))), [1, 2, 3, 4]);
+    }
+    /// 1 > 2, 1 > 3: text 1 is suggested in the branch, 2 outside, 3 has no scores, 4 is annotated in it, 5 outside.
+    #[test]
+    fn a_branch_holds_what_is_suggested_and_what_is_annotated_there() {
+        let mut state = project(TaskKind::SingleLabel, 5);
+        let label = |id: i64, parent: Option<i64>| crate::core::Label {
+            id: LabelId(id),
+            name: format!("n{id}"),
+            parent: parent.map(LabelId),
+            position: id,
+            color: None,
+            key: None,
+            description: String::new(),
+        };
+        state.labels = LabelTree::new([label(1, None), label(2, Some(1)), label(3, None)]);
+        annotate(&mut state, 4);
+        let suggestions = suggestions(&[(1, &[0.1, 0.6, 0.3]), (2, &[0.1, 0.3, 0.6]), (5, &[0.31, 0.29, 0.4])]);
+        let within = |branch| -> Vec<i64> {
+            let ids = queue(&state, &suggestions, QueueOrder::InOrder, Some(LabelId(branch)));
+            ids.into_iter().map(|id| id.0).collect()
+        };
+        assert_eq!(
+            within(1),
+            [1, 5, 4],
+            "the masses of 1 and 2 together lead, and the annotated one is last"
+        );
+        assert_eq!(within(2), [1], "5 is likelier to end above");
+        assert_eq!(within(3), [2]);
+        assert_eq!(ids(&state, &suggestions, QueueOrder::LeastSureInTree)[0], 5);
     }
 }

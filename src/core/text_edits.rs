@@ -37,7 +37,9 @@ pub fn annotate(
     })
 }
 
-/// Adds one label to texts, next to those they have. In a single-label project it replaces the one they have.
+/// Adds one label to texts, next to those they have. In a single-label project it replaces the one they have. In a tree a label above the
+/// added one goes, since its path got longer; a text that carries one below the added one is left as it is: it is in that branch already,
+/// and many texts at once must not lose what is known more exactly.
 pub fn add_label(
     state: &ProjectState,
     texts: &[TextId],
@@ -52,13 +54,10 @@ pub fn add_label(
     check_labels(state, &[label])?;
     let title = format!("Add {} to {}", label_names(state, &[label]), n_texts(texts.len()));
     over_texts(state, texts, title, |text| {
-        let mut labels = text
-            .annotation
-            .as_ref()
-            .map(|annotation| annotation.labels.clone())
-            .unwrap_or_default();
-        let is_new = !labels.contains(&label);
-        labels.push(label);
+        let known = text.annotation.as_ref().map(|annotation| annotation.labels.as_slice());
+        let known = known.unwrap_or_default();
+        let is_new = !known.iter().any(|known| state.labels.is_within(*known, label));
+        let labels = state.labels.with_path(known, label);
         is_new.then(|| annotation_change(text, Some(Annotation::new(labels, who, at_millis, how))))
     })
 }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::TrainRequest;
 use super::training::run_dir;
-use crate::core::RunId;
+use crate::core::{ColumnTree, RunId};
 use crate::core::run::{LossPoint, WatchedPoint};
 use crate::model::{Encoder, Targets};
 use crate::store::Store;
@@ -91,6 +91,11 @@ impl Fingerprint {
             targets(&set.targets),
             held.map(|held| targets(&held.targets)),
         );
+        let parents = |tree: &ColumnTree| (0..tree.len()).map(|column| tree.parent(column)).collect::<Vec<_>>();
+        let labels = match &set.tree {
+            None => hash(&labels)?,
+            Some(tree) => hash(&(labels, parents(tree)))?,
+        };
         let (method, options) = (request.method.id, request.options.to_json());
         let options = (method, options, request.seed, request.compute.precision.to_string());
         let mut weights = Sha256::new();
@@ -101,7 +106,7 @@ impl Fingerprint {
         }
         Ok(Fingerprint {
             texts: hash(&texts.map(|text| &**text).collect::<Vec<&str>>())?,
-            labels: hash(&labels)?,
+            labels,
             options: hash(&options)?,
             encoder: hex(weights),
         })

@@ -202,7 +202,8 @@ fn rarest(snapshot: &Snapshot) -> Vec<RareLabel> {
                 .count()
         })
         .collect();
-    let fewest = counts.iter().min().copied().unwrap_or_default();
+    // Labels without texts of their own stand above those that have some.
+    let fewest = counts.iter().filter(|n| **n > 0).min().copied().unwrap_or_default();
     let rare = counts.iter().enumerate().filter(|(_, n)| **n == fewest);
     rare.take(N_RAREST)
         .map(|(column, n)| RareLabel {

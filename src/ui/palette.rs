@@ -14,7 +14,10 @@ use super::{
     theme::{self, CARD_RADIUS, RADIUS, Weight, font, size, space},
     widgets::{TextField, galley_cut, key_cap_size, paint_key_cap, paint_left},
 };
+use crate::app::sample::Sample;
 use crate::app::{App, Command};
+use crate::core::LabelId;
+use crate::core::queue::QueueOrder;
 use crate::jobs::JobKind;
 
 /// A line of the palette.
@@ -225,6 +228,11 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
             };
             add(title, "", Box::new(move || Act::Run(command.clone())));
         }
+        add(
+            "Labels from a file…",
+            "",
+            Box::new(|| Act::Show(SheetState::path(PathPurpose::Labels))),
+        );
         add("Close the project", "", Box::new(|| Act::Run(Command::Close)));
         for (job, kind, _) in &desk.app.progress {
             let job = *job;
@@ -245,15 +253,19 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
         "Ctrl N",
         Box::new(|| Act::Show(SheetState::new_project(None))),
     );
-    add(
-        "Open the sample project",
-        "",
-        Box::new(|| {
+    for (title, sample) in [
+        ("Open the sample project", Sample::Tickets),
+        ("Open the sample project with a label tree", Sample::Products),
+    ] {
+        let folder = sheets::sample_folder();
+        let open = move || {
             Act::Run(Command::OpenSample {
-                folder: sheets::sample_folder(),
+                folder: folder.clone(),
+                sample,
             })
-        }),
-    );
+        };
+        add(title, "", Box::new(open));
+    }
     for path in desk.app.settings.recent.iter().take(6) {
         let name = path
             .file_name()
@@ -275,6 +287,46 @@ pub fn entries(desk: &Desk) -> Vec<Entry> {
     add("Smaller text", "Ctrl -", Box::new(|| Act::Zoom(1.0 / 1.1)));
     add("Normal text size", "Ctrl 0", Box::new(|| Act::Zoom(0.0)));
     add("Keys of this screen", "?", Box::new(|| Act::Help));
+    out.extend(queue_entries(desk));
+    out
+}
+
+/// Which part of a label tree the queue asks about, and in which order.
+fn queue_entries(desk: &Desk) -> Vec<Entry> {
+    /// More branches are reached through the queue's own menu.
+    const MAX_BRANCHES: usize = 200;
+    let Some(project) = desk.project().filter(|project| project.state.labels.is_hierarchical()) else {
+        return Vec::new();
+    };
+    let act =
+        |change: fn(&mut crate::app::Project, Option<LabelId>), branch: Option<LabelId>| -> Box<dyn Fn() -> Act> {
+            Box::new(move || {
+                Act::Change(Box::new(move |app: &mut App| {
+                    if let Some(project) = &mut app.project {
+                        change(project, branch);
+                    }
+                }))
+            })
+        };
+    let entry = |title: String, make| Entry {
+        title,
+        key: String::new(),
+        make,
+    };
+    let least_sure = act(|project, _| project.set_order(QueueOrder::LeastSureInTree), None);
+    let mut out = vec![entry("Queue: least sure in the tree".to_owned(), least_sure)];
+    if project.annotating.within.is_some() {
+        out.push(entry(
+            "Queue within the whole tree".to_owned(),
+            act(|project, _| project.set_within(None), None),
+        ));
+    }
+    let tree = &project.state.labels;
+    let branches = desk.looks.iter().filter(|(id, _)| tree.has_children(*id));
+    out.extend(branches.take(MAX_BRANCHES).map(|(id, look)| {
+        let within = act(|project, branch| project.set_within(branch), Some(id));
+        entry(format!("Queue within {}", look.path), within)
+    }));
     out
 }
 

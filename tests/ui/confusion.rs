@@ -272,6 +272,8 @@ fn with_model(desk: &mut Desk) {
         thresholds: vec![0.0; 2],
         at_least_one: false,
         encoder_name: "tiny".into(),
+        tree: None,
+        walk: Default::default(),
     };
     let project = desk.app().project().unwrap();
     classifier

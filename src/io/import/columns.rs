@@ -127,6 +127,9 @@ const PAIRS: &[(&str, &str)] = &[
     ("query", "passage"),
 ];
 
+/// What the columns of a path's levels are called before their number, best first.
+const LEVELS: &[&str] = &["level", "lvl", "category", "cat", "l"];
+
 impl Role {
     /// What a column of this name is for.
     pub fn of(name: &str) -> Option<Role> {
@@ -200,7 +203,15 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
         .as_ref()
         .map(|wanted| wanted.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>());
     let label_columns = label_columns.transpose()?;
-    let mut taken: Vec<String> = label_columns.iter().flatten().cloned().collect();
+    let level_columns = options
+        .level_columns
+        .as_ref()
+        .map(|wanted| wanted.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>());
+    let level_columns = level_columns.transpose()?;
+    let mut taken: Vec<String> = label_columns.iter().chain(&level_columns).flatten().cloned().collect();
+    if options.level_columns.is_none() {
+        taken.extend(levels(&names));
+    }
     for pick in [&options.path_column, &options.split_column, &options.id_column] {
         if let Pick::Column(wanted) = pick {
             taken.push(named(wanted)?);
@@ -223,10 +234,15 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
             .or_else(|| guessed(Role::Labels, true))
             .is_none();
     let path_column = picked(&options.path_column, Role::Path, nothing_says)?;
+    let level_columns = match level_columns {
+        Some(columns) => columns,
+        None if path_column.is_some() || label_columns.is_some() => Vec::new(),
+        None => levels(&names),
+    };
     let label_columns = match label_columns {
         Some(columns) => columns,
         // A label beside a path is usually the path's last name.
-        None if path_column.is_some() => Vec::new(),
+        None if path_column.is_some() || !level_columns.is_empty() => Vec::new(),
         None => guessed(Role::Labels, false)
             .or_else(|| guessed(Role::Labels, true))
             .into_iter()
@@ -268,12 +284,30 @@ pub fn map(columns: &[ColumnStats], rows: &[Row], options: &ReadOptions) -> Resu
         second_column,
         label_columns,
         path_column,
+        level_columns,
         split_column,
         id_column,
         label_separator,
         path_separator,
         one_label_per_column,
     })
+}
+
+/// Columns whose names are one word and a number that counts up from 0 or 1, from the top down: two or more of them.
+fn levels(names: &[&str]) -> Vec<String> {
+    let number = |name: &str, word: &str| -> Option<usize> {
+        let rest = normal(name).strip_prefix(word)?.trim_start_matches('_').to_owned();
+        rest.parse().ok()
+    };
+    for word in LEVELS {
+        let numbered = |wanted: usize| names.iter().find(|name| number(name, word) == Some(wanted));
+        let first = if numbered(0).is_some() { 0 } else { 1 };
+        let found: Vec<String> = (first..).map_while(numbered).map(|name| (*name).to_owned()).collect();
+        if found.len() > 1 {
+            return found;
+        }
+    }
+    Vec::new()
 }
 
 /// The column of the text, and that of its second part where texts are pairs.

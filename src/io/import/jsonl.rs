@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::label_studio;
 use super::row::{Columns, Fields};
 use super::{ImportError, Importer, Input, Problems, ReadOptions, Row, RowReader, Sample};
 
@@ -95,7 +96,7 @@ pub fn fields_of(json: &str) -> Result<Vec<(String, Value)>, String> {
         return Ok(vec![("text".to_owned(), Value::String(text))]);
     }
     serde_json::from_str::<Fields>(json)
-        .map(|fields| fields.0)
+        .map(|fields| label_studio::flattened(fields.0))
         .map_err(|error| json_error(&error))
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::label_studio;
 use crate::core::label::MAX_DEPTH;
 
 /// A cell that claims a longer name than this is no label.
@@ -14,6 +15,9 @@ pub type Labels = Result<Option<Vec<Vec<String>>>, String>;
 
 /// The labels of a label cell, each a path of one name. A list is several labels; so is a string with a separator.
 pub fn of_label_cell(cell: &Value, separator: Option<&str>) -> Labels {
+    if let Some(paths) = label_studio::paths_in(cell) {
+        return checked(paths?);
+    }
     let names = match cell {
         Value::Null => return Ok(None),
         Value::String(text) if text.trim().is_empty() => return Ok(None),
@@ -30,6 +34,9 @@ pub fn of_label_cell(cell: &Value, separator: Option<&str>) -> Labels {
 
 /// The labels of a path cell: a list of names is one path, a list of lists several; a string is divided.
 pub fn of_path_cell(cell: &Value, path_separator: Option<&str>, label_separator: Option<&str>) -> Labels {
+    if let Some(paths) = label_studio::paths_in(cell) {
+        return checked(paths?);
+    }
     let one = |text: &str| match path_separator {
         Some(separator) => text.split(separator).map(str::to_owned).collect(),
         None => vec![text.to_owned()],
@@ -48,7 +55,26 @@ pub fn of_path_cell(cell: &Value, path_separator: Option<&str>, label_separator:
     checked(paths)
 }
 
-fn of_list(items: &[Value]) -> Result<Vec<Vec<String>>, String> {
+/// The path of cells that hold one name each, from the top down; those left blank at the end end it early.
+pub fn of_level_cells(cells: &[&Value]) -> Labels {
+    let blank = |cell: &&Value| match cell {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    };
+    let n_names = cells.iter().take_while(|cell| !blank(cell)).count();
+    let (names, rest) = cells.split_at(n_names);
+    if !rest.iter().all(blank) {
+        return Err(format!("level {} is blank and a level below it is not", n_names + 1));
+    }
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = names.iter().map(|name| scalar(name)).collect::<Result<Vec<_>, _>>()?;
+    checked(vec![names])
+}
+
+pub(super) fn of_list(items: &[Value]) -> Result<Vec<Vec<String>>, String> {
     if items.iter().any(Value::is_array) {
         let path = |item: &Value| match item {
             Value::Array(names) => names.iter().map(scalar).collect(),
@@ -131,7 +157,7 @@ fn python_list(text: &str) -> Option<Vec<Value>> {
     Some(items)
 }
 
-fn scalar(value: &Value) -> Result<String, String> {
+pub(super) fn scalar(value: &Value) -> Result<String, String> {
     match value {
         Value::String(name) => Ok(name.clone()),
         Value::Number(number) => Ok(number.to_string()),

@@ -9,6 +9,7 @@ mod error;
 mod input;
 mod json;
 mod jsonl;
+mod label_studio;
 mod labels;
 mod lines;
 mod options;
@@ -28,6 +29,7 @@ use self::encoding::ENCODING_EXAMPLES;
 use self::input::Input;
 use self::plan::Plan;
 use self::problems::Problems;
+pub use self::row::Fields;
 use self::row::{Row, RowReader};
 
 /// The longest cell that is imported, in bytes of UTF-8; rows with a longer one are skipped.

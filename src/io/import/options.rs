@@ -42,6 +42,10 @@ pub struct ReadOptions {
     pub label_columns: Option<Vec<String>>,
     /// The column with a label's path in a hierarchy.
     pub path_column: Pick,
+    /// The columns with the names of a path, one a level from the top down; empty for none. `None`: those called level 1, level 2, … where no
+    /// other column has labels.
+    #[serde(default)]
+    pub level_columns: Option<Vec<String>>,
     /// The column that names the split.
     pub split_column: Pick,
     /// The column with the row's own id.
@@ -70,6 +74,9 @@ pub struct Mapping {
     pub label_columns: Vec<String>,
     /// The column with label paths.
     pub path_column: Option<String>,
+    /// The columns with the names of a path, from the top down.
+    #[serde(default)]
+    pub level_columns: Vec<String>,
     /// The column that names the split.
     pub split_column: Option<String>,
     /// The column with ids.

@@ -65,6 +65,7 @@ struct Places {
     second: Option<usize>,
     labels: Vec<(usize, String)>,
     path: Option<usize>,
+    levels: Vec<usize>,
     split: Option<usize>,
     id: Option<usize>,
 }
@@ -349,9 +350,19 @@ impl Plan {
                 separator,
             )?);
         }
+        if !self.places.levels.is_empty() {
+            let cells: Vec<&Value> = self.places.levels.iter().map(|at| cell(row, Some(*at))).collect();
+            add(labels::of_level_cells(&cells)?);
+        }
         match (self.options.task, all) {
             (Some(TaskKind::SingleLabel), Some(labels)) if labels.is_empty() => Ok(None),
             (Some(TaskKind::SingleLabel), Some(labels)) if labels.len() > 1 => {
+                // A path beside its own beginnings is one answer.
+                let goes_on = |path: &Vec<String>| labels.iter().any(|other| other != path && other.starts_with(path));
+                let ends: Vec<_> = labels.iter().filter(|path| !goes_on(path)).cloned().collect();
+                if ends.len() == 1 {
+                    return Ok(Some(ends));
+                }
                 Err(format!("{} labels where the project takes one", labels.len()))
             }
             (_, all) => Ok(all),
@@ -371,6 +382,7 @@ impl Places {
                 .filter_map(|name| Some((place(name)?, name.clone())))
                 .collect(),
             path: mapping.path_column.as_ref().and_then(place),
+            levels: mapping.level_columns.iter().filter_map(place).collect(),
             split: mapping.split_column.as_ref().and_then(place),
             id: mapping.id_column.as_ref().and_then(place),
         }

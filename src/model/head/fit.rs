@@ -159,7 +159,7 @@ impl Problem<'_> {
         let start = start.map(|p| [p.weights.as_slice(), &p.intercepts].concat());
         let how = How {
             nested: loss.as_ref(),
-            c: self.settings.c,
+            c: self.settings.c * self.nested.map_or(1.0, |on| on.strength()),
         };
         let mut weights = self.optimum((&self.x, self.dim), &y, n_outputs, start, how);
         let intercepts = weights.split_off(n_outputs * self.dim);
@@ -200,11 +200,11 @@ impl Problem<'_> {
                     .map(|text| usize::from(is_set(text, *label)))
                     .collect();
                 let start = previous.and_then(|p| p.row(*label));
-                let level_weight = self.nested.map_or(1.0, |on| on.level_weight(on.tree.level(*label)));
+                let of_level = |on: OnTree<'_>| on.strength() * on.level_weight(on.tree.level(*label));
                 // Examples that count so much in a loss of their own are a penalty so much weaker.
                 let how = How {
                     nested: None,
-                    c: self.settings.c * level_weight,
+                    c: self.settings.c * self.nested.map_or(1.0, of_level),
                 };
                 match link {
                     Link::Chain if at > 0 => {

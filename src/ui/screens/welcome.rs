@@ -3,7 +3,7 @@
 use egui::{Context, Key, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::{Screen, ScreenId};
-use crate::app::Command;
+use crate::app::{Command, sample::Sample};
 use crate::jobs::JobKind;
 use crate::ui::{
     desk::{Act, Desk},
@@ -22,6 +22,7 @@ const KEYS: &[KeyHint] = &[
     hint("Enter", "open the sample"),
     hint("Ctrl O", "open a file"),
     hint("Ctrl N", "empty project"),
+    hint("T", "open the sample with a label tree"),
 ];
 
 pub(super) const SCREEN: Screen = Screen {
@@ -49,9 +50,24 @@ const DOORS: [(&str, &str, &str); 3] = [
     ("Empty project", "Choose labels first, add texts later.", "Ctrl N"),
 ];
 
+/// Points that the line of the other sample takes, with the room above it.
+const OTHER_SAMPLE: f32 = 44.0;
+
 fn on_keys(ctx: &Context, desk: &mut Desk) {
     if desk.project().is_none() && keymap::space_is_free(ctx) && keymap::pressed(ctx, Key::Enter) {
         open(desk, 0);
+    }
+    if desk.project().is_none() && keymap::letters_are_free(ctx) && keymap::typed(ctx).contains(&'t') {
+        open_tree(desk);
+    }
+}
+
+fn open_tree(desk: &mut Desk) {
+    if desk.app.running(JobKind::Open).is_none() {
+        desk.run(Command::OpenSample {
+            folder: sheets::sample_folder(),
+            sample: Sample::Products,
+        });
     }
 }
 
@@ -62,6 +78,7 @@ fn open(desk: &mut Desk, door: usize) {
     desk.act(match door {
         0 => Act::Run(Command::OpenSample {
             folder: sheets::sample_folder(),
+            sample: Sample::Tickets,
         }),
         1 => Act::Show(SheetState::path(PathPurpose::Open)),
         _ => Act::Show(SheetState::new_project(None)),
@@ -77,6 +94,7 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
     let doors_height = if stacked { 3.0 * 92.0 + 20.0 } else { 156.0 };
     let height = 100.0
         + doors_height
+        + OTHER_SAMPLE
         + if n_recent > 0 {
             60.0 + 32.0 * n_recent as f32
         } else {
@@ -93,9 +111,29 @@ fn ui(ui: &mut Ui, desk: &mut Desk) {
         for (i, rect) in door_rects(doors, stacked).into_iter().enumerate() {
             door(ui, desk, rect, i, stacked);
         }
-        let recent = Rect::from_min_size(pos2(left, doors.bottom() + 28.0), vec2(width, 400.0));
+        let other = Rect::from_min_size(pos2(left, doors.bottom() + 10.0), vec2(width, OTHER_SAMPLE - 10.0));
+        other_sample(ui, desk, other);
+        let recent = Rect::from_min_size(pos2(left, other.bottom() + 18.0), vec2(width, 400.0));
         recent_ui(ui, desk, recent);
     });
+}
+
+/// The sample with a label tree, in one line below the doors.
+fn other_sample(ui: &mut Ui, desk: &mut Desk, rect: Rect) {
+    let tokens = theme::of(ui);
+    let response = ui.interact(rect, ui.scope_id().with("other sample"), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Open the sample with a label tree"));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, RADIUS, tokens.raised);
+    }
+    let text = "Or a sample with labels in a tree: products, such as Home › Kitchen › Knives.";
+    let room = rect.width() - 60.0;
+    let text = galley_cut(ui, text, font(size::BASE, Weight::Regular), tokens.text2, room);
+    paint_left(ui.painter(), pos2(rect.left() + 21.0, rect.center().y), text);
+    paint_key_cap(ui, pos2(rect.right() - 36.0, rect.center().y), "T", false);
+    if response.clicked() {
+        open_tree(desk);
+    }
 }
 
 fn title(ui: &mut Ui, at: egui::Pos2) {

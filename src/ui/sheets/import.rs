@@ -215,8 +215,14 @@ impl ImportSheet {
             self.options.second_column = pick(&with_none, at);
         }
         self.labels_column(ui, preview, &names);
-        if let Some(at) = named(ui, "Path", mapping.path_column.as_deref().unwrap_or("none"), &with_none) {
+        let levels = mapping.level_columns.join(" › ");
+        let path = mapping.path_column.as_deref().unwrap_or(match levels.is_empty() {
+            true => "none",
+            false => &levels,
+        });
+        if let Some(at) = named(ui, "Path", path, &with_none) {
             self.options.path_column = pick(&with_none, at);
+            self.options.level_columns = Some(Vec::new());
         }
         if let Some(at) = named(
             ui,

@@ -22,6 +22,8 @@ pub enum PathPurpose {
     Open,
     /// A file to import into the open project.
     Import,
+    /// A file with a label tree, for the open project.
+    Labels,
     /// A folder to be made for a model.
     ExportModel {
         /// The run.
@@ -71,6 +73,7 @@ impl PathSheet {
         match self.purpose {
             PathPurpose::Open => "Open a project or a file",
             PathPurpose::Import => "Import a file",
+            PathPurpose::Labels => "Labels from a file",
             PathPurpose::ExportModel { .. } => "Export the model",
             PathPurpose::ExportAnnotations { .. } => "Export the annotations",
             PathPurpose::AddModel => "Add a model folder",
@@ -82,6 +85,9 @@ impl PathSheet {
             PathPurpose::Open => "A .handful project, or a CSV, TSV, JSONL, JSON or TXT file to start one from.",
             PathPurpose::Import => {
                 "CSV, TSV, JSONL, JSON or TXT. You see how it will be read before anything is written."
+            }
+            PathPurpose::Labels => {
+                "Indented lines, paths, a table with the columns id, name and parent, JSON, or a labelling configuration of Label Studio."
             }
             PathPurpose::ExportModel { .. } => "A new folder for the model, its head, labels, thresholds and card.",
             PathPurpose::ExportAnnotations { .. } => "A new file with every text and its labels.",
@@ -95,6 +101,7 @@ impl PathSheet {
         match self.purpose {
             PathPurpose::Open => "Open",
             PathPurpose::Import => "Look at it",
+            PathPurpose::Labels => "Add labels",
             PathPurpose::ExportModel { .. } | PathPurpose::ExportAnnotations { .. } => "Export",
             PathPurpose::AddModel => "Add",
         }
@@ -112,6 +119,10 @@ impl PathSheet {
                 Ask::File(endings)
             }
             PathPurpose::Import => Ask::File(endings),
+            PathPurpose::Labels => {
+                endings.extend(["xml".to_owned(), "md".to_owned()]);
+                Ask::File(endings)
+            }
             PathPurpose::ExportModel { name, .. } | PathPurpose::ExportAnnotations { name, .. } => {
                 Ask::NewFile(name.clone())
             }
@@ -192,8 +203,12 @@ impl PathSheet {
         let path = expand_home(self.text.trim());
         let exists = path.exists();
         let problem = match &self.purpose {
-            PathPurpose::Open | PathPurpose::Import if !exists => Some("There is no file at this path."),
-            PathPurpose::Open | PathPurpose::Import if path.is_dir() => Some("This is a folder; a file is needed."),
+            PathPurpose::Open | PathPurpose::Import | PathPurpose::Labels if !exists => {
+                Some("There is no file at this path.")
+            }
+            PathPurpose::Open | PathPurpose::Import | PathPurpose::Labels if path.is_dir() => {
+                Some("This is a folder; a file is needed.")
+            }
             PathPurpose::AddModel if !path.is_dir() => Some("There is no folder at this path."),
             PathPurpose::ExportAnnotations { .. } if exists => Some("There is a file already. Choose another name."),
             _ => None,
@@ -205,6 +220,7 @@ impl PathSheet {
         let act = match &self.purpose {
             PathPurpose::Open => super::open_path(desk.app, path),
             PathPurpose::Import => Act::Show(SheetState::import(path)),
+            PathPurpose::Labels => Act::Run(Command::ImportLabels { file: path }),
             PathPurpose::ExportModel { run, .. } => Act::Run(Command::ExportModel { run: *run, out: path }),
             PathPurpose::ExportAnnotations { format, .. } => Act::Run(Command::ExportAnnotations {
                 format: format.clone(),

@@ -119,8 +119,13 @@ pub struct LabelLook {
     pub path: String,
     /// Its own colour, or its root's, fainter with depth.
     pub color: Color32,
-    /// The key that sets it, lower case; `None` when keys have run out.
+    /// The key that sets it while it is offered, lower case; `None` when keys have run out. By place among all roots or all children of one
+    /// label, unless it was given by hand.
     pub key: Option<char>,
+    /// Whether the key was given by hand, so that it works wherever in the tree one is.
+    pub has_own_key: bool,
+    /// The label above.
+    pub parent: Option<LabelId>,
     /// 0 for a root.
     pub depth: usize,
 }
@@ -135,6 +140,9 @@ pub struct LabelLooks {
 /// Keys given by place: digits first, then letters no screen uses.
 const KEYS_BY_PLACE: &str = "1234567890qwetyuiopsdhjklzxcvm";
 
+/// The last of these, which in a tree accept the suggested paths instead, the likeliest first.
+pub const PATH_KEYS: &str = "zxcvm";
+
 impl LabelLooks {
     /// `background` is what faded colours fade towards.
     pub fn new(tree: &LabelTree, background: Color32) -> Self {
@@ -144,13 +152,26 @@ impl LabelLooks {
             .filter_map(|label| label.key)
             .map(|key| key.to_ascii_lowercase())
             .collect();
-        let mut free = KEYS_BY_PLACE.chars().filter(|key| !taken.contains(key));
+        let by_place: Vec<char> = KEYS_BY_PLACE
+            .chars()
+            .filter(|key| !taken.contains(key) && !(tree.is_hierarchical() && PATH_KEYS.contains(*key)))
+            .collect();
+        // Keys given so far among the roots and below each label of the path.
+        let mut n_given: Vec<usize> = Vec::new();
         let mut path: Vec<&str> = Vec::new();
         let mut colors: Vec<Color32> = Vec::new();
         let mut n_roots = 0;
         for (depth, label) in tree.in_order() {
             path.truncate(depth);
             colors.truncate(depth);
+            n_given.truncate(depth + 1);
+            n_given.resize(depth + 1, 0);
+            let own_key = label.key.map(|key| key.to_ascii_lowercase());
+            let key = own_key.or_else(|| {
+                let given = n_given.last_mut()?;
+                *given += 1;
+                by_place.get(*given - 1).copied()
+            });
             let inherited = colors.last().copied().unwrap_or_else(|| {
                 n_roots += 1;
                 color_at(n_roots - 1)
@@ -163,7 +184,9 @@ impl LabelLooks {
                 name: label.name.clone(),
                 path: path.join(" › "),
                 color: super::mix(background, own, fade),
-                key: label.key.map(|key| key.to_ascii_lowercase()).or_else(|| free.next()),
+                key,
+                has_own_key: label.key.is_some(),
+                parent: label.parent,
                 depth,
             };
             out.order.push(label.id);
@@ -192,10 +215,11 @@ impl LabelLooks {
         self.order.is_empty()
     }
 
-    /// The label a key sets.
-    pub fn by_key(&self, key: char) -> Option<LabelId> {
+    /// The label a key sets where the children of `at` are offered (`None`: the roots): one of them, or one that was given the key by hand.
+    pub fn by_key(&self, at: Option<LabelId>, key: char) -> Option<LabelId> {
+        let key = Some(key.to_ascii_lowercase());
         self.iter()
-            .find(|(_, look)| look.key == Some(key.to_ascii_lowercase()))
+            .find(|(_, look)| look.key == key && (look.has_own_key || look.parent == at))
             .map(|(id, _)| id)
     }
 }
@@ -237,8 +261,22 @@ mod tests {
         let mut second = label(2, "shipping", None);
         second.key = Some('1');
         let looks = LabelLooks::new(&LabelTree::new([label(1, "billing", None), second]), Color32::BLACK);
-        assert_eq!(looks.by_key('2'), Some(LabelId(1)));
-        assert_eq!(looks.by_key('1'), Some(LabelId(2)));
+        assert_eq!(looks.by_key(None, '2'), Some(LabelId(1)));
+        assert_eq!(looks.by_key(None, '1'), Some(LabelId(2)));
+    }
+
+    #[test]
+    fn keys_begin_anew_below_every_label() {
+        let mut far = label(5, "far", Some(3));
+        far.key = Some('9');
+        let (a, b, c) = (label(1, "a", None), label(2, "b", Some(1)), label(3, "c", None));
+        let looks = LabelLooks::new(&LabelTree::new([a, b, c, label(4, "d", Some(3)), far]), Color32::BLACK);
+        assert_eq!(looks.by_key(None, '1'), Some(LabelId(1)));
+        assert_eq!(looks.by_key(None, '2'), Some(LabelId(3)));
+        assert_eq!(looks.by_key(Some(LabelId(1)), '1'), Some(LabelId(2)));
+        assert_eq!(looks.by_key(Some(LabelId(3)), '1'), Some(LabelId(4)));
+        assert_eq!(looks.by_key(Some(LabelId(1)), '9'), Some(LabelId(5)), "given by hand");
+        assert_eq!(looks.by_key(Some(LabelId(2)), '1'), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod fonts;
 mod label_colors;
 
 pub use fonts::{Weight, font, icon_font, install_fonts, mono};
-pub use label_colors::{LabelLook, LabelLooks, color_at};
+pub use label_colors::{LabelLook, LabelLooks, PATH_KEYS, color_at};
 
 use egui::{Color32, CornerRadius, Margin, Shadow, Stroke, TextStyle, Theme, Vec2, style::WidgetVisuals};
 

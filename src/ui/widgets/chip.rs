@@ -64,6 +64,7 @@ pub struct Chip<'a> {
     selected: bool,
     small: bool,
     closable: bool,
+    opens: bool,
     clickable: bool,
     max_width: f32,
 }
@@ -78,6 +79,7 @@ impl<'a> Chip<'a> {
             selected: false,
             small: false,
             closable: false,
+            opens: false,
             clickable: true,
             max_width: 260.0,
         }
@@ -115,6 +117,12 @@ impl<'a> Chip<'a> {
         self
     }
 
+    /// With a mark that more comes below it; pressing it leads there.
+    pub fn opens(mut self, opens: bool) -> Self {
+        self.opens = opens;
+        self
+    }
+
     /// Only shown, not pressed.
     pub fn shown(mut self) -> Self {
         self.clickable = false;
@@ -142,7 +150,9 @@ impl<'a> Chip<'a> {
             0.0
         };
         let padding = if self.small { 7.0 } else { 9.0 };
-        let tail = self.key.map_or(0.0, |key| key_cap_size(ui, key).x + 7.0) + if self.closable { 15.0 } else { 0.0 };
+        let tail = self.key.map_or(0.0, |key| key_cap_size(ui, key).x + 7.0)
+            + if self.closable { 15.0 } else { 0.0 }
+            + if self.opens { 15.0 } else { 0.0 };
         let room = self.max_width - padding * 2.0 - lead - tail;
         let text = galley_cut(ui, self.name, font(points, weight), tokens.text, room);
         let height = if self.small { 20.0 } else { 28.0 };
@@ -189,6 +199,10 @@ impl<'a> Chip<'a> {
         let width = text.size().x;
         paint_left(ui.painter(), pos2(x, y), text);
         x += width + 7.0;
+        if self.opens {
+            icon_at(ui.painter(), pos2(x + 3.0, y), icons::RIGHT, 12.0, tokens.text3);
+            x += 15.0;
+        }
         if let Some(key) = self.key {
             x += paint_key_cap(ui, pos2(x, y), key, false) + 7.0;
         }
@@ -206,6 +220,9 @@ impl Widget for Chip<'_> {
         response.widget_info(|| match (self.clickable, self.closable) {
             (false, _) => WidgetInfo::labeled(Role::Label, enabled, self.name),
             (true, true) => WidgetInfo::labeled(Role::Button, enabled, format!("Remove {}", self.name)),
+            (true, false) if self.opens => {
+                WidgetInfo::selected(Role::Button, enabled, self.selected, format!("{}, opens", self.name))
+            }
             (true, false) => WidgetInfo::selected(Role::CheckBox, enabled, self.selected, self.name),
         });
         if ui.is_rect_visible(rect) {

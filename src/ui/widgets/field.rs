@@ -268,6 +268,25 @@ pub fn menu_item(ui: &mut Ui, text: &str, chosen: bool) -> Response {
     response
 }
 
+/// `n` lines of a list, of which only those in view are laid out; inside the list of a [`Dropdown`].
+pub fn menu_rows(ui: &mut Ui, n: usize, mut row: impl FnMut(&mut Ui, usize)) {
+    let pitch = space::ROW + ui.spacing().item_spacing.y;
+    let (top, clip) = (ui.cursor().top(), ui.clip_rect());
+    let first = (((clip.top() - top) / pitch).floor().max(0.0) as usize).min(n);
+    let last = (((clip.bottom() - top) / pitch).ceil().max(0.0) as usize).clamp(first, n);
+    let leave = |ui: &mut Ui, n: usize| {
+        if n > 0 {
+            ui.allocate_exact_size(
+                Vec2::new(1.0, n as f32 * pitch - ui.spacing().item_spacing.y),
+                Sense::hover(),
+            );
+        }
+    };
+    leave(ui, first);
+    (first..last).for_each(|at| row(ui, at));
+    leave(ui, n - last);
+}
+
 /// A number to type, or to change by dragging or with the arrow keys.
 #[must_use = "add it to a Ui"]
 pub struct NumberField<'a> {

@@ -28,7 +28,7 @@ pub use card::{Card, card_head};
 pub use chart::{LineChart, Series, ShareCurve, nice_ticks};
 pub use chip::{Chip, key_cap, key_cap_size, key_hint, paint_key_cap, swatch};
 pub use choice::choice_card;
-pub use field::{Dropdown, FieldWidth, NumberField, TextField, checkbox, field_frame, menu_item, text_area};
+pub use field::{Dropdown, FieldWidth, NumberField, TextField, checkbox, field_frame, menu_item, menu_rows, text_area};
 pub use heat::{HeatCell, heat_cell, heat_fill};
 pub use histogram::{SimpleHistogram, ThresholdHistogram, simple_histogram};
 pub use layout::{columns, in_rect, rows, screen_rect, split_left, split_right, split_top};
@@ -40,5 +40,6 @@ pub use switch::switch;
 pub use table::{Align, Column, SortArrow, Table, TableRow, Width};
 pub use tabs::{segmented, tabs};
 pub use text::{
-    cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, say, text_cut, wrapped,
+    cut, galley, galley_cut, galley_wrapped, icon_at, paint_left, paint_middle, paint_right, path_cut, say, text_cut,
+    wrapped,
 };

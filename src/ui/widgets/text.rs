@@ -45,6 +45,24 @@ pub fn galley_cut(ui: &Ui, text: &str, font: FontId, color: Color32, max_width: 
     ui.painter().layout_job(job)
 }
 
+/// Between the names of a path on screen.
+const BETWEEN_NAMES: &str = " › ";
+
+/// A path as one line of at most `max_width` points; where it is too long names go from its beginning, since its end says most.
+pub fn path_cut(ui: &Ui, path: &str, font: FontId, color: Color32, max_width: f32) -> Arc<Galley> {
+    let whole = galley(ui, path, font.clone(), color);
+    let mut rest = path;
+    let mut cut = whole;
+    while cut.size().x > max_width {
+        let Some((_, after)) = rest.split_once(BETWEEN_NAMES) else {
+            return galley_cut(ui, rest, font, color, max_width);
+        };
+        rest = after;
+        cut = galley(ui, format!("…{BETWEEN_NAMES}{rest}"), font.clone(), color);
+    }
+    cut
+}
+
 /// [`galley_cut`] of a text; of a pair both parts, the first cut to about half the room where they are too long together, so that pairs of
 /// one premise can be told apart.
 pub fn text_cut(ui: &Ui, text: &Text, font: FontId, color: Color32, max_width: f32) -> Arc<Galley> {

@@ -54,7 +54,19 @@ impl OnTree<'_> {
     pub fn level_weight(&self, level: usize) -> f64 {
         level_weight(self.decay, level)
     }
+
+    /// What the strength of the penalty's inverse is multiplied by for the loss of whole paths: with it the deepest level counts against the
+    /// penalty what it counts in a flat head, and those above it more. At most [`MOST_STRENGTH`].
+    // Means over three draws of clinc150 with 8 texts a label, MiniLM, 2,000 test texts, without unlabelled texts: decay 0.5 at C = 1 without it has
+    // coarse accuracy .939 and leaf macro F1 .819, with it .953 and .864, where flat has .952 and .873; at C = 10 .961 and .894 against .960 and .894.
+    pub(super) fn strength(&self) -> f64 {
+        let deepest = self.tree.n_levels().saturating_sub(1);
+        (1.0 / self.level_weight(deepest)).min(MOST_STRENGTH)
+    }
 }
+
+/// Beyond this a penalty is as good as none.
+const MOST_STRENGTH: f64 = 1e3;
 
 fn level_weight(decay: f64, level: usize) -> f64 {
     (-decay * level as f64).exp()

@@ -4,7 +4,7 @@ use egui::{Context, Key};
 
 use crate::app::Project;
 use crate::core::{LabelId, TaskKind, text_edits};
-use crate::ui::{desk::Desk, keymap};
+use crate::ui::{desk::Desk, keymap, theme::PATH_KEYS};
 
 pub(super) fn on_keys(ctx: &Context, desk: &mut Desk) {
     let Some(project) = desk.project() else { return };
@@ -12,16 +12,39 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk) {
         return;
     }
     if keymap::space_is_free(ctx) && keymap::pressed(ctx, Key::Enter) {
-        submit(desk, project);
+        match project.annotating.at {
+            Some(at) => choose(desk, at),
+            None => submit(desk, project),
+        }
         return;
     }
+    let up = [Key::Backspace, Key::ArrowLeft];
+    if project.annotating.at.is_some() && up.into_iter().any(|key| keymap::pressed(ctx, key)) {
+        go_up(desk);
+        return;
+    }
+    // Several keys in one frame: each means what it would mean if it came alone.
+    let mut at = project.annotating.at;
     for c in keymap::typed(ctx) {
-        if let Some(label) = desk.looks.by_key(c) {
+        if let Some(label) = desk.looks.by_key(at, c) {
+            at = project.state.labels.has_children(label).then_some(label);
             press(desk, label);
+        } else if let Some(path) = suggested_path(desk, project, c) {
+            accept_path(desk, path);
         } else {
             letter(ctx, desk, project, c);
         }
     }
+}
+
+/// In a tree: the suggested path that a key accepts.
+fn suggested_path(desk: &Desk, project: &Project, key: char) -> Option<LabelId> {
+    let place = PATH_KEYS.chars().position(|path_key| path_key == key)?;
+    if !project.state.labels.is_hierarchical() || desk.memory.annotate.blind {
+        return None;
+    }
+    let suggested = project.suggested(project.annotating.current?);
+    suggested.get(place).map(|(label, _)| *label)
 }
 
 fn letter(ctx: &Context, desk: &mut Desk, project: &Project, c: char) {
@@ -36,6 +59,25 @@ fn letter(ctx: &Context, desk: &mut Desk, project: &Project, c: char) {
         '/' => desk.memory.annotate.finding = Some(String::new()),
         _ => {}
     }
+}
+
+/// The path ends here, though labels stand below it.
+pub(super) fn choose(desk: &mut Desk, label: LabelId) {
+    desk.try_project(move |project, who| project.choose_label(label, who));
+}
+
+/// One of the suggested paths is right.
+pub(super) fn accept_path(desk: &mut Desk, label: LabelId) {
+    desk.try_project(move |project, who| project.accept_path(label, who));
+}
+
+/// Offers what is below a label, or the roots.
+pub(super) fn go_to(desk: &mut Desk, at: Option<LabelId>) {
+    desk.change_project(move |project, _| project.annotating.at = at);
+}
+
+fn go_up(desk: &mut Desk) {
+    desk.change_project(|project, _| project.annotating.up(&project.state.labels));
 }
 
 /// A label was chosen, by key or by pointer.

@@ -2,7 +2,9 @@
 //!
 //! Keys are read before anything is drawn, so the next text is on screen in the frame of the key.
 
+mod chips;
 mod keys;
+mod paths;
 mod queue;
 mod side;
 mod text;
@@ -31,10 +33,12 @@ use crate::ui::{
 pub const ID: ScreenId = ScreenId("annotate");
 
 const KEYS: &[KeyHint] = &[
-    hint("1 … 9", "the label with that key"),
-    hint("Enter", "save and go on"),
+    hint("1 … 9", "the label with that key; in a tree, what is below it"),
+    hint("Enter", "save and go on; in a tree, choose the path so far"),
+    hint("Backspace  ←", "up the tree"),
     hint("Space", "skip"),
     hint("A", "accept the suggestion"),
+    hint("Z X C V M", "accept one of the suggested paths"),
     hint("B", "back"),
     hint("F", "flag"),
     hint("N", "note"),
@@ -62,6 +66,10 @@ pub struct Memory {
     guide: bool,
     /// The find-a-label field, while it is open.
     finding: Option<String>,
+    /// Which of the labels found Enter chooses.
+    found_at: usize,
+    /// What was found, for which words and which revision of the labels.
+    found: Option<(String, u64, Rc<Vec<LabelId>>)>,
     /// The note being written, and for which text.
     note: Option<(TextId, String)>,
     /// The text whose row was last brought into view.

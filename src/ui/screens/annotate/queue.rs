@@ -3,14 +3,14 @@
 use egui::{Popup, Rect, Stroke, Ui, pos2, vec2};
 
 use crate::app::Project;
-use crate::core::TextId;
 use crate::core::queue::QueueOrder;
+use crate::core::{LabelId, TextId};
 use crate::ui::{
     desk::Desk,
     theme::{self, Weight, font, size},
     widgets::{
-        Card, Column, Table, TableRow, Width, galley, galley_cut, icon_at, menu_item, paint_left, paint_right, prob,
-        say, text_cut, thousands,
+        Card, Column, Table, TableRow, Width, galley, galley_cut, icon_at, menu_item, paint_left, paint_right,
+        path_cut, prob, say, text_cut, thousands,
     },
 };
 
@@ -21,6 +21,9 @@ pub(super) fn queue_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Proje
         if queue.is_empty() {
             let text = match project.state.n_texts() - project.state.n_annotated() {
                 0 => "Every text has a label.",
+                _ if project.annotating.within.is_some() => {
+                    "No text is suggested or labelled in this branch. Choose another one, or the whole tree."
+                }
                 _ => "Nothing left in this order. Choose another one to see the skipped texts again.",
             };
             egui::Frame::new().inner_margin(14).show(ui, |ui| {
@@ -49,14 +52,17 @@ fn head_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     ui.spacing_mut().item_spacing.y = 0.0;
     let tokens = theme::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), egui::Sense::click());
-    let title = order_title(project.annotating.order, desk);
+    let mut title = order_title(project.annotating.order, desk);
+    if let Some(branch) = project.annotating.within.and_then(|id| desk.looks.get(id)) {
+        title = format!("{title} in {}", branch.name);
+    }
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Queue order: {title}")));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, 7, tokens.raised);
     }
     let left = galley(
         ui,
-        format!("{} left", thousands(project.annotating.queue.len())),
+        format!("{} left", thousands(project.annotating.n_open(&project.state))),
         font(size::BASE, Weight::Regular),
         tokens.text3,
     );
@@ -92,15 +98,66 @@ fn order_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     let seed = project.revision;
     choose(ui, desk, QueueOrder::Random(seed), matches!(now, QueueOrder::Random(_)));
     choose(ui, desk, QueueOrder::MostUncertain, now == QueueOrder::MostUncertain);
+    let is_tree = project.state.labels.is_hierarchical();
+    if is_tree {
+        let order = QueueOrder::LeastSureInTree;
+        choose(ui, desk, order, now == order);
+    }
     scores_menu(ui, desk, project);
     let tokens = theme::of(ui);
-    say(ui, "Likely to be", font(size::SMALL, Weight::Regular), tokens.text3);
+    let small = font(size::SMALL, Weight::Regular);
+    if is_tree {
+        ui.add_space(6.0);
+        say(ui, "Within", small.clone(), tokens.text3);
+        branches_menu(ui, desk, project);
+    }
+    ui.add_space(6.0);
+    say(ui, "Likely to be", small, tokens.text3);
     let labels: Vec<_> = desk.looks.iter().map(|(id, _)| id).collect();
-    egui::ScrollArea::vertical().max_height(240.0).show(ui, |ui| {
-        for label in labels {
-            choose(ui, desk, QueueOrder::Likely(label), now == QueueOrder::Likely(label));
-        }
-    });
+    let on = match now {
+        QueueOrder::Likely(label) => Some(label),
+        _ => None,
+    };
+    if let Some(label) = labels_menu(ui, desk, "likely", &labels, on) {
+        desk.change_project(move |project, _| project.set_order(QueueOrder::Likely(label)));
+    }
+}
+
+/// The branches the queue can be restricted to.
+fn branches_menu(ui: &mut Ui, desk: &mut Desk, project: &Project) {
+    let within = project.annotating.within;
+    if menu_item(ui, "The whole tree", within.is_none()).clicked() {
+        desk.change_project(|project, _| project.set_within(None));
+    }
+    let tree = &project.state.labels;
+    let branches: Vec<LabelId> = desk
+        .looks
+        .iter()
+        .map(|(id, _)| id)
+        .filter(|id| tree.has_children(*id))
+        .collect();
+    if let Some(branch) = labels_menu(ui, desk, "within", &branches, within) {
+        desk.change_project(move |project, _| project.set_within(Some(branch)));
+    }
+}
+
+/// Labels to choose one from, by their paths; only those in view are laid out.
+fn labels_menu(ui: &mut Ui, desk: &Desk, salt: &str, labels: &[LabelId], on: Option<LabelId>) -> Option<LabelId> {
+    let mut chosen = None;
+    egui::ScrollArea::vertical().id_salt(salt).max_height(150.0).show_rows(
+        ui,
+        crate::ui::theme::space::ROW,
+        labels.len(),
+        |ui, range| {
+            for label in labels.iter().skip(range.start).take(range.len()) {
+                let path = desk.looks.get(*label).map_or("", |look| look.path.as_str());
+                if menu_item(ui, path, on == Some(*label)).clicked() {
+                    chosen = Some(*label);
+                }
+            }
+        },
+    );
+    chosen
 }
 
 /// Whose scores order the queue, where there are two.
@@ -123,6 +180,7 @@ fn order_title(order: QueueOrder, desk: &Desk) -> String {
         QueueOrder::InOrder => "In order".into(),
         QueueOrder::Random(_) => "Random".into(),
         QueueOrder::MostUncertain => "Most uncertain".into(),
+        QueueOrder::LeastSureInTree => "Least sure in the tree".into(),
         QueueOrder::Likely(label) => {
             format!(
                 "Likely {}",
@@ -159,8 +217,8 @@ fn row_ui(ui: &mut Ui, row: &mut TableRow, desk: &mut Desk, project: &Project, i
     let name = desk
         .looks
         .get(label)
-        .map_or(String::new(), |look| format!("{}?", look.name));
-    let name = galley_cut(ui, &name, small, tokens.text3, right - left - figure.size().x - 10.0);
+        .map_or(String::new(), |look| format!("{}?", look.path));
+    let name = path_cut(ui, &name, small, tokens.text3, right - left - figure.size().x - 10.0);
     paint_left(ui.painter(), pos2(left, row.rect.top() + 36.0), name);
     paint_right(ui.painter(), pos2(right, row.rect.top() + 36.0), figure);
 }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use egui::{Rect, ScrollArea, Ui, UiBuilder};
 
-use super::{keys, zero_shot};
+use super::{keys, paths, zero_shot};
 use crate::app::Project;
 use crate::core::LabelId;
+use crate::core::queue::QueueOrder;
 use crate::ui::{
     desk::{Act, Desk},
     screens,
@@ -52,19 +53,42 @@ fn suggested_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             return;
         }
         let ranked = match (&project.suggestions, project.annotating.current) {
-            (Some(suggestions), Some(id)) => suggestions.ranked(id),
+            (Some(suggestions), Some(id)) => project.answers(&suggestions.rows, id),
             _ => Vec::new(),
         };
         if ranked.is_empty() {
             missing_ui(ui, desk, project);
             return;
         }
-        ranked_ui(ui, desk, ranked);
+        ranked_ui(ui, desk, project, ranked, true);
+        doubt_ui(ui, desk, project);
     });
 }
 
-/// The best of ranked labels as bars that can be pressed.
-pub(super) fn ranked_ui(ui: &mut Ui, desk: &mut Desk, ranked: Vec<(LabelId, f32)>) {
+/// Where in the tree the scores are least sure about the text, while the queue asks for that.
+fn doubt_ui(ui: &mut Ui, desk: &Desk, project: &Project) {
+    let is_asked = project.annotating.order == QueueOrder::LeastSureInTree;
+    let doubt = project
+        .annotating
+        .current
+        .filter(|_| is_asked)
+        .and_then(|id| project.doubt(id));
+    let Some(doubt) = doubt else { return };
+    let place = match doubt.below.and_then(|label| desk.looks.get(label)) {
+        Some(look) => format!("below {}", look.path),
+        None => "between the branches at the top".to_owned(),
+    };
+    ui.add_space(6.0);
+    let text = format!("Least sure {place}: {} of 1.", prob(Some(f64::from(doubt.unsure))));
+    wrapped(ui, text, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
+}
+
+/// The best of ranked labels as bars that can be pressed; in a tree whole paths, which have keys where these scores are `first` to be accepted.
+pub(super) fn ranked_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, ranked: Vec<(LabelId, f32)>, first: bool) {
+    if project.state.labels.is_hierarchical() {
+        paths::paths_ui(ui, desk, ranked, first);
+        return;
+    }
     for (label, probability) in ranked.into_iter().take(8) {
         let Some(look) = desk.looks.get(label) else { continue };
         let row = BarRow {
@@ -118,7 +142,12 @@ fn guide_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     Card::titled("What belongs where").show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 3.0;
         let mut any = false;
-        for (id, look) in desk.looks.iter() {
+        let at = project.annotating.at;
+        for (id, look) in desk
+            .looks
+            .iter()
+            .filter(|(id, look)| look.parent == at || Some(*id) == at)
+        {
             let Some(label) = project
                 .state
                 .labels
@@ -134,7 +163,7 @@ fn guide_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         if !any {
             wrapped(
                 ui,
-                "No label has a description yet. The Labels screen is where to write them.",
+                "No label offered here has a description yet. The Labels screen is where to write them.",
                 font(size::SMALL, Weight::Regular),
                 tokens.text2,
             );

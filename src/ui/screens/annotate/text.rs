@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use egui::{Galley, Key, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use super::keys;
+use super::chips;
 use crate::app::Project;
-use crate::core::{LabelId, TaskKind, Text, text_edits};
+use crate::core::{TaskKind, Text, text_edits};
 use crate::ui::{
     desk::{Act, Desk},
     icons, screens,
-    theme::{self, LabelLook, Weight, font, size},
+    theme::{self, Weight, font, size},
     widgets::{
-        Card, Chip, TextField, empty_state, galley, galley_wrapped, icon_at, key_cap, key_hint, paint_left, say,
-        thousands,
+        Card, TextField, empty_state, galley, galley_wrapped, icon_at, key_cap, key_hint, paint_left, say, thousands,
     },
 };
 
@@ -42,7 +41,7 @@ pub(super) fn text_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
         let area = ui.max_rect();
         let hints = Rect::from_min_max(pos2(area.left(), area.bottom() - 39.0), area.max);
         hints_ui(ui, hints, desk, project);
-        let chips = chips_ui(
+        let chips = chips::chips_ui(
             ui,
             Rect::from_min_max(area.min, pos2(area.right(), hints.top())),
             desk,
@@ -223,123 +222,6 @@ fn note_ui(ui: &mut Ui, left: f32, width: f32, desk: &mut Desk, project: &Projec
     }
 }
 
-/// Shows the chips at the bottom of `area`; returns where they begin.
-fn chips_ui(ui: &mut Ui, area: Rect, desk: &mut Desk, project: &Project) -> f32 {
-    let tokens = theme::of(ui);
-    let many = desk.looks.len() > 10;
-    let labels = found_labels(desk, project);
-    let width = area.width() - 48.0;
-    let rows = n_rows(ui, &labels, project, width);
-    let search = if many || desk.memory.annotate.finding.is_some() {
-        38.0
-    } else {
-        0.0
-    };
-    let most = (area.height() * 0.5).max(60.0);
-    let height = (rows as f32 * 36.0 - 8.0 + search + 32.0).min(most);
-    let top = area.bottom() - height;
-    let rect = Rect::from_min_max(pos2(area.left(), top), area.max);
-    ui.painter()
-        .hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, tokens.line));
-    let mut child = ui.new_child(
-        UiBuilder::new()
-            .id_salt("chips")
-            .max_rect(rect.shrink2(vec2(24.0, 16.0))),
-    );
-    child.shrink_clip_rect(rect);
-    if search > 0.0 {
-        find_ui(&mut child, desk, &labels);
-    }
-    ScrollArea::vertical()
-        .id_salt("chips scroll")
-        .auto_shrink(false)
-        .show(&mut child, |ui| {
-            ui.spacing_mut().item_spacing = vec2(8.0, 8.0);
-            ui.horizontal_wrapped(|ui| {
-                for (id, look) in &labels {
-                    let name = chip_name(look);
-                    let key = look.key.map(|key| key.to_uppercase().to_string());
-                    let chip = Chip::new(name, look.color)
-                        .key(key.as_deref())
-                        .selected(project.annotating.chosen.contains(id));
-                    if ui.add(chip.max_width(width)).on_hover_text(&look.path).clicked() {
-                        keys::press(desk, *id);
-                    }
-                }
-            });
-        });
-    top
-}
-
-fn chip_name(look: &LabelLook) -> &str {
-    if look.depth == 0 { &look.name } else { &look.path }
-}
-
-fn n_rows(ui: &Ui, labels: &[(LabelId, LabelLook)], project: &Project, width: f32) -> usize {
-    let (mut rows, mut x) = (1, 0.0);
-    for (id, look) in labels {
-        let key = look.key.map(|key| key.to_uppercase().to_string());
-        let chip = Chip::new(chip_name(look), look.color)
-            .key(key.as_deref())
-            .selected(project.annotating.chosen.contains(id));
-        let chip_width = chip.max_width(width).size(ui).x;
-        if x > 0.0 && x + chip_width > width {
-            rows += 1;
-            x = 0.0;
-        }
-        x += chip_width + 8.0;
-    }
-    rows
-}
-
-/// The labels to show: all, or those that contain what is being typed; with many, the suggested come first.
-fn found_labels(desk: &Desk, project: &Project) -> Vec<(LabelId, LabelLook)> {
-    let wanted = desk.memory.annotate.finding.as_deref().unwrap_or("").to_lowercase();
-    let mut labels: Vec<(LabelId, LabelLook)> = desk
-        .looks
-        .iter()
-        .filter(|(_, look)| look.path.to_lowercase().contains(&wanted))
-        .map(|(id, look)| (id, look.clone()))
-        .collect();
-    if desk.looks.len() > 30 && !desk.memory.annotate.blind {
-        let ranked = match (&project.suggestions, project.annotating.current) {
-            (Some(suggestions), Some(id)) => suggestions.ranked(id),
-            _ => Vec::new(),
-        };
-        let place = |id: LabelId| {
-            ranked
-                .iter()
-                .take(5)
-                .position(|(label, _)| *label == id)
-                .unwrap_or(usize::MAX)
-        };
-        labels.sort_by_key(|(id, _)| place(*id));
-    }
-    labels
-}
-
-fn find_ui(ui: &mut Ui, desk: &mut Desk, labels: &[(LabelId, LabelLook)]) {
-    let asked = desk.memory.annotate.finding.is_some();
-    let mut text = desk.memory.annotate.finding.clone().unwrap_or_default();
-    let field = TextField::new("Find a label")
-        .placeholder("/  find a label, Enter chooses the first")
-        .icon(icons::SEARCH)
-        .small();
-    let response = field.show(ui, &mut text);
-    let enter = ui.input(|input| input.key_pressed(Key::Enter));
-    if response.lost_focus() {
-        if enter && let Some((id, _)) = labels.first() {
-            keys::press(desk, *id);
-        }
-        desk.memory.annotate.finding = None;
-    } else if response.has_focus() {
-        desk.memory.annotate.finding = Some(text);
-    } else if asked {
-        response.request_focus();
-    }
-    ui.add_space(4.0);
-}
-
 fn hints_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
     let tokens = theme::of(ui);
     ui.painter()
@@ -352,8 +234,14 @@ fn hints_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
     child.shrink_clip_rect(rect);
     let room = rect.width() - 48.0;
     child.horizontal_centered(|ui| {
-        if project.state.task == TaskKind::MultiLabel {
-            key_hint(ui, "Enter", "save, next");
+        let at = project.annotating.at.and_then(|at| desk.looks.get(at));
+        match at {
+            Some(look) => {
+                key_hint(ui, "Enter", &format!("choose {}", chips::short(&look.name)));
+                key_hint(ui, "Backspace", "up");
+            }
+            None if project.state.task == TaskKind::MultiLabel => key_hint(ui, "Enter", "save, next"),
+            None => {}
         }
         let mut hints = vec![
             ("Space", "skip"),
@@ -362,7 +250,7 @@ fn hints_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Project) {
             ("N", "note"),
             ("B", "back"),
         ];
-        if room < 460.0 {
+        if room < 460.0 || (at.is_some() && room < 700.0) {
             hints.truncate(2);
         }
         for (key, does) in hints {

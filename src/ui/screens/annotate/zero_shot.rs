@@ -27,12 +27,12 @@ pub(super) fn zero_shot_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
             let ranked = project
                 .annotating
                 .current
-                .map(|id| suggestions.ranked(id))
+                .map(|id| project.answers(suggestions, id))
                 .unwrap_or_default();
             if ranked.is_empty() {
                 wrapped(ui, "This text has no scores yet.", small.clone(), tokens.text2);
             }
-            ranked_ui(ui, desk, ranked);
+            ranked_ui(ui, desk, project, ranked, project.suggestions.is_none());
             ui.add_space(6.0);
             let accepts = match project.suggestions {
                 Some(_) => "A accepts what is suggested above.",

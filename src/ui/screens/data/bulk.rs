@@ -43,7 +43,7 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk) {
         }
     }
     for c in keymap::typed(ctx) {
-        match (c, desk.looks.by_key(c).filter(|_| c.is_ascii_digit())) {
+        match (c, desk.looks.by_key(None, c).filter(|_| c.is_ascii_digit())) {
             ('/', _) => desk.memory.data.focus_search = true,
             ('f', _) => flag(desk, project),
             (_, Some(label)) => add_label(desk, project, label),

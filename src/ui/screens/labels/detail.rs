@@ -9,7 +9,7 @@ use crate::ui::{
     desk::Desk,
     icons,
     theme::{self, LabelLook, Weight, color_at, font, size},
-    widgets::{Button, Card, Dropdown, menu_item, say, swatch, text_area, thousands, wrapped},
+    widgets::{Button, Card, Dropdown, menu_item, menu_rows, say, swatch, text_area, thousands, wrapped},
 };
 
 /// The description while it is typed.
@@ -220,11 +220,14 @@ fn examples_ui(ui: &mut Ui, project: &Project, id: LabelId) {
 fn merge_ui(ui: &mut Ui, desk: &mut Desk, id: LabelId) {
     let mut into = None;
     Dropdown::new("Merge", "Merge into…").show(ui, |ui| {
-        for (other, look) in desk.looks.iter().filter(|(other, _)| *other != id) {
-            if menu_item(ui, &look.path, false).clicked() {
-                into = Some(other);
+        let others: Vec<(LabelId, &LabelLook)> = desk.looks.iter().filter(|(other, _)| *other != id).collect();
+        menu_rows(ui, others.len(), |ui, at| {
+            if let Some((other, look)) = others.get(at)
+                && menu_item(ui, &look.path, false).clicked()
+            {
+                into = Some(*other);
             }
-        }
+        });
     });
     if let Some(into) = into {
         desk.memory.labels.asking = Some(Asking::Merge(id, into));
@@ -237,19 +240,15 @@ fn move_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, label: &Label) {
         if menu_item(ui, "to the top level", label.parent.is_none()).clicked() {
             to = Some(None);
         }
-        let inside = |other: LabelId| {
-            project
-                .state
-                .labels
-                .ancestry(other)
-                .iter()
-                .any(|above| above.id == label.id)
-        };
-        for (other, look) in desk.looks.iter().filter(|(other, _)| !inside(*other)) {
-            if menu_item(ui, &format!("below {}", look.path), label.parent == Some(other)).clicked() {
-                to = Some(Some(other));
+        let outside = |id: &LabelId| !project.state.labels.is_within(*id, label.id);
+        let others: Vec<(LabelId, &LabelLook)> = desk.looks.iter().filter(|(id, _)| outside(id)).collect();
+        menu_rows(ui, others.len(), |ui, at| {
+            if let Some((other, look)) = others.get(at)
+                && menu_item(ui, &format!("below {}", look.path), label.parent == Some(*other)).clicked()
+            {
+                to = Some(Some(*other));
             }
-        }
+        });
     });
     if let Some(parent) = to.filter(|parent| *parent != label.parent) {
         let last = project.state.labels.children(parent).len();

@@ -22,11 +22,17 @@ use crate::ui::{
 /// Its id.
 pub const ID: ScreenId = ScreenId("labels");
 
+/// Larger trees begin with every branch closed.
+const MAX_OPEN: usize = 300;
+
 const KEYS: &[KeyHint] = &[
     hint("N", "new label"),
     hint("↑  ↓", "the label above or below"),
     hint("F2", "rename"),
+    hint("←  →", "close or open what is below it"),
     hint("Alt ↑  Alt ↓", "move among its siblings"),
+    hint("Alt →", "move below the label above it"),
+    hint("Alt ←", "move out, behind its parent"),
     hint("Del", "delete"),
 ];
 
@@ -46,6 +52,8 @@ pub struct Memory {
     query: String,
     chosen: Option<LabelId>,
     closed: BTreeSet<LabelId>,
+    /// The chosen label is to be brought into view.
+    reveal: bool,
     renaming: Option<(LabelId, String)>,
     asking: Option<Asking>,
     new_label: Option<String>,
@@ -81,6 +89,17 @@ fn on_keys(ctx: &Context, desk: &mut Desk) {
                 .map_or(0, |at| at.saturating_add_signed(step))
                 .min(visible.len().saturating_sub(1));
             desk.memory.labels.chosen = visible.get(next).map(|(_, id)| *id);
+            desk.memory.labels.reveal = true;
+        }
+    }
+    for (key, opens) in [(Key::ArrowRight, true), (Key::ArrowLeft, false)] {
+        if ctx.input_mut(|input| input.consume_key(Modifiers::ALT, key)) {
+            match opens {
+                true => move_in(desk, project),
+                false => move_out(desk, project),
+            }
+        } else if keymap::pressed(ctx, key) {
+            open_or_close(desk, project, opens);
         }
     }
     if let Some(chosen) = desk.memory.labels.chosen {
@@ -115,6 +134,58 @@ fn move_among_siblings(desk: &mut Desk, project: &Project, step: isize) {
     if to != at {
         desk.edit(label_edits::move_label(&project.state, label.id, label.parent, to));
     }
+}
+
+/// Below the sibling before it, as the last.
+fn move_in(desk: &mut Desk, project: &Project) {
+    let tree = &project.state.labels;
+    let Some(label) = desk.memory.labels.chosen.and_then(|id| tree.get(id)) else {
+        return;
+    };
+    let siblings = tree.child_ids(label.parent);
+    let before = siblings
+        .iter()
+        .position(|id| *id == label.id)
+        .and_then(|at| at.checked_sub(1));
+    if let Some(parent) = before.and_then(|at| siblings.get(at)) {
+        desk.memory.labels.closed.remove(parent);
+        let last = tree.child_ids(Some(*parent)).len();
+        desk.edit(label_edits::move_label(&project.state, label.id, Some(*parent), last));
+        desk.memory.labels.reveal = true;
+    }
+}
+
+/// Out of its parent, behind it.
+fn move_out(desk: &mut Desk, project: &Project) {
+    let tree = &project.state.labels;
+    let label = desk.memory.labels.chosen.and_then(|id| tree.get(id));
+    let Some((label, parent)) = label.and_then(|label| Some((label, tree.get(label.parent?)?))) else {
+        return;
+    };
+    let at = tree
+        .child_ids(parent.parent)
+        .iter()
+        .position(|id| *id == parent.id)
+        .unwrap_or(0);
+    desk.edit(label_edits::move_label(&project.state, label.id, parent.parent, at + 1));
+    desk.memory.labels.reveal = true;
+}
+
+/// Opens what is below the chosen label, or closes it; where it is closed or a leaf, its parent is chosen.
+fn open_or_close(desk: &mut Desk, project: &Project, opens: bool) {
+    let tree = &project.state.labels;
+    let memory = &mut desk.memory.labels;
+    let Some(label) = memory.chosen.and_then(|id| tree.get(id)) else {
+        return;
+    };
+    if opens {
+        memory.closed.remove(&label.id);
+    } else if tree.has_children(label.id) && !memory.closed.contains(&label.id) {
+        memory.closed.insert(label.id);
+    } else {
+        memory.chosen = label.parent.or(memory.chosen);
+    }
+    memory.reveal = true;
 }
 
 fn ui(ui: &mut Ui, desk: &mut Desk) {
@@ -158,6 +229,11 @@ fn refresh(memory: &mut Memory, project: &Project) {
     }
     if memory.counts_of.as_ref().is_some_and(|(path, _)| *path != now.0) {
         *memory = Memory::default();
+    }
+    if memory.counts_of.is_none() && project.state.labels.len() > MAX_OPEN {
+        let tree = &project.state.labels;
+        let branches = tree.iter().map(|label| label.id).filter(|id| tree.has_children(*id));
+        memory.closed = branches.collect();
     }
     memory.counts = label_counts(project);
     let known = |id: &LabelId| project.state.labels.get(*id).is_some();

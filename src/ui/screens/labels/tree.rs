@@ -28,7 +28,7 @@ enum Place {
 /// The rows on show: with their depth, without those below closed labels; while something is searched, all that match.
 pub(super) fn visible(desk: &Desk, project: &Project) -> Vec<(usize, LabelId)> {
     let memory = &desk.memory.labels;
-    let query = memory.query.to_lowercase();
+    let query = memory.query.trim().to_lowercase();
     let mut hidden_below: Option<usize> = None;
     let mut out = Vec::new();
     for (depth, label) in project.state.labels.in_order() {
@@ -62,6 +62,7 @@ pub(super) fn tree_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
             .id_salt("tree")
             .auto_shrink(false)
             .show_rows(ui, ROW, rows.len(), |ui, range| {
+                reveal(ui, desk, &rows, range.start);
                 for (depth, id) in rows.iter().skip(range.start).take(range.len()) {
                     let (Some(label), Some(look)) = (project.state.labels.get(*id), desk.looks.get(*id)) else {
                         continue;
@@ -70,6 +71,19 @@ pub(super) fn tree_ui(ui: &mut Ui, rect: Rect, desk: &mut Desk, project: &Projec
                 }
             });
     });
+}
+
+/// Brings the chosen row into view when a key has chosen it. `first`: the row at the top of `ui`.
+fn reveal(ui: &Ui, desk: &mut Desk, rows: &[(usize, LabelId)], first: usize) {
+    if !std::mem::take(&mut desk.memory.labels.reveal) {
+        return;
+    }
+    let chosen = desk.memory.labels.chosen;
+    if let Some(at) = rows.iter().position(|(_, id)| Some(*id) == chosen) {
+        let top = ui.max_rect().top() + (at as f32 - first as f32) * ROW;
+        let row = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(1.0, ROW));
+        ui.scroll_to_rect(row, None);
+    }
 }
 
 fn new_label_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
@@ -177,7 +191,7 @@ fn row_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, label: &Label, look: 
 }
 
 fn caret_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, id: LabelId, at: egui::Pos2) {
-    if project.state.labels.children(Some(id)).is_empty() {
+    if !project.state.labels.has_children(id) {
         return;
     }
     let tokens = theme::of(ui);

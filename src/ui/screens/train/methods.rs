@@ -84,6 +84,7 @@ fn note_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, note: &Note) {
         Some(Lead::Preview) => ("Preview without labels", icons::PREVIEW),
         Some(Lead::Thresholds) => ("Tune thresholds", icons::EVALUATE),
         Some(Lead::Treatments) => ("Compare treatments…", icons::MERGE),
+        Some(Lead::Tree) => ("Compare ways…", icons::MERGE),
         Some(Lead::Data) => ("Go to Data", icons::DATA),
     };
     if !ui.add(Button::secondary(text).icon(icon).small()).clicked() {
@@ -95,7 +96,7 @@ fn note_ui(ui: &mut Ui, desk: &mut Desk, project: &Project, note: &Note) {
             desk.memory.evaluate.show(run.id, Tab::Thresholds);
             desk.act(Act::Go(screens::evaluate::ID));
         }
-        (Some(Lead::Treatments), _) => desk.act(Act::Show(SheetState::treatments())),
+        (Some(Lead::Treatments | Lead::Tree), _) => desk.act(Act::Show(SheetState::treatments())),
         (Some(Lead::Data), _) => desk.act(Act::Go(screens::data::ID)),
         _ => desk.act(Act::Go(screens::preview::ID)),
     }
