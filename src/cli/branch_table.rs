@@ -61,7 +61,10 @@ impl<'a> Branch<'a> {
     pub fn text(&self) -> String {
         let mut out = match self.under() {
             None => "At the top: true label by row, decided by column\n".to_owned(),
-            Some(under) => format!("Under {under}: true label by row, decided by column; {} texts\n", self.counts.n_texts()),
+            Some(under) => format!(
+                "Under {under}: true label by row, decided by column; {} texts\n",
+                self.counts.n_texts()
+            ),
         };
         let places = &self.counts.places;
         if places.len() <= MOST_COLUMNS {
@@ -69,9 +72,16 @@ impl<'a> Branch<'a> {
             let header: Vec<&str> = ["", ""].into_iter().chain(numbers.iter().map(String::as_str)).collect();
             let row = |(truth, number): (&Place, &String)| {
                 let cells = places.iter().map(|decided| dotted(self.counts.count(*truth, *decided)));
-                [number.clone(), short(&self.place(*truth))].into_iter().chain(cells).collect()
+                [number.clone(), short(&self.place(*truth))]
+                    .into_iter()
+                    .chain(cells)
+                    .collect()
             };
-            let _ = writeln!(out, "{}", right_aligned(&header, places.iter().zip(&numbers).map(row).collect()));
+            let _ = writeln!(
+                out,
+                "{}",
+                right_aligned(&header, places.iter().zip(&numbers).map(row).collect())
+            );
         } else {
             let row = |truth: &Place| {
                 let found = self.counts.count(*truth, *truth);
@@ -101,9 +111,7 @@ impl<'a> Branch<'a> {
             Place::Child(label) => name(self.evaluation, *label).to_owned(),
             other => self.place(*other),
         };
-        let pair = |(truth, decided, n): (Place, Place, usize)| {
-            json!({ "truth": named(&truth), "decided": named(&decided), "n_texts": n })
-        };
+        let pair = |(truth, decided, n): (Place, Place, usize)| json!({ "truth": named(&truth), "decided": named(&decided), "n_texts": n });
         json!({
             "under": self.under(),
             "n_texts": self.counts.n_texts(),
@@ -137,7 +145,11 @@ fn find(evaluation: &Evaluation, written: &str) -> anyhow::Result<usize> {
     }
     .with_context(|| {
         let inner = (0..names.len()).filter(|at| evaluation.tree.as_ref().is_some_and(|tree| !tree.is_leaf(*at)));
-        let inner: Vec<&str> = inner.take(20).filter_map(|at| names.get(at)).map(String::as_str).collect();
+        let inner: Vec<&str> = inner
+            .take(20)
+            .filter_map(|at| names.get(at))
+            .map(String::as_str)
+            .collect();
         format!(
             "{} has no one label {written:?}; write the whole path. With labels below them: {}",
             evaluation.run_name,

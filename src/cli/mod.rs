@@ -4,8 +4,8 @@
 
 mod advice;
 mod bench;
-mod check_device;
 mod branch_table;
+mod check_device;
 mod classify;
 mod compare;
 mod confusion_table;

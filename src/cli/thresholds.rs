@@ -329,7 +329,11 @@ fn as_text(run: &Run, evaluation: Option<&Arc<Evaluation>>) -> String {
     };
     let mut header = vec!["label", "threshold"];
     header.extend(tree.iter().flat_map(|_| ["of its path", "level"]));
-    header.extend(evaluation.iter().flat_map(|_| ["precision", "recall", "f1", "tp", "fp", "fn"]));
+    header.extend(
+        evaluation
+            .iter()
+            .flat_map(|_| ["precision", "recall", "f1", "tp", "fp", "fn"]),
+    );
     let rows: Vec<Vec<String>> = run.label_paths.iter().enumerate().map(row).collect();
     let mut text = format!("Thresholds of {}, {how}{on}.\n{}\n", run.name, table(&header, &rows));
     if let Some(evaluation) = evaluation {

@@ -82,9 +82,15 @@ impl LabelTree {
 
     /// The label itself, or what it has become by merging, through as many merges as there were; `None` where it is gone.
     pub fn survivor(&self, id: LabelId) -> Option<LabelId> {
-        let next = |id: &LabelId| (!self.labels.contains_key(id)).then(|| self.merged.get(id).copied()).flatten();
+        let next = |id: &LabelId| {
+            (!self.labels.contains_key(id))
+                .then(|| self.merged.get(id).copied())
+                .flatten()
+        };
         // A label is merged at most once before it is gone; the bound is for files that say otherwise.
-        let last = std::iter::successors(Some(id), next).take(self.merged.len() + 1).last()?;
+        let last = std::iter::successors(Some(id), next)
+            .take(self.merged.len() + 1)
+            .last()?;
         self.labels.contains_key(&last).then_some(last)
     }
 

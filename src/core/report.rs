@@ -279,7 +279,10 @@ fn render_confused(report: &Report, out: &mut String) {
 fn cut_front(path: &str) -> String {
     let n_chars = path.chars().count();
     match n_chars > MAX_NAME {
-        true => ['…'].into_iter().chain(path.chars().skip(n_chars + 1 - MAX_NAME)).collect(),
+        true => ['…']
+            .into_iter()
+            .chain(path.chars().skip(n_chars + 1 - MAX_NAME))
+            .collect(),
         false => path.to_owned(),
     }
 }

@@ -439,7 +439,13 @@ mod tests {
         };
         let whole = evaluation.report().unwrap();
         let decided = evaluation.decisions();
-        let found = report(&whole, evaluation.rule(), &truth, &decided, &slices(SliceBy::Source, &facts));
+        let found = report(
+            &whole,
+            evaluation.rule(),
+            &truth,
+            &decided,
+            &slices(SliceBy::Source, &facts),
+        );
         let [a, b] = found.as_slice() else { panic!("two files") };
         assert_eq!(
             (a.accuracy, a.accuracy_is_below, a.macro_f1_is_below),
@@ -450,7 +456,13 @@ mod tests {
             (Some(0.0), true, true)
         );
         // All of a.csv's texts at once: the whole does as well on its labels as it does.
-        let all = report(&whole, evaluation.rule(), &truth, &decided, &slices(SliceBy::Length, &facts));
+        let all = report(
+            &whole,
+            evaluation.rule(),
+            &truth,
+            &decided,
+            &slices(SliceBy::Length, &facts),
+        );
         assert_eq!((all[0].macro_f1, all[0].macro_f1_is_below), (whole.macro_.f1, false));
         assert_eq!(all[0].macro_f1_expected, whole.macro_.f1);
     }

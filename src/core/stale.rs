@@ -54,7 +54,9 @@ pub fn staleness(run: &Run, labels: &LabelTree) -> Option<Stale> {
             }
             continue;
         };
-        let Some((name, above)) = path.split_last() else { continue };
+        let Some((name, above)) = path.split_last() else {
+            continue;
+        };
         stale.renamed += usize::from(label.name != *name);
         let is_moved = match (above.is_empty(), columns_of.get(above)) {
             (true, _) => label.parent.is_some(),
@@ -112,7 +114,10 @@ pub fn columns_now(run: &Run, labels: &LabelTree) -> ColumnsNow {
         None => (0..run.labels.len()).collect(),
     };
     for column in order {
-        let below = tree.as_ref().map(|tree| tree.children(Some(column))).unwrap_or_default();
+        let below = tree
+            .as_ref()
+            .map(|tree| tree.children(Some(column)))
+            .unwrap_or_default();
         is_gone[column] &= below.iter().all(|child| is_gone[*child]);
     }
     now.gone = (0..is_gone.len()).filter(|column| is_gone[*column]).collect();
@@ -148,7 +153,11 @@ fn inherited(change: &Change, gone: LabelId) -> Option<LabelId> {
             ..
         } if before.labels.contains(&gone) => {
             let mut new = after.labels.iter().filter(|label| !before.labels.contains(label));
-            let lost = before.labels.iter().filter(|label| !after.labels.contains(label)).count();
+            let lost = before
+                .labels
+                .iter()
+                .filter(|label| !after.labels.contains(label))
+                .count();
             match (new.next(), new.next(), lost) {
                 (Some(label), None, 1) => Some(*label),
                 _ => None,
@@ -207,7 +216,10 @@ mod tests {
             label(GARDEN, "Garden", Some(HOME)),
             label(MUSIC, "Music", None),
         ]);
-        let texts = [KITCHEN, GARDEN, MUSIC].into_iter().zip(1..).map(|(label, id)| text(id, label));
+        let texts = [KITCHEN, GARDEN, MUSIC]
+            .into_iter()
+            .zip(1..)
+            .map(|(label, id)| text(id, label));
         let order: Vec<LabelId> = labels.in_order().iter().map(|(_, label)| label.id).collect();
         let paths: Vec<Vec<String>> = order.iter().map(|id| labels.path(*id)).collect();
         let run = serde_json::from_value(serde_json::json!({
@@ -237,7 +249,11 @@ mod tests {
     fn renamed_and_moved_labels_are_followed_by_their_ids() {
         let (mut state, run) = project();
         state.apply(&label_edits::rename_label(&state, HOME, "House").unwrap());
-        assert_eq!(stale(&state, &run), "1 label was renamed since", "those below it were not");
+        assert_eq!(
+            stale(&state, &run),
+            "1 label was renamed since",
+            "those below it were not"
+        );
         state.apply(&label_edits::move_label(&state, GARDEN, None, 0).unwrap());
         assert_eq!(stale(&state, &run), "1 label was moved, 1 renamed since");
         let now = columns_now(&run, &state.labels);
@@ -256,7 +272,10 @@ mod tests {
         assert_eq!(stale(&state, &run), "1 label was merged into others since");
         let column = |id| run.labels.iter().position(|known| *known == id).unwrap();
         let now = columns_now(&run, &state.labels);
-        assert_eq!((now.merged, now.gone), (vec![(column(GARDEN), column(KITCHEN))], vec![]));
+        assert_eq!(
+            (now.merged, now.gone),
+            (vec![(column(GARDEN), column(KITCHEN))], vec![])
+        );
         state.apply(&merge.inverse());
         assert_eq!(stale(&state, &run), "", "taken back");
         // Through two merges.
@@ -264,16 +283,27 @@ mod tests {
         state.apply(&label_edits::merge_labels(&state, KITCHEN, MUSIC).unwrap());
         assert_eq!(stale(&state, &run), "2 labels were merged into others since");
         let merged = columns_now(&run, &state.labels).merged;
-        assert_eq!(merged, [(column(KITCHEN), column(MUSIC)), (column(GARDEN), column(MUSIC))]);
+        assert_eq!(
+            merged,
+            [(column(KITCHEN), column(MUSIC)), (column(GARDEN), column(MUSIC))]
+        );
     }
 
     #[test]
     fn a_label_with_others_below_it_keeps_them_when_it_is_merged() {
         let (mut state, run) = project();
         state.apply(&label_edits::merge_labels(&state, HOME, MUSIC).unwrap());
-        assert_eq!(stale(&state, &run), "1 label was merged into others since", "Kitchen has not been moved by it");
+        assert_eq!(
+            stale(&state, &run),
+            "1 label was merged into others since",
+            "Kitchen has not been moved by it"
+        );
         let now = columns_now(&run, &state.labels);
-        assert_eq!((now.merged, now.gone), (vec![], vec![]), "where its scores belong is not plain");
+        assert_eq!(
+            (now.merged, now.gone),
+            (vec![], vec![]),
+            "where its scores belong is not plain"
+        );
     }
 
     #[test]
@@ -287,6 +317,10 @@ mod tests {
         state.apply(&label_edits::delete_label(&state, HOME).unwrap());
         assert_eq!(stale(&state, &run), "1 label was moved, 2 deleted since");
         let kitchen = run.labels.iter().position(|id| *id == KITCHEN).unwrap();
-        assert_eq!(columns_now(&run, &state.labels).gone, [kitchen], "Garden still stands below Home in the run");
+        assert_eq!(
+            columns_now(&run, &state.labels).gone,
+            [kitchen],
+            "Garden still stands below Home in the run"
+        );
     }
 }

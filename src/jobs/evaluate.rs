@@ -179,7 +179,10 @@ impl Evaluation {
             None => {
                 let curves = Arc::new(sorted(of.rule(&[]), &scored, on_progress));
                 let answers = || Arc::new(answers(&scored.matrix, &scored.truth));
-                (curves, (of.rule(&[]).judged_task() == TaskKind::SingleLabel).then(answers))
+                (
+                    curves,
+                    (of.rule(&[]).judged_task() == TaskKind::SingleLabel).then(answers),
+                )
             }
         };
         let untuned = vec![metrics::default_threshold(of.task); of.labels.len()];
@@ -276,11 +279,7 @@ impl Evaluation {
 }
 
 /// The scores of every label, sorted, on all cores.
-fn sorted(
-    rule: DecisionRule<'_>,
-    scored: &Scored,
-    on_progress: &mut dyn FnMut(usize, usize),
-) -> Vec<ThresholdCurve> {
+fn sorted(rule: DecisionRule<'_>, scored: &Scored, on_progress: &mut dyn FnMut(usize, usize)) -> Vec<ThresholdCurve> {
     let candidates = rule.candidates(&scored.matrix);
     let n_labels = scored.matrix.n_labels();
     let labels: Vec<usize> = (0..n_labels).collect();
@@ -345,7 +344,10 @@ pub(super) fn evaluation(
         ..Judged::new(run, kind)
     };
     let evaluation = Evaluation::new(judged, scored, known, &mut on_progress)?;
-    let remarks: Vec<String> = [unscored.flatten(), stale_remark(run, state)].into_iter().flatten().collect();
+    let remarks: Vec<String> = [unscored.flatten(), stale_remark(run, state)]
+        .into_iter()
+        .flatten()
+        .collect();
     Ok(Evaluation {
         remark: (!remarks.is_empty()).then(|| remarks.join(" ")),
         ..evaluation
@@ -482,11 +484,23 @@ mod tests {
         };
         let (single, multi) = (TaskKind::SingleLabel, TaskKind::MultiLabel);
         // Garden became Kitchen: Home stays as likely. Garden became Music: Home is less likely by it.
-        assert_eq!(after(single, Some(&tree), &now(&[(2, 1)], &[])), [0.5, 0.5, 0.0, 0.375, 0.125]);
-        assert_eq!(after(single, Some(&tree), &now(&[(2, 3)], &[])), [0.25, 0.25, 0.0, 0.625, 0.125]);
-        assert_eq!(after(multi, Some(&tree), &now(&[(3, 2)], &[])), [0.5, 0.25, 0.375, 0.0, 0.125]);
+        assert_eq!(
+            after(single, Some(&tree), &now(&[(2, 1)], &[])),
+            [0.5, 0.5, 0.0, 0.375, 0.125]
+        );
+        assert_eq!(
+            after(single, Some(&tree), &now(&[(2, 3)], &[])),
+            [0.25, 0.25, 0.0, 0.625, 0.125]
+        );
+        assert_eq!(
+            after(multi, Some(&tree), &now(&[(3, 2)], &[])),
+            [0.5, 0.25, 0.375, 0.0, 0.125]
+        );
         assert_eq!(after(single, None, &now(&[(3, 4)], &[])), [0.5, 0.25, 0.25, 0.0, 0.5]);
-        assert_eq!(after(single, Some(&tree), &now(&[], &[1, 4])), [0.5, 0.0, 0.25, 0.375, 0.0]);
+        assert_eq!(
+            after(single, Some(&tree), &now(&[], &[1, 4])),
+            [0.5, 0.0, 0.25, 0.375, 0.0]
+        );
         follow(single, None, &now(&[(7, 1)], &[9]), &mut [0.5]);
     }
 }

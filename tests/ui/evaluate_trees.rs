@@ -23,7 +23,14 @@ fn label(desk: &mut Desk, path: &str) -> LabelId {
 fn tree(task: TaskKind, tab: Tab, theme: Theme) -> Desk {
     let csv: String = (0..TEXTS.len()).map(|at| format!("text {at},,test\n")).collect();
     let mut desk = project(task, &LABELS, &csv, [1280.0, 800.0], theme);
-    let ids: Vec<TextId> = desk.app().project().unwrap().state.texts().map(|text| text.id).collect();
+    let ids: Vec<TextId> = desk
+        .app()
+        .project()
+        .unwrap()
+        .state
+        .texts()
+        .map(|text| text.id)
+        .collect();
     for (id, (truth, _)) in ids.into_iter().zip(TEXTS) {
         let label = label(&mut desk, LABELS[truth]);
         let state = &desk.app().project().unwrap().state;
@@ -73,14 +80,24 @@ fn the_confusion_of_a_tree_is_gone_down_and_up() {
     let mut desk = tree(TaskKind::SingleLabel, Tab::Confusion, Theme::Dark);
     assert!(has(&desk, "Table of 2 by 2 cells. Home taken for Music: 1 text"));
     press(&mut desk, Key::Enter);
-    assert!(has(&desk, "Table of 3 by 3 cells. Kitchen taken for Garden: 2 texts"), "with those that are elsewhere");
+    assert!(
+        has(&desk, "Table of 3 by 3 cells. Kitchen taken for Garden: 2 texts"),
+        "with those that are elsewhere"
+    );
     assert!(has(&desk, "Garden taken elsewhere"));
     desk.harness.check_accessibility();
     press(&mut desk, Key::Enter);
-    assert!(has(&desk, "Table of 3 by 3 cells. Kitchen"), "nothing stands below Kitchen");
+    assert!(
+        has(&desk, "Table of 3 by 3 cells. Kitchen"),
+        "nothing stands below Kitchen"
+    );
     press(&mut desk, Key::Backspace);
     assert!(has(&desk, "Table of 2 by 2 cells. Home rightly found"));
-    desk.harness.get_all_by_label("Go down into Music").next().unwrap().click();
+    desk.harness
+        .get_all_by_label("Go down into Music")
+        .next()
+        .unwrap()
+        .click();
     desk.harness.run_steps(3);
     assert!(has(&desk, "Rock taken for Jazz: 1 text"));
     desk.harness.get_by_label("Top").click();
@@ -138,5 +155,9 @@ fn a_run_whose_labels_changed_says_so_and_stays_readable() {
     desk.app().wait(job, &mut |_| {}).unwrap();
     let project = desk.app().project().unwrap();
     let stale = handful::core::stale::staleness(&project.state.runs[0], &project.state.labels).unwrap();
-    assert_eq!((stale.merged, stale.deleted, stale.renamed), (1, 1, 1), "known from the journal");
+    assert_eq!(
+        (stale.merged, stale.deleted, stale.renamed),
+        (1, 1, 1),
+        "known from the journal"
+    );
 }

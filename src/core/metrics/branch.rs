@@ -23,7 +23,11 @@ impl Place {
             return vec![Place::Elsewhere];
         }
         let is_child = |label: &&usize| tree.parent(**label) == under;
-        let children: Vec<Place> = labels.iter().filter(is_child).map(|label| Place::Child(*label)).collect();
+        let children: Vec<Place> = labels
+            .iter()
+            .filter(is_child)
+            .map(|label| Place::Child(*label))
+            .collect();
         match children.is_empty() {
             true => vec![Place::Here],
             false => children,
@@ -59,7 +63,9 @@ impl BranchConfusion {
             }
             n_texts += 1;
             truth.iter().for_each(|place| *n_true.entry(*place).or_default() += 1);
-            decided.iter().for_each(|place| *n_decided.entry(*place).or_default() += 1);
+            decided
+                .iter()
+                .for_each(|place| *n_decided.entry(*place).or_default() += 1);
             for place in &truth {
                 let found = decided.contains(place).then_some(place);
                 let wrong = decided.iter().filter(|given| !truth.contains(given));
@@ -149,17 +155,40 @@ mod tests {
         let top = BranchConfusion::new(&tree, None, &truth, &decided);
         use Place::{Child, Elsewhere, Here};
         assert_eq!(top.places, [Child(0), Child(4), Here]);
-        assert_eq!((top.n_texts(), top.n_true(Child(0)), top.n_decided(Child(4))), (7, 5, 1));
-        assert_eq!((top.count(Child(0), Child(0)), top.count(Child(4), Child(0)), top.count(Child(0), Here)), (4, 1, 1));
+        assert_eq!(
+            (top.n_texts(), top.n_true(Child(0)), top.n_decided(Child(4))),
+            (7, 5, 1)
+        );
+        assert_eq!(
+            (
+                top.count(Child(0), Child(0)),
+                top.count(Child(4), Child(0)),
+                top.count(Child(0), Here)
+            ),
+            (4, 1, 1)
+        );
         let home = BranchConfusion::new(&tree, Some(0), &truth, &decided);
         assert_eq!(home.places, [Child(1), Child(3), Here, Elsewhere]);
         assert_eq!(home.n_texts(), 6, "Music taken for Music is no concern of Home's");
         assert_eq!((home.count(Child(1), Child(1)), home.count(Child(1), Child(3))), (1, 1));
-        assert_eq!((home.count(Here, Child(1)), home.count(Elsewhere, Child(3)), home.count(Child(1), Elsewhere)), (1, 1, 1));
+        assert_eq!(
+            (
+                home.count(Here, Child(1)),
+                home.count(Elsewhere, Child(3)),
+                home.count(Child(1), Elsewhere)
+            ),
+            (1, 1, 1)
+        );
         assert_eq!(home.most_confused(1).len(), 1);
         let kitchen = BranchConfusion::new(&tree, Some(1), &truth, &decided);
-        assert_eq!((kitchen.count(Child(2), Here), kitchen.count(Child(2), Elsewhere)), (1, 1));
-        assert_eq!(BranchConfusion::new(&tree, Some(4), &truth, &decided).places, [Here, Elsewhere]);
+        assert_eq!(
+            (kitchen.count(Child(2), Here), kitchen.count(Child(2), Elsewhere)),
+            (1, 1)
+        );
+        assert_eq!(
+            BranchConfusion::new(&tree, Some(4), &truth, &decided).places,
+            [Here, Elsewhere]
+        );
     }
 
     proptest! {

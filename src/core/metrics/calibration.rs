@@ -194,7 +194,10 @@ mod tests {
         let found = label_calibration(&[0.75, 0.75, 0.25], &[true, false, false]).unwrap();
         assert!((found.0 - (0.0625 + 0.5625 + 0.0625) / 3.0).abs() < 1e-12);
         assert!((found.1 - (0.5 + 0.25) / 3.0).abs() < 1e-12, "{found:?}");
-        assert_eq!((label_calibration(&[], &[]), label_calibration(&[f32::NAN], &[true])), (None, None));
+        assert_eq!(
+            (label_calibration(&[], &[]), label_calibration(&[f32::NAN], &[true])),
+            (None, None)
+        );
     }
 
     #[test]

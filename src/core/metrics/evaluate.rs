@@ -11,7 +11,8 @@ use super::scored::ScoreFigures;
 use super::tally::Answers;
 use super::{
     Averages, Confusion, ConstantGuess, Counts, DecisionRule, FBeta, Hierarchy, Imbalance, Intervals, MetricsError,
-    Resampling, ScoreMatrix, TreeRule, average_precision, constant_guess, count_per_label, imbalance, intervals, roc_auc,
+    Resampling, ScoreMatrix, TreeRule, average_precision, constant_guess, count_per_label, imbalance, intervals,
+    roc_auc,
 };
 use crate::core::TaskKind;
 

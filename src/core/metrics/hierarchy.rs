@@ -339,7 +339,10 @@ mod tests {
             undecided: 1,
         };
         assert_eq!(found.errors, errors);
-        assert_eq!((found.path_accuracy, found.coarse_accuracy), (Some(1.0 / 6.0), Some(4.0 / 6.0)));
+        assert_eq!(
+            (found.path_accuracy, found.coarse_accuracy),
+            (Some(1.0 / 6.0), Some(4.0 / 6.0))
+        );
         // 2 (sibling), 0, 1 (stopped early), 1 (gone too far), 4 (to another branch), 2 (to the root)
         assert_eq!(found.mean_distance, Some(10.0 / 6.0));
         // Leaves fee (missed twice), limit (found once, given once wrongly), cost (given once wrongly, missed once).
@@ -366,7 +369,11 @@ mod tests {
         assert_eq!(outcome(&[1, 5], &[1, 3]), PathOutcome::Part);
         assert_eq!(outcome(&[1, 2], &[1]), PathOutcome::Part, "one of two is missing");
         assert_eq!(outcome(&[1], &[1, 2]), PathOutcome::WrongLeaf, "one too many beside it");
-        assert_eq!(outcome(&[1, 5], &[1]), PathOutcome::WrongBranch, "a whole branch is missing");
+        assert_eq!(
+            outcome(&[1, 5], &[1]),
+            PathOutcome::WrongBranch,
+            "a whole branch is missing"
+        );
         assert_eq!(outcome(&[], &[0]), PathOutcome::WrongBranch);
         assert_eq!(outcome(&[], &[]), PathOutcome::Right);
     }
@@ -374,17 +381,26 @@ mod tests {
     #[test]
     fn nothing_is_claimed_of_nothing() {
         let nothing = hierarchy(TaskKind::MultiLabel, &tree(), &[vec![]], &[vec![]]);
-        assert_eq!((nothing.f1, nothing.levels[0].accuracy, nothing.coarse_accuracy), (None, None, None));
+        assert_eq!(
+            (nothing.f1, nothing.levels[0].accuracy, nothing.coarse_accuracy),
+            (None, None, None)
+        );
         assert_eq!((nothing.path_accuracy, nothing.mean_distance), (Some(1.0), Some(0.0)));
         let empty = hierarchy(TaskKind::SingleLabel, &tree(), &[], &[]);
-        assert_eq!((empty.path_accuracy, empty.mean_distance, empty.leaf_macro_f1), (None, None, None));
+        assert_eq!(
+            (empty.path_accuracy, empty.mean_distance, empty.leaf_macro_f1),
+            (None, None, None)
+        );
     }
 
     #[test]
     fn an_exact_answer_is_worth_everything() {
         let truth = closed(&[&[1], &[3], &[2, 5]]);
         let found = hierarchy(TaskKind::MultiLabel, &tree(), &truth, &truth);
-        assert_eq!((found.precision, found.recall, found.f1), (Some(1.0), Some(1.0), Some(1.0)));
+        assert_eq!(
+            (found.precision, found.recall, found.f1),
+            (Some(1.0), Some(1.0), Some(1.0))
+        );
         assert_eq!((found.leaf_macro_f1, found.mean_distance), (Some(1.0), Some(0.0)));
         assert!(found.levels.iter().all(|level| level.accuracy == Some(1.0)));
     }

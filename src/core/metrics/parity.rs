@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::matrix::truth_column;
 use super::{Evaluation, Hierarchy, Report, ScoreMatrix, hierarchy};
 use crate::core::label::PATH_SEPARATOR;
-use crate::core::{ColumnTree, TaskKind};
 use crate::core::thresholds::ThresholdCurve;
+use crate::core::{ColumnTree, TaskKind};
 
 /// β of the Fβ that no report has.
 const OTHER_BETA: f64 = 1.5;
@@ -135,7 +135,11 @@ impl Made {
 
     /// The figures of the tree that its labels form.
     fn hierarchy(&self) -> Option<Hierarchy> {
-        let paths: Vec<Vec<&str>> = self.labels.iter().map(|path| path.split(PATH_SEPARATOR).collect()).collect();
+        let paths: Vec<Vec<&str>> = self
+            .labels
+            .iter()
+            .map(|path| path.split(PATH_SEPARATOR).collect())
+            .collect();
         let tree = ColumnTree::from_paths(&paths)?;
         let closed = |sets: &[Vec<usize>]| -> Vec<Vec<usize>> { sets.iter().map(|set| tree.closed(set)).collect() };
         let (truth, decided) = (closed(&self.truth), closed(&self.evaluation().decisions()));

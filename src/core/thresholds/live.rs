@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ThresholdCurve;
-use crate::core::{ColumnTree, TaskKind};
 use crate::core::metrics::{
     Counts, DecisionRule, ScoreMatrix, highest, macro_average, micro_average, weighted_average,
 };
+use crate::core::{ColumnTree, TaskKind};
 
 /// From this part of all texts on, those that cross a line are put in the order of their rows first.
 const MANY: usize = 16;
@@ -188,7 +188,10 @@ impl Live {
         };
         let mut open = vec![label];
         while let Some(label) = open.pop() {
-            let above = tree.parent(label).and_then(|parent| self.effective.get(parent)).copied();
+            let above = tree
+                .parent(label)
+                .and_then(|parent| self.effective.get(parent))
+                .copied();
             let (Some(own), Some(before)) = (self.thresholds.get(label), self.effective.get(label).copied()) else {
                 continue;
             };
@@ -218,10 +221,14 @@ impl Live {
         let (texts, without, sums) = (&mut self.texts, &mut self.without, &mut self.sums);
         let tree = self.tree.as_deref();
         if rows.len() < texts.len() / MANY {
-            return follow(after > before, texts, sums, crossing, |text, n| count_best(tree, without, text, n));
+            return follow(after > before, texts, sums, crossing, |text, n| {
+                count_best(tree, without, text, n)
+            });
         }
         let crossing = InRowOrder::new(crossing, texts.len());
-        follow(after > before, texts, sums, crossing, |text, n| count_best(tree, without, text, n));
+        follow(after > before, texts, sums, crossing, |text, n| {
+            count_best(tree, without, text, n)
+        });
     }
 
     /// The 2×2 table of a label, texts that get it for want of another included. O(1).
@@ -402,7 +409,11 @@ mod tests {
         let exact = accuracy(truth, &decided);
         let single = rule.task == TaskKind::SingleLabel;
         let n_right = match rule.tree {
-            Some(_) => truth.iter().zip(&decided).filter(|(truth, decided)| truth == decided).count(),
+            Some(_) => truth
+                .iter()
+                .zip(&decided)
+                .filter(|(truth, decided)| truth == decided)
+                .count(),
             None => counts.iter().map(|counts| counts.tp).sum(),
         };
         let n_answered = truth.len() - n_without;
@@ -514,16 +525,24 @@ mod tests {
         let n = tree.len();
         let rows: Vec<Vec<f32>> = (0..40)
             .map(|text| {
-                let mut row: Vec<f32> = (0..n).map(|column| ((column * 7 + text * 13) % 101) as f32 / 101.0).collect();
+                let mut row: Vec<f32> = (0..n)
+                    .map(|column| ((column * 7 + text * 13) % 101) as f32 / 101.0)
+                    .collect();
                 tree.bound(&mut row);
                 row
             })
             .collect();
         let scores = ScoreMatrix::from_rows(n, &rows).unwrap();
         let truth: Vec<Vec<usize>> = (0..40).map(|text| tree.closed(&[(text * 119) % n])).collect();
-        let in_tree = TreeRule { tree: &tree, walk: Walk::BestPath };
+        let in_tree = TreeRule {
+            tree: &tree,
+            walk: Walk::BestPath,
+        };
         let untuned = vec![0.5; n];
-        let rule = DecisionRule { tree: Some(in_tree), ..DecisionRule::new(TaskKind::MultiLabel, &untuned) };
+        let rule = DecisionRule {
+            tree: Some(in_tree),
+            ..DecisionRule::new(TaskKind::MultiLabel, &untuned)
+        };
         let mut live = Live::new(Arc::new(curves(rule, &scores, &truth)), &scores, &truth, rule);
         let start = std::time::Instant::now();
         for step in 0..200 {
@@ -532,7 +551,10 @@ mod tests {
         // 70 labels a move; all of them would be 5,000.
         assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
         let thresholds = live.thresholds().to_vec();
-        let moved = DecisionRule { thresholds: &thresholds, ..rule };
+        let moved = DecisionRule {
+            thresholds: &thresholds,
+            ..rule
+        };
         assert_eq!((live.all_counts(), live.headline()), counted(&scores, &truth, moved));
     }
 

@@ -157,10 +157,21 @@ pub fn tune(curves: &[ThresholdCurve], objective: Objective, options: &TuneOptio
     let (labels, missed) = match objective.scope() {
         Scope::EachLabel => {
             let tuned = |at: usize, curve: &ThresholdCurve, least: f64| {
-                tune_label(curve, goal, common, options.seed.wrapping_add(at as u64), least, options)
+                tune_label(
+                    curve,
+                    goal,
+                    common,
+                    options.seed.wrapping_add(at as u64),
+                    least,
+                    options,
+                )
             };
             let labels = match options.tree {
-                None => curves.iter().enumerate().map(|(at, curve)| tuned(at, curve, 0.0)).collect(),
+                None => curves
+                    .iter()
+                    .enumerate()
+                    .map(|(at, curve)| tuned(at, curve, 0.0))
+                    .collect(),
                 Some(tree) => from_the_top(tree, curves, options.above, tuned),
             };
             (labels, false)
@@ -185,7 +196,9 @@ fn from_the_top(
     let mut thresholds = vec![0.0_f64; curves.len()];
     let mut labels: Vec<(usize, TunedLabel)> = Vec::with_capacity(curves.len());
     for (column, curve) in tree.order().iter().filter_map(|at| Some((*at, curves.get(*at)?))) {
-        let least = tree.parent(column).and_then(|parent| above.unwrap_or(&thresholds).get(parent).copied());
+        let least = tree
+            .parent(column)
+            .and_then(|parent| above.unwrap_or(&thresholds).get(parent).copied());
         let label = tuned(column, curve, least.unwrap_or(0.0));
         if let Some(threshold) = thresholds.get_mut(column) {
             *threshold = label.threshold;
@@ -279,8 +292,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::core::metrics::{DEFAULT_THRESHOLD, DecisionRule, ScoreMatrix, TreeRule, count_per_label, macro_average};
     use crate::core::Walk;
+    use crate::core::metrics::{
+        DEFAULT_THRESHOLD, DecisionRule, ScoreMatrix, TreeRule, count_per_label, macro_average,
+    };
 
     fn curves(task: TaskKind, scores: &ScoreMatrix, truth: &[Vec<usize>]) -> Vec<ThresholdCurve> {
         crate::core::thresholds::curves(DecisionRule::new(task, &[]), scores, truth)

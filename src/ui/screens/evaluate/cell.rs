@@ -217,7 +217,11 @@ impl Cell {
     pub fn corrected(self, evaluation: &Evaluation, text: &Text) -> Option<Vec<LabelId>> {
         let id = |label: usize| evaluation.labels.get(label).copied();
         if let Some(tree) = &evaluation.tree {
-            let row = evaluation.ids.iter().position(|id| *id == text.id).filter(|_| self.is_wrong())?;
+            let row = evaluation
+                .ids
+                .iter()
+                .position(|id| *id == text.id)
+                .filter(|_| self.is_wrong())?;
             let ends = tree.ends(evaluation.decided.get(row)?);
             let mut labels = ends.into_iter().map(id).collect::<Option<Vec<LabelId>>>()?;
             labels.sort_unstable();

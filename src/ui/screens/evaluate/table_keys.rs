@@ -23,7 +23,9 @@ pub(super) fn on_keys(ctx: &Context, desk: &mut Desk, figures: &Figures) {
         }
     }
     if let View::Branch(under) = view {
-        let free = ctx.memory(|memory| memory.focused()).is_none_or(|id| Some(id) == desk.memory.evaluate.table.focus);
+        let free = ctx
+            .memory(|memory| memory.focused())
+            .is_none_or(|id| Some(id) == desk.memory.evaluate.table.focus);
         let taken = |key| free && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
         if taken(Key::Backspace) {
             return super::branches::go_up(desk, figures, under);

@@ -82,7 +82,14 @@ pub(super) fn names_ui(
                     pos2(x - grid.pitch.x / 2.0, above.top()),
                     pos2(x + grid.pitch.x / 2.0, above.bottom()),
                 );
-                clicked = name_clicked(ui, place.intersect(above), ("column", at), opens, grid.table.name(desk, figures, label)).or(clicked);
+                clicked = name_clicked(
+                    ui,
+                    place.intersect(above),
+                    ("column", at),
+                    opens,
+                    grid.table.name(desk, figures, label),
+                )
+                .or(clicked);
                 (said(desk, figures, grid, label, opens), strong(at, only_column))
             }
             Some(None) => ("no label".to_owned(), tokens.text2),

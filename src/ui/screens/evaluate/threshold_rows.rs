@@ -156,7 +156,10 @@ impl Rows<'_, '_> {
         let few = label.is_some() && curve.n_positives() < FEW_POSITIVES;
         let above = self.above(label);
         let memory = &mut self.desk.memory.evaluate.thresholds;
-        let (own, effective) = (memory.threshold(self.run, label), memory.effective(self.figures, self.run, label));
+        let (own, effective) = (
+            memory.threshold(self.run, label),
+            memory.effective(self.figures, self.run, label),
+        );
         let said = match effective > own {
             true => format!("{said}, {} from above", prob_short(Some(effective))),
             false => said,
@@ -188,11 +191,19 @@ impl Rows<'_, '_> {
             while galley(ui, &shown, tiny.clone(), tokens.text3).size().x > names - 8.0 && shown.chars().count() > 2 {
                 shown = ['…'].into_iter().chain(shown.chars().skip(2)).collect();
             }
-            paint_left(ui.painter(), pos2(left + 1.0, rect.top() + 10.0), galley(ui, shown, tiny, tokens.text3));
+            paint_left(
+                ui.painter(),
+                pos2(left + 1.0, rect.top() + 10.0),
+                galley(ui, shown, tiny, tokens.text3),
+            );
         }
         let ink = if few { tokens.warning } else { tokens.text3 };
         let text = galley_cut(ui, &said, font(size::SMALL, Weight::Regular), ink, names - 8.0);
-        paint_left(ui.painter(), pos2(left, rect.top() + if above.is_some() { 51.0 } else { 47.0 }), text);
+        paint_left(
+            ui.painter(),
+            pos2(left, rect.top() + if above.is_some() { 51.0 } else { 47.0 }),
+            text,
+        );
 
         let step = if narrow { 38.0 } else { 43.0 };
         let figures_left = rect.right() - 14.0 - if narrow { 3.0 } else { 4.0 } * step;

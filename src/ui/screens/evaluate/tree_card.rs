@@ -5,7 +5,9 @@ use egui::{Color32, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use crate::core::metrics::{Hierarchy, Level, PathOutcome};
 use crate::ui::{
     theme::{self, Weight, color_at, font, size, space},
-    widgets::{Card, Column, Table, TableRow, Width, figure3, galley, in_rect, paint_left, paint_right, split_top, thousands},
+    widgets::{
+        Card, Column, Table, TableRow, Width, figure3, galley, in_rect, paint_left, paint_right, split_top, thousands,
+    },
 };
 
 /// Points for the bar and the words below it.
@@ -71,7 +73,8 @@ fn split_ui(ui: &mut Ui, rect: Rect, hierarchy: &Hierarchy) {
         let width = bar.width() * errors.share(outcome).unwrap_or(0.0) as f32;
         let part = Rect::from_min_size(pos2(left, bar.top()), vec2(width, bar.height()));
         if width > 0.0 {
-            ui.painter().rect_filled(part.shrink2(vec2(0.5, 0.0)), 2, color(ui, outcome));
+            ui.painter()
+                .rect_filled(part.shrink2(vec2(0.5, 0.0)), 2, color(ui, outcome));
         }
         left += width;
     }
@@ -79,7 +82,9 @@ fn split_ui(ui: &mut Ui, rect: Rect, hierarchy: &Hierarchy) {
     for (at, outcome) in outcomes(hierarchy).enumerate() {
         let top = rect.top() + BAR + at as f32 * WORDS;
         let line = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), WORDS));
-        let share = errors.share(outcome).map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
+        let share = errors
+            .share(outcome)
+            .map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
         let count = thousands(errors.of(outcome));
         let response = ui.interact(line, ui.scope_id().with(("outcome", at)), Sense::hover());
         let texts = if errors.of(outcome) == 1 { "text" } else { "texts" };
