@@ -5,6 +5,7 @@
 mod confusion;
 mod devices;
 mod evaluate;
+mod evaluate_trees;
 mod import;
 mod keyboard;
 mod models;

@@ -66,10 +66,14 @@ impl Metric {
     }
 
     /// Whether the report has this figure, defined or not. Where labels form a tree and a text has one path, the share of exactly right
-    /// texts is its accuracy too.
+    /// texts is its accuracy, as without a tree.
     pub fn is_in(&self, report: &Report) -> bool {
         let one_path = report.hierarchy.as_ref().is_some_and(|tree| tree.one_path);
-        let of_task = |task| task == report.task || (task == TaskKind::SingleLabel && one_path);
+        let of_task = |task| match (one_path, self.id) {
+            (true, "accuracy") => true,
+            (true, "subset_accuracy") => false,
+            _ => task == report.task,
+        };
         self.task.is_none_or(of_task) && (!self.of_tree || report.hierarchy.is_some())
     }
 

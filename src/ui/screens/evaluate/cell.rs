@@ -84,13 +84,13 @@ impl Cell {
                 let truly = match truth {
                     Place::Child(label) => name(label).to_owned(),
                     Place::Here => here("truly only"),
-                    Place::Elsewhere => here("not"),
+                    Place::Elsewhere => "elsewhere".to_owned(),
                 };
                 match decided {
                     _ if truth == decided => format!("{truly} rightly found"),
                     Place::Child(label) => format!("{truly} taken for {}", name(label)),
                     Place::Here => format!("{truly} left at {}", here("").trim()),
-                    Place::Elsewhere => format!("{truly} taken out of {}", here("").trim()),
+                    Place::Elsewhere => format!("{truly} taken elsewhere"),
                 }
             }
         }

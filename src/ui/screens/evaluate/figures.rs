@@ -8,6 +8,7 @@ use std::sync::Arc;
 use egui::Color32;
 
 use crate::core::ColumnTree;
+use crate::core::label::PATH_SEPARATOR;
 use crate::core::metrics::{BranchConfusion, Cooccurrence, default_threshold};
 use crate::core::thresholds::{Band, Goal, Histogram, ThresholdCurve, band};
 use crate::jobs::Evaluation;
@@ -176,7 +177,7 @@ impl Figures {
                 color: look.color,
             },
             None => Look {
-                name: path,
+                name: path.rsplit(PATH_SEPARATOR).next().unwrap_or(path),
                 path,
                 color: theme::DARK.text3,
             },

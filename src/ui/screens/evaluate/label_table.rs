@@ -31,9 +31,12 @@ enum Field {
     Threshold,
 }
 
+/// From this width on, names of a tree, which begin further right by level, leave room for bars and areas.
+const ROOMY: f32 = 800.0;
+
 /// The columns there is room for; bars in those that are wide. `tuned`: some label has a threshold; `calibrated`: scores are judged label by
-/// label.
-fn fields(width: f32, tuned: bool, calibrated: bool) -> (Vec<Field>, Vec<Column<'static>>) {
+/// label; `in_tree`: names need more room.
+fn fields(width: f32, tuned: bool, calibrated: bool, in_tree: bool) -> (Vec<Field>, Vec<Column<'static>>) {
     let barred = |least: f32, plain: f32| match width {
         w if w >= 930.0 => 136.0,
         w if w >= least => 112.0,
@@ -50,10 +53,15 @@ fn fields(width: f32, tuned: bool, calibrated: bool) -> (Vec<Field>, Vec<Column<
             Field::Recall,
             Column::right("Recall", Width::Points(barred(930.0, 64.0))),
         ),
-        (Field::F1, Column::right("F1", Width::Points(barred(600.0, 58.0)))),
+        (
+            Field::F1,
+            Column::right("F1", Width::Points(barred(if in_tree { ROOMY } else { 600.0 }, 58.0))),
+        ),
     ];
     if width >= 500.0 {
         all.push((Field::AveragePrecision, Column::right("AP", Width::Points(56.0))));
+    }
+    if width >= if in_tree { ROOMY } else { 500.0 } {
         all.push((Field::RocAuc, Column::right("ROC-AUC", Width::Points(80.0))));
     }
     if calibrated && width >= 680.0 {
@@ -78,7 +86,7 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, figures: &Figures) {
     let area = ui.available_rect_before_wrap();
     let tuned = report.labels.iter().any(|label| label.threshold.is_some());
     let calibrated = report.labels.iter().any(|label| label.calibration_error.is_some());
-    let (fields, columns) = fields(area.width(), tuned, calibrated);
+    let (fields, columns) = fields(area.width(), tuned, calibrated, report.hierarchy.is_some());
     let order = order(report, desk.memory.evaluate.sorted, &fields);
     let averages = averages(report);
     let feet = averages.len() as f32 * space::ROW + 1.0;

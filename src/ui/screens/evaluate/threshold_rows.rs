@@ -183,7 +183,7 @@ impl Rows<'_, '_> {
         };
         chip.small()
             .max_width(names - 6.0)
-            .paint(ui, pos2(left, rect.top() + 26.0));
+            .paint(ui, pos2(left, rect.top() + if above.is_some() { 29.0 } else { 26.0 }));
         if let Some(above) = &above {
             // The label's own name is on the chip; of a long path its end tells more.
             let tiny = font(size::TINY, Weight::Regular);
@@ -193,13 +193,17 @@ impl Rows<'_, '_> {
             }
             paint_left(
                 ui.painter(),
-                pos2(left, rect.top() + 10.0),
+                pos2(left + 1.0, rect.top() + 10.0),
                 galley(ui, shown, tiny, tokens.text3),
             );
         }
         let ink = if few { tokens.warning } else { tokens.text3 };
         let text = galley_cut(ui, &said, font(size::SMALL, Weight::Regular), ink, names - 8.0);
-        paint_left(ui.painter(), pos2(left, rect.top() + 47.0), text);
+        paint_left(
+            ui.painter(),
+            pos2(left, rect.top() + if above.is_some() { 51.0 } else { 47.0 }),
+            text,
+        );
 
         let step = if narrow { 38.0 } else { 43.0 };
         let figures_left = rect.right() - 14.0 - if narrow { 3.0 } else { 4.0 } * step;

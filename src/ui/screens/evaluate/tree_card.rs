@@ -87,7 +87,8 @@ fn split_ui(ui: &mut Ui, rect: Rect, hierarchy: &Hierarchy) {
             .map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
         let count = thousands(errors.of(outcome));
         let response = ui.interact(line, ui.scope_id().with(("outcome", at)), Sense::hover());
-        let said = format!("{}: {count} texts, {share}", outcome.title());
+        let texts = if errors.of(outcome) == 1 { "text" } else { "texts" };
+        let said = format!("{}: {count} {texts}, {share}", outcome.title());
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &said));
         response.on_hover_text(outcome.help());
         let mark = Rect::from_center_size(pos2(line.left() + 5.0, line.center().y), vec2(9.0, 9.0));
