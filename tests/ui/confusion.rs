@@ -265,13 +265,15 @@ fn with_model(desk: &mut Desk) {
     let head = LogisticHead::fit(Examples::new(&embeddings, &targets, 2), &FitSettings::with_c(100.0)).unwrap();
     let classifier = Classifier {
         encoder,
-        head,
+        head: head.into(),
         pairs: false,
         task: TaskKind::SingleLabel,
         label_paths: vec![vec!["animals".into()], vec!["money".into()]],
         thresholds: vec![0.0; 2],
         at_least_one: false,
         encoder_name: "tiny".into(),
+        tree: None,
+        walk: handful::core::Walk::default(),
     };
     let project = desk.app().project().unwrap();
     classifier
