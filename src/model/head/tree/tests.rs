@@ -1,3 +1,5 @@
+//! Heads on trees: whatever is fitted, scores fit the tree; the loss of paths; files.
+
 use proptest::prelude::*;
 use rand::RngExt;
 
