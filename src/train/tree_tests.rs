@@ -95,7 +95,8 @@ fn every_method_gives_scores_that_fit_the_tree_and_the_same_twice() {
                     remarks(&one).contains("one layer over all labels"),
                     way == "top-down" && differentiable
                 );
-                let unheard = task == TaskKind::MultiLabel && way != "flat" && (more.contains(&("pile", "on")) || differentiable);
+                let unheard =
+                    task == TaskKind::MultiLabel && way != "flat" && (more.contains(&("pile", "on")) || differentiable);
                 assert_eq!(
                     remarks(&one).contains("Unlabelled texts taught nothing"),
                     unheard,

@@ -65,10 +65,7 @@ impl<'a> Groups<'a> {
 
     /// The same, with cosines of texts of different labels graded by how near these are in a tree, where there is one.
     pub fn graded(self, tree: Option<&'a ColumnTree>) -> Self {
-        Groups {
-            graded: tree,
-            ..self
-        }
+        Groups { graded: tree, ..self }
     }
 
     /// The same, where text `i` comes up `repeats[i]` times in a pass: in different batches, since a batch has distinct texts.
