@@ -265,7 +265,7 @@ fn with_model(desk: &mut Desk) {
     let head = LogisticHead::fit(Examples::new(&embeddings, &targets, 2), &FitSettings::with_c(100.0)).unwrap();
     let classifier = Classifier {
         encoder,
-        head,
+        head: head.into(),
         pairs: false,
         task: TaskKind::SingleLabel,
         label_paths: vec![vec!["animals".into()], vec!["money".into()]],

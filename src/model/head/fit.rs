@@ -14,6 +14,10 @@ use super::{ClassWeight, Examples, FitSettings, HeadError, Link, LogisticHead, T
 const GRADIENT: (f64, f64) = (1e-12, 1e-2);
 const MAX_ITERATIONS: usize = 1000;
 
+/// The loss of whole paths is not convex, so that there is no optimum to be found to the last digit: it ends sooner.
+const NESTED_PRECISION: f64 = 1e-2;
+const NESTED_ITERATIONS: usize = 200;
+
 impl LogisticHead {
     /// Fits on examples with an L2 penalty; intercepts are not penalised.
     ///
@@ -267,10 +271,14 @@ impl Problem<'_> {
         };
         let mut parameters = start.unwrap_or_else(|| vec![0.0; objective.n_parameters()]);
         // The objective is the mean loss, so the bound on the gradient of the sum shrinks by the sum of weights times C.
-        let bound = self.settings.precision / (how.c * objective.total_weight());
+        let (precision, iterations) = match how.nested {
+            Some(_) => (self.settings.precision.max(NESTED_PRECISION), NESTED_ITERATIONS),
+            None => (self.settings.precision, MAX_ITERATIONS),
+        };
+        let bound = precision / (how.c * objective.total_weight());
         let stop = lbfgs::Stop {
-            gradient: bound.clamp(GRADIENT.0, GRADIENT.1 * self.settings.precision),
-            iterations: MAX_ITERATIONS,
+            gradient: bound.clamp(GRADIENT.0, GRADIENT.1 * precision),
+            iterations,
         };
         lbfgs::minimise(&mut parameters, stop, |at, gradient| objective.evaluate(at, gradient));
         parameters

@@ -41,7 +41,7 @@ pub struct Groups<'a> {
     /// What is left of the pass at hand, last first.
     pass: Vec<Vec<usize>>,
     /// The tree by which cosines of different labels are graded.
-    graded: Option<ColumnTree>,
+    graded: Option<&'a ColumnTree>,
 }
 
 impl<'a> Groups<'a> {
@@ -64,11 +64,8 @@ impl<'a> Groups<'a> {
     }
 
     /// The same, with cosines of texts of different labels graded by how near these are in a tree, where there is one.
-    pub fn graded(self, tree: Option<&ColumnTree>) -> Self {
-        Groups {
-            graded: tree.cloned(),
-            ..self
-        }
+    pub fn graded(self, tree: Option<&'a ColumnTree>) -> Self {
+        Groups { graded: tree, ..self }
     }
 
     /// The same, where text `i` comes up `repeats[i]` times in a pass: in different batches, since a batch has distinct texts.
@@ -123,7 +120,7 @@ impl<'a> Groups<'a> {
                     continue;
                 }
                 let similar = of_left.iter().any(|label| of_right.contains(label));
-                similarity[i * n + j] = match &self.graded {
+                similarity[i * n + j] = match self.graded {
                     Some(tree) if !similar => trees::cosine(tree, of_left, of_right),
                     _ => f32::from(similar),
                 };

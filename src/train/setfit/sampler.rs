@@ -32,7 +32,7 @@ enum Source<'a> {
     /// Half of each batch from labelled texts, half from guessed ones.
     WithPile {
         labelled: Groups<'a>,
-        guessed: Groups<'a>,
+        guessed: Box<Groups<'a>>,
     },
     Iterations(Pairs<'a>),
     Every(EveryPair<'a>),
@@ -69,7 +69,7 @@ impl<'a> Sampler<'a> {
                 };
                 Source::WithPile {
                     labelled: groups("pairs", false)?,
-                    guessed: groups("pile", true)?,
+                    guessed: Box::new(groups("pile", true)?),
                 }
             }
             "fast" => Source::Groups(

@@ -209,11 +209,7 @@ impl<'a> Learner<'a> {
         match (on, self.examples.targets) {
             (Some(on), Targets::Single(labels)) if on.method != TreeMethod::Flat => {
                 let (rows, targets) = self.with_guesses(labels, guesses);
-                let fit = FitSettings {
-                    precision: FitSettings::default().precision,
-                    ..self.fit
-                };
-                Head::fit(rows.examples(&targets, self.examples.n_labels).on(Some(on)), &fit)
+                Head::fit(rows.examples(&targets, self.examples.n_labels).on(Some(on)), &self.fit)
             }
             _ => Head::of_answers(flat, on.map(|on| on.tree)),
         }

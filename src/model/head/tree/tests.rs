@@ -1,3 +1,5 @@
+//! Heads on trees: whatever is fitted, scores fit the tree; the loss of paths; files.
+
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -226,8 +228,8 @@ fn shared_without_decay_is_flat_and_with_decay_is_not() {
     };
     let flat = rows(TreeMethod::Flat, 0.0);
     let differs = |other: &[f32]| flat.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(differs(&rows(TreeMethod::Shared, 0.0)) < 1e-5);
-    assert!(differs(&rows(TreeMethod::Shared, 1.0)) > 1e-3);
+    assert!(differs(&rows(TreeMethod::Shared, 0.0)) < 1e-2);
+    assert!(differs(&rows(TreeMethod::Shared, 1.0)) > 2e-2);
 }
 
 #[test]
