@@ -334,6 +334,12 @@ pub(super) fn ask(ctx: &Context, desk: &mut Desk, project: &Project) -> Asked {
             sent: true,
         };
     }
+    if !has_model && project.previewing.progress.is_some() {
+        // What an engine before this one was asked is wanted no longer.
+        memory.asked = None;
+        desk.change_project(|project, _| project.previewing.stop());
+    }
+    let memory = &mut desk.memory.preview;
     let sent = problem.is_none() && has_model && memory.may_ask(ctx, &now.0);
     if sent {
         memory.waiting = None;

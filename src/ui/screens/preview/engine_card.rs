@@ -19,27 +19,25 @@ pub(super) fn engine_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
     }
     let encoder = desk.app.settings.encoder.as_str();
     let listed = desk.memory.preview.engines.listed(project.state.n_texts());
-    Card::titled("Engine")
-        .aside("nothing is stored before you keep it")
-        .show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 4.0;
-            for of in Listed::ALL {
-                let (below, figure) = facts(desk, project, of);
-                let response = radio_row(ui, of.title(), &below, &figure, listed == of);
-                if response.on_hover_text(of.about()).clicked() {
-                    desk.memory.preview.engines.listed = Some(of);
-                }
+    Card::titled("Engine").aside("nothing is stored").show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
+        for of in Listed::ALL {
+            let (below, figure) = facts(desk, project, of);
+            let response = radio_row(ui, of.title(), &below, &figure, listed == of);
+            if response.on_hover_text(of.about()).clicked() {
+                desk.memory.preview.engines.listed = Some(of);
             }
-            match listed {
-                Listed::Entailment => entailment_ui(ui, desk, project),
-                Listed::LanguageModel => language_model_ui(ui, desk, project),
-                Listed::Endpoint => endpoint_ui(ui, desk, project),
-                _ if desk.app.catalog.path(encoder).is_err() => {
-                    missing_ui(ui, desk, "The encoder is not on this machine yet.")
-                }
-                _ => {}
+        }
+        match listed {
+            Listed::Entailment => entailment_ui(ui, desk, project),
+            Listed::LanguageModel => language_model_ui(ui, desk, project),
+            Listed::Endpoint => endpoint_ui(ui, desk, project),
+            _ if desk.app.catalog.path(encoder).is_err() => {
+                missing_ui(ui, desk, "The encoder is not on this machine yet.")
             }
-        });
+            _ => {}
+        }
+    });
 }
 
 /// What stands below an engine's name, and its rate.
