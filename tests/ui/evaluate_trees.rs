@@ -61,7 +61,7 @@ fn press(desk: &mut Desk, key: Key) {
 #[test]
 fn the_card_tells_where_paths_go_wrong() {
     for task in [TaskKind::SingleLabel, TaskKind::MultiLabel] {
-        let mut desk = tree(task, Tab::Overview, Theme::Light);
+        let desk = tree(task, Tab::Overview, Theme::Light);
         for said in [
             "right: 4 texts, 50.0 %",
             "right branch, wrong leaf: 3 texts, 37.5 %",
