@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use handful::core::{TextId, rng};
-use handful::jobs::zero_shot_scores::{Known, PreviewEngine, Source, ZeroShotRequest, ZeroShotScores};
+use handful::jobs::zero_shot_scores::{Known, Source, ZeroShotRequest, ZeroShotScores};
+use handful::jobs::{EngineKind, EngineSpec};
 use handful::model::Embeddings;
 use handful::model::zero_shot::prototypes::unit;
 use handful::model::zero_shot::{Answer, Compared, Pile, Question, TEMPERATURE, Wording};
@@ -44,8 +45,9 @@ fn main() {
             trains: true,
         };
         let request = ZeroShotRequest {
-            engine: PreviewEngine::Similarity(pile),
+            engine: EngineSpec::new(EngineKind::Similarity { pile }),
             question: question.clone(),
+            in_tree: None,
             ids: vec![None; n_labels],
             known: Arc::new((0..300).map(known).collect()),
             generation: 1,
@@ -55,6 +57,7 @@ fn main() {
             model: "random".into(),
             reads_texts: true,
             texts_per_sec: None,
+            remarks: Vec::new(),
         };
         group.bench_function(BenchmarkId::new(format!("{pile:?}"), n_labels), |bencher| {
             bencher.iter(|| {

@@ -313,42 +313,6 @@ mod tests {
         assert_eq!(Resampling { n_resamples: 7, ..how }.n_resamples(10, 2), 7);
     }
 
-    /// `cargo test --release --lib core::metrics::bootstrap -- --ignored --nocapture`
-    #[test]
-    #[ignore = "measures"]
-    fn a_hundred_thousand_texts_and_fifty_labels() {
-        use rand::RngExt;
-        let mut rng = stream(1, "large");
-        let (n_texts, n_labels) = (100_000, 50);
-        let truth: Vec<Vec<usize>> = (0..n_texts)
-            .map(|_| (0..n_labels).filter(|_| rng.random::<f32>() < 0.04).collect())
-            .collect();
-        let rows = truth.iter().map(|labels| {
-            let score = |label| rng.random::<f32>() * 0.6 + if labels.contains(&label) { 0.4 } else { 0.0 };
-            (0..n_labels).map(score).collect::<Vec<f32>>()
-        });
-        let rows: Vec<Vec<f32>> = rows.collect();
-        let scores = ScoreMatrix::from_rows(n_labels, &rows).unwrap();
-        let labels: Vec<String> = (0..n_labels).map(|label| label.to_string()).collect();
-        for resampling in [None, Some(Resampling::of_decisions()), Some(Resampling::default())] {
-            let start = std::time::Instant::now();
-            let report = Evaluation {
-                task: TaskKind::MultiLabel,
-                labels: &labels,
-                truth: &truth,
-                scores: &scores,
-                thresholds: &vec![0.5; n_labels],
-                at_least_one: false,
-                tree: None,
-                resampling,
-            }
-            .report()
-            .unwrap();
-            let n = report.intervals.map_or(0, |intervals| intervals.n_resamples);
-            println!("{n} resamples: {:.2} s", start.elapsed().as_secs_f64());
-        }
-    }
-
     #[test]
     fn quantiles_interpolate_as_numpy_does() {
         // np.quantile([1, 2, 4, 8], [.0, .1, .5, 1.]) == [1, 1.3, 3, 8]
