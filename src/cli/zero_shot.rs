@@ -78,8 +78,8 @@ pub struct ZeroShot {
     /// Templated SetFit: sentences about each label to learn from, 8 where nothing is said
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     copies: Option<u16>,
-    /// Labels that form a tree: ask at each of its nodes about what stands below, or about all whole answers at once; top-down where nothing
-    /// is said
+    /// Labels that form a tree: ask at each of its nodes about what stands below, or about all whole answers at once. Where nothing is said,
+    /// flat for similarity and templated-setfit, top-down for the others
     #[arg(long, value_enum, value_name = "WAY")]
     tree: Option<TreeName>,
     /// Top-down: nodes of a level whose children are asked about for each text, 3 where nothing is said; what stands below others gets an
@@ -161,7 +161,7 @@ impl ZeroShot {
                 multi: self.multi,
                 descriptions: self.descriptions,
                 engine: &spec.kind,
-                descent: self.descent(),
+                descent: self.descent(&spec.kind),
             },
         )?;
         ensure!(
@@ -274,7 +274,7 @@ impl ZeroShot {
             "the project says that a text has one label, so its run cannot have several: leave --multi out"
         );
         warn(output, &engine);
-        let descent = self.descent();
+        let descent = self.descent(&engine.kind);
         let request = ZeroShotRunRequest {
             engine,
             descent,
@@ -295,12 +295,12 @@ impl ZeroShot {
     }
 
     /// How labels that form a tree are asked about.
-    fn descent(&self) -> Descent {
+    fn descent(&self, engine: &EngineKind) -> Descent {
+        let beam = self.beam.map_or(DEFAULT_BEAM, usize::from);
         match self.tree {
             Some(TreeName::Flat) => Descent::Flat,
-            _ => Descent::TopDown {
-                beam: self.beam.map_or(DEFAULT_BEAM, usize::from),
-            },
+            None if self.beam.is_none() => engine.usual_descent(),
+            _ => Descent::TopDown { beam },
         }
     }
 

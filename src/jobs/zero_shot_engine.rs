@@ -13,8 +13,8 @@ use crate::model::Compute;
 use crate::model::catalog::{Catalog, HubModel};
 use crate::model::zero_shot::endpoint::{Address, KEY_VARIABLE, Key, Prices, Reading, Settings};
 use crate::model::zero_shot::{
-    Endpoint, Engine, Entailment, InTree, Language, LocalLanguageModel, LongTexts, Pile, Similarity, TreeEngine,
-    language_model,
+    Descent, Endpoint, Engine, Entailment, InTree, Language, LocalLanguageModel, LongTexts, Pile, Similarity,
+    TreeEngine, language_model,
 };
 use crate::train::templated::{DEFAULT_COPIES, TemplatedSetFit};
 
@@ -111,6 +111,17 @@ impl EndpointSpec {
 }
 
 impl EngineKind {
+    /// How labels that form a tree are asked about where nobody says: engines that compare a text with names tell many labels apart better
+    /// than the names of branches; a prompt cannot list them all.
+    pub fn usual_descent(&self) -> Descent {
+        match self {
+            EngineKind::Similarity { .. } | EngineKind::TemplatedSetFit { .. } => Descent::Flat,
+            EngineKind::Entailment { .. } | EngineKind::LanguageModel { .. } | EngineKind::Endpoint { .. } => {
+                Descent::default()
+            }
+        }
+    }
+
     /// The stable name: on the command line, in files, and as [`Engine::name`] says it.
     pub fn name(&self) -> &'static str {
         match self {

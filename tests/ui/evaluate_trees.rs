@@ -112,6 +112,7 @@ fn the_confusion_of_a_tree_is_gone_down_and_up() {
 #[test]
 fn a_line_holds_for_what_is_below_it() {
     let mut desk = tree(TaskKind::MultiLabel, Tab::Thresholds, Theme::Dark);
+    eprintln!("{:?}", desk.harness.query_all_by_label_contains("positives").map(|n| format!("{:?}", egui_kittest::kittest::NodeT::accesskit_node(&n).label())).collect::<Vec<_>>());
     assert!(has(&desk, "Home > Kitchen, 3 positives"));
     assert!(has(&desk, "Kitchen: precision 1.00, recall 0.33"));
     // Home's line, selected first, goes above its scores.

@@ -291,7 +291,8 @@ fn required(tokenizer: &Tokenizer, token: &str, path: &Path) -> Result<(String, 
 /// The tokens around a text, as the library's processors take them: the end, then the begin.
 fn ends(tokenizer: &Tokenizer, specials: &Specials, path: &Path) -> Result<[(String, u32); 2]> {
     let id = |token: &str| required(tokenizer, token, path);
-    Ok([id(&specials.end.content)?, id(&specials.begin.content)?])
+    let begin = id(&specials.begin.content)?;
+    Ok([id(&specials.end.content)?, begin])
 }
 
 /// A token in a message: not endless, and without line ends.

@@ -9,7 +9,7 @@ use super::Method;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Loss", &["loss", "focal_", "label_smoothing", "margin", "temperature", "two_labels"]),
     ("Sampling", &["sampler", "sampling", "sampling_", "num_iterations", "template", "template_", "templates"]),
-    ("Tree of labels", &["tree", "walk", "level_weight", "pair_target"]),
+    (TREES, &["tree", "walk", "level_weight", "pair_target"]),
     ("Optimiser", &[
         "num_epochs", "max_steps", "learning_rate", "batch_size", "weight_decay", "warmup", "schedule", "accumulation", "max_grad_norm",
         "layer_decay",
@@ -24,12 +24,20 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Teacher", &["teacher", "teacher_", "student", "student_", "distill_"]),
 ];
 
+/// Options that do nothing where labels form no tree.
+const TREES: &str = "Tree of labels";
+
 /// Where options go that no group names.
 pub const OTHER: &str = "More";
 
 /// The groups a form may have, in their order.
 pub fn groups() -> impl Iterator<Item = &'static str> {
     GROUPS.iter().map(|(name, _)| *name).chain([OTHER])
+}
+
+/// Whether an option does nothing where labels form no tree.
+pub fn is_for_trees(id: &str) -> bool {
+    group(id) == TREES
 }
 
 /// The group of the option with this id: the one that names it, else the one that names the longest beginning of it.

@@ -47,8 +47,8 @@ pub struct Memory {
     pub(super) language: Option<Language>,
     /// What the templates were chosen for.
     chosen_for: Option<(u64, Listed, Option<Language>)>,
-    /// How labels that form a tree are asked about.
-    pub(super) descent: Descent,
+    /// How labels that form a tree are asked about; `None`: as suits the engine.
+    pub(super) descent: Option<Descent>,
     /// Places of templates in the order in which they are shown.
     pub(super) order: Vec<usize>,
     /// The template whose scores are shown; `None`: the mean of all.
@@ -86,7 +86,7 @@ impl Default for Memory {
             because: None,
             language: None,
             chosen_for: None,
-            descent: Descent::default(),
+            descent: None,
             order: Vec::new(),
             chosen: None,
             focus_template: None,
@@ -254,10 +254,10 @@ impl Memory {
             None => self.templates.clone(),
         };
         Ok(ZeroShotRunRequest {
+            descent: self.descent.unwrap_or(engine.kind.usual_descent()),
             engine,
             templates,
             descriptions: self.descriptions,
-            descent: self.descent,
             key: None,
         })
     }
@@ -273,10 +273,10 @@ impl Memory {
             (tried.id, text)
         };
         PreviewAsk {
+            descent: self.descent.unwrap_or(engine.kind.usual_descent()),
             engine,
             labels: self.tried(project).into_iter().map(label).collect(),
             templates: self.templates.clone(),
-            descent: self.descent,
             multi: self.is_multi(project),
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn labels_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
             );
         }
         if tree_of(&labels_of(asked)).is_some() {
-            tree_ui(ui, desk);
+            tree_ui(ui, desk, asked);
         }
         let hint = "Press a label to see which texts it is taken to mean.";
         wrapped(ui, hint, font(size::SMALL, Weight::Regular), theme::of(ui).text3);
@@ -56,17 +56,17 @@ fn labels_of(asked: &Asked) -> Vec<LabelText> {
 }
 
 /// How the tree is asked about.
-fn tree_ui(ui: &mut Ui, desk: &mut Desk) {
+fn tree_ui(ui: &mut Ui, desk: &mut Desk, asked: &Asked) {
     let memory = &mut desk.memory.preview;
-    let flat = memory.descent == Descent::Flat;
+    let flat = asked.ask.descent == Descent::Flat;
     let ways = ["Top-down", "Flat"];
     ui.horizontal(|ui| {
         say(ui, "The tree", font(size::SMALL, Weight::Regular), theme::of(ui).text2);
         if let Some(chosen) = segmented(ui, &ways, usize::from(flat)) {
-            memory.descent = match chosen {
+            memory.descent = Some(match chosen {
                 0 => Descent::default(),
                 _ => Descent::Flat,
-            };
+            });
         }
     });
     let about = match flat {

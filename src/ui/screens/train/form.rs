@@ -31,6 +31,9 @@ type Key = (&'static str, &'static str);
 
 pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
     let n_changed = changed(desk, method).count();
+    let project = desk.app.project();
+    let in_tree = project.is_ok_and(|project| project.state.labels.is_hierarchical());
+    let offered = |spec: &&OptionSpec| in_tree || !form::is_for_trees(spec.id);
     Card::new().show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         head_ui(ui, desk, method, n_changed);
@@ -38,14 +41,14 @@ pub(super) fn form_ui(ui: &mut Ui, desk: &mut Desk, method: &'static Method) {
         if method.needs_teacher {
             teacher_ui(ui, desk);
         }
-        for spec in method.options.iter().filter(|spec| !spec.advanced) {
+        for spec in method.options.iter().filter(offered).filter(|spec| !spec.advanced) {
             option_ui(ui, desk, method, spec);
         }
         seed_ui(ui, desk);
         twice_ui(ui, desk, method);
         for group in form::groups() {
             let advanced = |spec: &&OptionSpec| spec.advanced && form::group(spec.id) == group;
-            let specs: Vec<&'static OptionSpec> = method.options.iter().filter(advanced).collect();
+            let specs: Vec<&'static OptionSpec> = method.options.iter().filter(offered).filter(advanced).collect();
             group_ui(ui, desk, method, group, &specs);
         }
     });
