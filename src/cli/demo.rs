@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Output, evaluate, progress, runs, thresholds};
 use crate::app::{App, Command, sample::Sample};
-use crate::core::ScoreKind;
+use crate::core::{ScoreKind, TaskKind};
 use crate::jobs::TuneRequest;
 
 fn sample_name(name: &str) -> Result<Sample, String> {
@@ -92,8 +92,14 @@ fn journey(
         run.name, run.n_train, run.train_secs
     ));
 
-    let tuned = thresholds::tune(app, output, run.id, TuneRequest::default())?;
-    output.remark(&format!("\n{}", tuned.text));
+    // With one label a text, thresholds only decide when to answer nothing.
+    let tuned = match run.task {
+        TaskKind::MultiLabel => Some(thresholds::tune(app, output, run.id, TuneRequest::default())?),
+        TaskKind::SingleLabel => None,
+    };
+    if let Some(tuned) = &tuned {
+        output.remark(&format!("\n{}", tuned.text));
+    }
     let evaluation = evaluate::evaluate(app, output, run.id, ScoreKind::Test)?;
     output.remark(&format!("\n{}", evaluation.text()));
 
@@ -105,7 +111,7 @@ fn journey(
         "project": app.project()?.store.path(),
         "run": run.name,
         "train_secs": run.train_secs,
-        "tuned": tuned.json,
+        "tuned": tuned.map(|tuned| tuned.json),
         "report": evaluation.report,
         "export": exported,
         "pictures": pictures,
