@@ -121,13 +121,13 @@ fn columns() -> [(Shows, Column<'static>, f32); 10] {
     [
         (Shows::Mark, Column::left("", Points(28.0)), 420.0),
         (Shows::Name, Column::left("Run", Rest(1.5, 112.0)), 0.0),
-        (Shows::Method, Column::left("Method", Points(84.0)), 500.0),
+        (Shows::Method, Column::left("Method", Points(80.0)), 500.0),
         (Shows::Encoder, Column::left("Encoder", Rest(1.1, 104.0)), 740.0),
-        (Shows::Labels, Column::right("Labels", Points(60.0)), 560.0),
-        (Shows::Seed, Column::right("Seed", Points(46.0)), 660.0),
+        (Shows::Labels, Column::right("Labels", Points(56.0)), 560.0),
+        (Shows::Seed, Column::right("Seed", Points(42.0)), 660.0),
         (Shows::Score, Column::right("Macro-F1", Points(76.0)), 0.0),
         (Shows::Bar, Column::left("", Rest(0.65, 56.0)), 600.0),
-        (Shows::MeasuredOn, Column::left("Measured on", Points(88.0)), 380.0),
+        (Shows::MeasuredOn, Column::left("Measured on", Points(100.0)), 380.0),
         (Shows::Time, Column::right("Time", Points(58.0)), 420.0),
     ]
 }
