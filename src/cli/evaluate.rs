@@ -110,6 +110,7 @@ fn to_json(evaluation: &Evaluation) -> anyhow::Result<Value> {
     value["scored_on"] = json!(evaluation.kind);
     value["slices"] = json!(evaluation.slices);
     value["remark"] = json!(evaluation.remark);
+    value["at_least_one"] = json!(evaluation.at_least_one);
     Ok(value)
 }
 

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use super::probe::{Fitted, fit_settings};
-use super::{Findings, Options, TrainError, TrainingSet, remarks};
+use super::{Findings, Options, TrainError, TrainingSet};
 use crate::model::head::pile::{self, Beside, PileFit, PileSettings};
 use crate::model::head::{Examples, Targets, TreeMethod};
 use crate::model::{Embeddings, Encoder, ModelError, label_names};
@@ -102,6 +102,14 @@ impl Gathered {
     }
 }
 
+/// As by default, with the class weights that the options say.
+fn settings(options: &Options) -> PileSettings {
+    PileSettings {
+        class_weight: fit_settings(options).class_weight,
+        ..PileSettings::default()
+    }
+}
+
 /// A head that learns from the pile where that helps: always with `on`, as the labelled texts say with `auto`. `None` where it does not; the
 /// findings say why in both cases.
 ///
@@ -113,7 +121,7 @@ pub(super) fn fit_head(
     options: &Options,
     seed: u64,
 ) -> Result<(Option<Fitted>, Findings), TrainError> {
-    let (beside, settings) = (gathered.beside(), PileSettings::default());
+    let (beside, settings) = (gathered.beside(), settings(options));
     let mut findings = Findings::new();
     if !asked(examples, gathered, options, seed, &mut findings)? {
         findings.insert("pile_texts".into(), 0.into());
@@ -121,11 +129,6 @@ pub(super) fn fit_head(
     }
     let fitted = pile::fit(examples, beside, &settings)?;
     findings.extend(told(&fitted));
-    if options.word("class_weight") == "balanced" {
-        let remark =
-            "The head learnt from unlabelled texts too, and then takes no class weights. Set pile=off to use them.";
-        remarks::add(&mut findings, remark.into());
-    }
     let folds = options.whole("folds");
     let fitted = Fitted {
         out_of_fold: pile::out_of_fold(examples, beside, &settings, folds, seed)?,
@@ -149,7 +152,7 @@ pub(super) fn asked(
     if options.word("pile") != "auto" {
         return Ok(true);
     }
-    let settings = PileSettings::default();
+    let settings = settings(options);
     let verdict = pile::verdict(examples, gathered.beside(), &settings, &fit_settings(options), seed)?;
     if let (Some(with), Some(without)) = (verdict.with, verdict.without) {
         findings.insert("held_out_with_pile".into(), rounded(with));

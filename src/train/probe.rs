@@ -266,6 +266,26 @@ mod tests {
     }
 
     #[test]
+    fn balanced_weights_raise_the_rare_label_where_the_pile_teaches_too() {
+        let mut set = single((0..24).map(|i| usize::from(i % 6 == 5)).collect());
+        set.pile = texts(36).split_off(24);
+        let with = |weight| run(&set, "probe", &[("class_weight", weight), ("pile", "on")]).unwrap();
+        let rare = |trained: &Trained| probs(trained, &set).iter().map(|row| row[1]).sum::<f32>();
+        let (plain, balanced) = (with("none"), with("balanced"));
+        assert!(
+            balanced.findings["pile_texts"].as_u64().unwrap() > 0,
+            "{:?}",
+            balanced.findings
+        );
+        assert!(
+            rare(&balanced) > rare(&plain) + 1.0,
+            "{} {}",
+            rare(&balanced),
+            rare(&plain)
+        );
+    }
+
+    #[test]
     fn each_strategy_gives_its_head_with_every_method_that_has_it() {
         let three = single((0..18).map(|i| i % 3).collect());
         let several = multi(

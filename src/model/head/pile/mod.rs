@@ -11,7 +11,7 @@ mod verdict;
 
 use rayon::prelude::*;
 
-use super::{Examples, FitSettings, Head, HeadError, Link, LogisticHead, Targets, TreeMethod, shape};
+use super::{ClassWeight, Examples, FitSettings, Head, HeadError, Link, LogisticHead, Targets, TreeMethod, shape};
 use crate::model::Embeddings;
 
 pub use guesses::Guess;
@@ -39,6 +39,8 @@ pub struct PileSettings {
     pub labelled_weight: f64,
     /// What a label's name counts, where a guessed text counts 1.
     pub name_weight: f64,
+    /// How labels weigh against each other, by the labelled texts and all that counts beside them.
+    pub class_weight: ClassWeight,
 }
 
 impl Default for PileSettings {
@@ -49,6 +51,7 @@ impl Default for PileSettings {
             share: 0.5,
             labelled_weight: 3.0,
             name_weight: 6.0,
+            class_weight: ClassWeight::default(),
         }
     }
 }
@@ -86,7 +89,7 @@ const PRECISION: f64 = 0.1;
 /// Guesses that stay the same for this share of texts have settled.
 const SETTLED: f64 = 0.99;
 
-/// Fits a head on `examples` and what lies beside them. `class_weight` and `strategy` of the examples' own fit are not used: one label a
+/// Fits a head on `examples` and what lies beside them. The `strategy` of the examples' own fit is not used: one label a
 /// text gives a softmax, any number a sigmoid each.
 ///
 /// On a tree the guesses are those of the flat head, and with one label a text the head is then fitted on them as the tree says; with several,
@@ -160,6 +163,7 @@ impl<'a> Learner<'a> {
                 .collect(),
             fit: FitSettings {
                 precision: PRECISION,
+                class_weight: settings.class_weight,
                 ..FitSettings::with_c(settings.c.unwrap_or_else(|| strength(&counts)))
             },
             settings,

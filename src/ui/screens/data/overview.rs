@@ -140,6 +140,7 @@ fn labels_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
         let shown: Vec<_> = desk.looks.iter().filter(|(_, look)| look.depth == 0).take(24).collect();
         let count = |id| counts.get(&id).copied().unwrap_or(0);
         let most = shown.iter().map(|(id, _)| count(*id)).max().unwrap_or(0).max(1);
+        let figure_width = (8.0 * thousands(most).len() as f32).max(28.0);
         let mut filter_by = None;
         for (id, look) in &shown {
             let row = BarRow {
@@ -148,7 +149,7 @@ fn labels_ui(ui: &mut Ui, desk: &mut Desk, project: &Project) {
                 share: count(*id) as f32 / most as f32,
                 color: look.color,
                 figure: &thousands(count(*id)),
-                figure_width: 28.0,
+                figure_width,
                 height: 24.0,
             };
             if bar_row(ui, &row).on_hover_text("Show these texts").clicked() {
