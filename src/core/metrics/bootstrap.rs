@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::lanes::{LANES, Scored};
 use super::tally::Answers;
 use super::{Evaluation, METRICS, Metric, Report};
-use crate::core::TaskKind;
 use crate::core::rng::{Stream, stream};
 
 /// Fewer resamples than this say nothing about the ends of an interval.
@@ -108,8 +107,8 @@ impl Intervals {
 
 /// Bootstrap intervals of the headline figures of `report`; `None` for fewer than two texts, without labels or without resamples.
 ///
-/// Texts are drawn within those of the same true labels, so that every resample has the same supports; where texts may have several labels,
-/// sets of labels with fewer than five texts are drawn together. The labels that take part in macro averages are those of the whole sample.
+/// Texts are drawn within those of the same true labels, so that every resample has the same supports; where there are more
+/// sets of labels than labels, those with fewer than five texts are drawn together. The labels that take part in macro averages are those of the whole sample.
 /// O(resamples · (texts + labels)), with scores O(resamples · texts · labels).
 ///
 /// `scores`: what the figures of scores are made from; `None` leaves them out.
@@ -128,7 +127,7 @@ pub(super) fn intervals(
     }
     let scores = scores.filter(|_| how.of_scores && n_texts * n_labels <= MOST_SCORES);
     let scored = scores.and_then(Scored::new);
-    let strata = strata(report.task, truth);
+    let strata = strata(n_labels, truth);
     let mut rng = stream(how.seed, "intervals");
     let mut figures: Vec<(&Metric, Vec<f64>)> = (METRICS.iter())
         .filter(|metric| metric.of_model && metric.is_in(report) && (metric.value)(report).is_some())
@@ -177,14 +176,16 @@ pub(super) fn intervals(
     })
 }
 
-/// Texts with the same true labels. Several labels a text: sets of labels that few texts have are drawn together, lest the only text of
-/// its kind is in every resample.
-fn strata(task: TaskKind, truth: &[Vec<usize>]) -> Vec<Vec<usize>> {
+/// Texts with the same true labels. Where labels are combined at will, sets that few texts have are drawn together, lest the only text of its
+/// kind is in every resample; labels that exclude each other and paths in a tree make no more sets than there are labels.
+fn strata(n_labels: usize, truth: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut by_truth: BTreeMap<&[usize], Vec<usize>> = BTreeMap::new();
     for (text, truth) in truth.iter().enumerate() {
         by_truth.entry(truth).or_default().push(text);
     }
-    let is_common = |texts: &Vec<usize>| task == TaskKind::SingleLabel || texts.len() >= COMMON_SET;
+    // One more: none of the labels.
+    let combined = by_truth.len() > n_labels + 1;
+    let is_common = |texts: &Vec<usize>| !combined || texts.len() >= COMMON_SET;
     let (mut strata, rare): (Vec<_>, Vec<_>) = by_truth.into_values().partition(is_common);
     strata.push(rare.concat());
     strata
@@ -217,6 +218,7 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::TaskKind;
     use crate::core::metrics::ScoreMatrix;
 
     fn report(task: TaskKind, truth: &[Vec<usize>], right: impl Fn(usize) -> bool, how: Resampling) -> Report {
