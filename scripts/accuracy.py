@@ -82,4 +82,5 @@ def main():
         print(f"{'mean over sets':16} n={n} {setting:24} {statistics.mean(means):.4f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

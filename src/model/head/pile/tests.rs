@@ -222,6 +222,24 @@ fn the_labelled_texts_say_whether_it_helps() {
 }
 
 #[test]
+fn a_pile_off_the_topic_stays_only_where_it_does_better() {
+    let mut n_ties = 0;
+    for seed in 0..5 {
+        let scene = scene(seed);
+        let (strange, _) = of_labels(&mut rng::stream(seed, "strange"), &[0, 0, 0, 0, 0, 150, 150, 150], 0.3);
+        let beside = Beside {
+            names: None,
+            pile: &strange,
+        };
+        let examples = Examples::new(&scene.labelled, &scene.targets, 3);
+        let verdict = verdict(examples, beside, &PileSettings::default(), &FitSettings::default(), 0).unwrap();
+        assert_eq!(verdict.helps, verdict.with > verdict.without, "{verdict:?}");
+        n_ties += usize::from(verdict.with == verdict.without);
+    }
+    assert!(n_ties > 0, "the rule for ties was never asked");
+}
+
+#[test]
 fn the_same_with_one_thread_and_with_many_and_without_a_pile() {
     let scene = scene(3);
     let many = with_pile(&scene, None);

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Beside, PileSettings, fit, guesses};
+use super::{Beside, PileSettings, fit, guesses, near};
 use crate::core::metrics::average_precision;
 use crate::model::head::folds::{Kept, deal, select};
 use crate::model::head::strength::own;
@@ -13,6 +13,9 @@ const FOLDS: usize = 4;
 
 /// Standard deviations: one in twenty would lie further out by chance. Dropping a pile that helps costs more than keeping one that does not.
 const BEYOND_CHANCE: f64 = 1.64;
+
+/// Where a smaller share of the pile is of the labelled texts' kind, the pile is off their topic. Of texts drawn like them nine tenths are.
+const OFF_TOPIC: f64 = 0.25;
 
 /// Probabilities of a text with the pile, and without.
 type Both = [Vec<f32>; 2];
@@ -40,7 +43,8 @@ impl Verdict {
 /// Scores the labelled texts in four folds with the pile and, as `plain` says, without.
 ///
 /// One label a text: the pile is dropped where the texts that only the plain head gets right outnumber those that only the other gets right
-/// by more than chance would (1.64 standard deviations). Any number: where its mean average precision is lower.
+/// by more than chance would (1.64 standard deviations). Any number: where its mean average precision is lower. A pile that is off the topic
+/// has no benefit of the doubt: it stays only where it does better.
 ///
 /// # Errors
 /// Those of [`fit`] that another choice of folds would not change.
@@ -52,10 +56,18 @@ pub fn verdict(
     seed: u64,
 ) -> Result<Verdict, HeadError> {
     let heads = |kept: Examples<'_>| Ok([fit(kept, beside, settings)?.head, Head::fit(kept, plain)?]);
-    Ok(match (held_out(examples, FOLDS, seed, heads)?, examples.targets) {
+    let verdict = match (held_out(examples, FOLDS, seed, heads)?, examples.targets) {
         (None, _) => Verdict::UNKNOWN,
         (Some(scored), Targets::Single(labels)) => by_accuracy(examples, labels, &scored),
         (Some(scored), Targets::Multi(_)) => by_average_precision(examples, &scored),
+    };
+    let on_topic = near::belonging(examples.x, beside.pile).len() as f64;
+    Ok(match on_topic < OFF_TOPIC * beside.pile.len() as f64 {
+        true => Verdict {
+            helps: verdict.with > verdict.without,
+            ..verdict
+        },
+        false => verdict,
     })
 }
 
