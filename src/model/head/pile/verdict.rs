@@ -15,7 +15,7 @@ const FOLDS: usize = 4;
 const BEYOND_CHANCE: f64 = 1.64;
 
 /// Where a smaller share of the pile is of the labelled texts' kind, the pile is off their topic. Of texts drawn like them nine tenths are.
-const OFF_TOPIC: f64 = 0.25;
+const OFF_TOPIC: f64 = 0.35;
 
 /// Probabilities of a text with the pile, and without.
 type Both = [Vec<f32>; 2];
