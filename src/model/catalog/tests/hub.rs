@@ -131,36 +131,3 @@ fn a_download_that_broke_off_goes_on_where_it_stopped() {
         "{asked:?}"
     );
 }
-
-/// Run by hand with `cargo test --lib catalog -- --ignored --nocapture`.
-#[test]
-#[ignore = "fetches 90 MB over the network"]
-fn the_default_model_can_really_be_fetched() {
-    let dir = tempfile::tempdir().unwrap();
-    let catalog = Catalog::open(Some(dir.path().to_owned())).unwrap();
-    let begun = Instant::now();
-    let mut most = 0;
-    let path = catalog
-        .get(DEFAULT_MODEL, &mut |progress| {
-            match progress {
-                Progress::Bytes { done, .. } => most = most.max(done),
-                other => println!("{:6.1} s  {other:?}", begun.elapsed().as_secs_f64()),
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    println!(
-        "{:6.1} s  {} with {:?}",
-        begun.elapsed().as_secs_f64(),
-        path.display(),
-        catalog.list().unwrap()
-    );
-    assert!(most > 80_000_000, "{most}");
-    assert!(
-        catalog
-            .verify(&mut quiet)
-            .unwrap()
-            .iter()
-            .all(|model| model.faults.is_empty())
-    );
-}
