@@ -12,18 +12,11 @@ use crate::train::{METHODS, Method, OptionSpec};
 /// Below this many texts of the middling label, tuning an encoder has too little to go by.
 const FEW: usize = 4;
 
-/// Above this many texts of the middling label, SetFit gains from fewer iterations.
+/// Up to this many texts of the middling label, SetFit is clearly ahead.
 const MANY: usize = 64;
 
 /// Above this many texts of the middling label, pairs cost more than they teach.
 const VERY_MANY: usize = 500;
-
-/// From this many labels on, tuning an encoder on few texts each does worse than leaving it alone: with 77 labels of eight texts, .811 against
-/// .850 where both learn from unlabelled texts too, .775 against .801 where neither does.
-const MANY_LABELS: usize = 50;
-
-/// Up to this many texts of the middling label, many labels are better told apart by the probe; measured with eight.
-const FEW_OF_MANY: usize = 16;
 
 /// Up to this many texts of the middling label, unlabelled texts add the most; measured with eight.
 const FEW_WITHOUT_PILE: usize = 16;
@@ -145,9 +138,6 @@ impl Advice {
             });
         }
         notes.extend(unlabelled(find(method), &numbers, n_unlabelled));
-        if method == "setfit" && middling(&numbers) > MANY {
-            asked.push(("num_iterations", "5"));
-        }
         if let Some(says) = imbalance(&counted) {
             asked.extend(weighting(find(method), state.task));
             let several = state.task == TaskKind::MultiLabel;
@@ -236,22 +226,12 @@ fn recommend(counts: &[usize]) -> (&'static str, String) {
     };
     let have = format!("You have {range} per label");
     match middling(counts) {
-        n if (FEW..=FEW_OF_MANY).contains(&n) && counts.len() >= MANY_LABELS => (
-            "probe",
-            format!(
-                "{have}, and {} labels: with so many of them and so few texts each, an encoder does better left as it is than tuned.",
-                counts.len()
-            ),
-        ),
         n if n < FEW => (
             "probe",
             format!("{have}: too few to tune an encoder on. From about eight, SetFit does better."),
         ),
         n if n <= MANY => ("setfit", format!("{have}: SetFit does best in this range.")),
-        n if n <= VERY_MANY => (
-            "setfit",
-            format!("{have}: SetFit still gains, and fewer iterations are enough."),
-        ),
+        n if n <= VERY_MANY => ("setfit", format!("{have}: SetFit still gains from pairs.")),
         _ => (
             "finetune",
             format!("{have}: enough to learn the labels directly, without pairs."),
@@ -332,8 +312,7 @@ mod tests {
                 "100 to 2,000 texts per label: SetFit still gains",
             ),
             (&[100, 2000], "finetune", "100 to 2,000 texts per label: enough"),
-            (&[8; 49], "setfit", "SetFit does best"),
-            (&[8; 77], "probe", "and 77 labels: with so many"),
+            (&[8; 77], "setfit", "SetFit does best"),
             (&[3; 77], "probe", "too few to tune"),
             (&[40; 77], "setfit", "SetFit does best"),
         ] {

@@ -30,7 +30,7 @@ pub(super) fn grades_pairs(set: &TrainingSet, options: &Options) -> bool {
 pub(super) fn refuse_contradictions(set: &TrainingSet, options: &Options) -> Result<(), TrainError> {
     let Some(on) = set.on_tree(options) else { return Ok(()) };
     let loss = options.word("loss");
-    if grades_pairs(set, options) && loss != "cosine" {
+    if grades_pairs(set, options) && !matches!(loss, "auto" | "cosine") {
         return Err(TrainError::BadSet(format!(
             "pair_target=tree gives every two texts a cosine to aim at, and the loss {loss} knows none; use loss=cosine, or pair_target=same"
         )));

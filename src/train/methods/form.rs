@@ -64,7 +64,7 @@ enum Must {
 const NEEDS: &[(&str, &str, Must)] = &[
     ("focal_", "loss", Must::Be(&["focal"])),
     ("margin", "loss", Must::Be(&["contrastive", "triplet"])),
-    ("temperature", "loss", Must::Be(&["supervised-contrastive"])),
+    ("temperature", "loss", Must::Be(&["auto", "supervised-contrastive"])),
     ("template_", "templates", Must::NotBe("off")),
     ("lora_", "lora_rank", Must::NotBe("0")),
     ("body_learning_rate", "end_to_end", Must::Be(&["on"])),
@@ -72,7 +72,7 @@ const NEEDS: &[(&str, &str, Must)] = &[
     ("head_", "head", Must::Be(&["differentiable"])),
     ("c", "choose_c", Must::Be(&["off"])),
     ("level_weight", "tree", Must::Be(&["shared"])),
-    ("pair_target", "loss", Must::Be(&["cosine"])),
+    ("pair_target", "loss", Must::Be(&["auto", "cosine"])),
     ("choose_c", "head", Must::Be(&["logistic"])),
     ("strategy", "head", Must::Be(&["logistic"])),
 ];

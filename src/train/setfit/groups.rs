@@ -17,6 +17,14 @@ use crate::train::{Checkpoint, TrainError, trees};
 /// Texts of a group: with 32 texts a batch has eight labels where there are as many.
 const PER_GROUP: usize = 4;
 
+/// So many texts come up in every pass; of more, each comes up less often.
+const FEW_TEXTS: f64 = 64.0;
+
+/// Labels that a batch of so many texts can have whole groups of.
+pub(super) fn per_batch(batch_size: usize) -> usize {
+    batch_size / PER_GROUP
+}
+
 /// Texts, by index, with how alike every two of them are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupBatch {
@@ -84,7 +92,18 @@ impl<'a> Groups<'a> {
 
     /// Batches in a pass over all texts.
     pub fn per_pass(&self) -> usize {
-        self.repeats.iter().sum::<usize>().div_ceil(self.batch_size)
+        self.n_texts().div_ceil(self.batch_size)
+    }
+
+    /// Batches in `n_passes` over all texts, of which [`FEW_TEXTS`] and fewer take every one: with more, steps grow with the square root of
+    /// their number. What an encoder learns from a label it learns from its first texts.
+    pub fn n_batches(&self, n_passes: usize) -> usize {
+        let share = (FEW_TEXTS / self.n_texts().max(1) as f64).sqrt().min(1.0);
+        ((self.per_pass() * n_passes) as f64 * share).ceil() as usize
+    }
+
+    fn n_texts(&self) -> usize {
+        self.repeats.iter().sum()
     }
 
     fn draw_pass(&mut self) -> Vec<Vec<usize>> {
@@ -252,6 +271,15 @@ mod tests {
             }
         }
         assert_eq!(sampler.per_pass(), 4);
+    }
+
+    #[test]
+    fn four_times_the_texts_take_twice_the_steps() {
+        let n_batches = |n: usize| {
+            let targets = Targets::Single((0..n).map(|i| i % 2).collect());
+            groups(&targets, 2, 32).n_batches(20)
+        };
+        assert_eq!([16, 32, 64, 256, 1024].map(n_batches), [20, 20, 40, 80, 160]);
     }
 
     #[test]

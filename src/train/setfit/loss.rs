@@ -4,13 +4,14 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::groups::GroupBatch;
+use super::groups::{self, GroupBatch};
 use super::pairs::PairBatch;
+use crate::model::Targets;
 use crate::train::losses::{self, cosine, cosine_matrix};
-use crate::train::{Options, TrainError};
+use crate::train::{Options, TrainError, TrainingSet, trees};
 
 /// The values of the option `loss`, in this order.
-pub const LOSSES: [&str; 4] = ["cosine", "contrastive", "supervised-contrastive", "triplet"];
+pub const LOSSES: [&str; 5] = ["auto", "cosine", "contrastive", "supervised-contrastive", "triplet"];
 
 /// Added to what must not be chosen: far beyond any cosine over any temperature, and yet a number.
 const FAR: f32 = 1e9;
@@ -40,25 +41,39 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The loss that `options` ask for.
+    /// The loss that `options` ask for; with `auto` the one that `set` is best served with.
     ///
     /// # Errors
     /// A loss that compares whole batches with a sampler that draws pairs.
-    pub fn from_options(options: &Options) -> std::result::Result<Self, TrainError> {
+    pub fn for_set(set: &TrainingSet, options: &Options) -> std::result::Result<Self, TrainError> {
         let (margin, temperature) = (options.get("margin"), options.get("temperature"));
-        let loss = match options.whole("loss") {
-            0 => Loss::Cosine,
-            1 => Loss::Contrastive { margin },
-            2 => Loss::SupervisedContrastive { temperature },
-            _ => Loss::Triplet { margin },
+        let name = match options.word("loss") {
+            "auto" => usual(set, options),
+            asked => asked,
         };
-        let (name, sampler) = (LOSSES[options.whole("loss")], super::sampler::name(options));
+        let loss = match name {
+            "contrastive" => Loss::Contrastive { margin },
+            "supervised-contrastive" => Loss::SupervisedContrastive { temperature },
+            "triplet" => Loss::Triplet { margin },
+            _ => Loss::Cosine,
+        };
+        let sampler = super::sampler::name(options);
         if loss.needs_groups() && sampler != "fast" {
             return Err(TrainError::BadSet(format!(
                 "the loss {name} compares each text with all others of its batch, and the sampler {sampler} draws single pairs; use sampler=fast, or loss=cosine or contrastive"
             )));
         }
         Ok(loss)
+    }
+
+    /// As the option names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Cosine => "cosine",
+            Loss::Contrastive { .. } => "contrastive",
+            Loss::SupervisedContrastive { .. } => "supervised-contrastive",
+            Loss::Triplet { .. } => "triplet",
+        }
     }
 
     fn needs_groups(self) -> bool {
@@ -99,7 +114,7 @@ impl Loss {
     /// The loss of drawn pairs, their mean; `embeddings` is `(texts, dim)` f32. A scalar.
     ///
     /// # Errors
-    /// For losses that compare whole batches; [`Loss::from_options`] keeps them from coming here.
+    /// For losses that compare whole batches; [`Loss::for_set`] keeps them from coming here.
     pub fn of_pairs(self, embeddings: &Tensor, batch: &PairBatch) -> Result<Tensor> {
         let device = embeddings.device();
         match self {
@@ -111,6 +126,19 @@ impl Loss {
             }
             _ => candle_core::bail!("this loss compares whole batches, not pairs"),
         }
+    }
+}
+
+/// What `auto` stands for. Cosine asks for right angles between all labels, which with many of them takes meanings apart that the encoder had
+/// put side by side for good reason: there each text need only find its fellows before others. Many are more than a batch has groups for.
+fn usual(set: &TrainingSet, options: &Options) -> &'static str {
+    let counts = set.targets.counts(set.n_labels).unwrap_or_default();
+    let n_seen = counts.iter().filter(|n| **n > 0).count();
+    let many = n_seen > groups::per_batch(2 * options.whole("batch_size"));
+    let whole_batches = super::sampler::name(options) == "fast" && !trees::grades_pairs(set, options);
+    match (many && whole_batches, &set.targets) {
+        (true, Targets::Single(_)) => "supervised-contrastive",
+        _ => "cosine",
     }
 }
 
@@ -155,8 +183,7 @@ mod tests {
     use candle_core::{Device, Var};
 
     use super::*;
-    use crate::core::rng;
-    use crate::model::Targets;
+    use crate::core::{TaskKind, rng};
     use crate::train::method;
     use crate::train::setfit::groups::Groups;
 
@@ -455,13 +482,53 @@ mod tests {
         assert!((value(&loss.of_groups(&embeddings, &lonely).unwrap()) - expected).abs() < 1e-6);
     }
 
+    /// One label a text, of each label so many texts.
+    fn set_of(counts: &[usize]) -> TrainingSet {
+        let targets: Vec<usize> = counts
+            .iter()
+            .enumerate()
+            .flat_map(|(label, n)| vec![label; *n])
+            .collect();
+        let texts = (0..targets.len()).map(|at| at.to_string().into()).collect();
+        TrainingSet::new(texts, Targets::Single(targets), counts.len(), TaskKind::SingleLabel)
+    }
+
+    #[test]
+    fn the_loss_follows_the_number_of_labels_unless_it_is_named() {
+        let setfit = method("setfit").unwrap();
+        let name = |set: &TrainingSet, settings: &[(&str, &str)]| {
+            Loss::for_set(set, &setfit.parse(settings).unwrap()).unwrap().name()
+        };
+        let (eight, nine) = (set_of(&[2; 8]), set_of(&[2; 9]));
+        assert_eq!(name(&eight, &[]), "cosine");
+        assert_eq!(name(&nine, &[]), "supervised-contrastive");
+        assert_eq!(
+            name(&set_of(&[2, 2, 2, 2, 2, 2, 2, 2, 0]), &[]),
+            "cosine",
+            "a label without texts"
+        );
+        assert_eq!(
+            name(&nine, &[("batch_size", "32")]),
+            "cosine",
+            "a batch has room for all"
+        );
+        assert_eq!(name(&nine, &[("sampler", "iterations")]), "cosine");
+        for loss in &LOSSES[1..] {
+            assert_eq!(name(&nine, &[("loss", *loss)]), *loss);
+        }
+        let several = Targets::Multi((0..18).map(|at| vec![at % 9]).collect());
+        let several = TrainingSet::new(nine.texts.clone(), several, 9, TaskKind::MultiLabel);
+        assert_eq!(name(&several, &[]), "cosine");
+    }
+
     #[test]
     fn losses_of_whole_batches_refuse_drawn_pairs() {
         let setfit = method("setfit").unwrap();
-        for (loss, needs_groups) in LOSSES.iter().zip([false, false, true, true]) {
+        let set = set_of(&[8, 8]);
+        for (loss, needs_groups) in LOSSES.iter().zip([false, false, false, true, true]) {
             for sampler in ["fast", "iterations", "unique", "oversampling", "undersampling"] {
                 let options = setfit.parse(&[("loss", *loss), ("sampler", sampler)]).unwrap();
-                let found = Loss::from_options(&options).map_err(|error| error.to_string());
+                let found = Loss::for_set(&set, &options).map_err(|error| error.to_string());
                 match needs_groups && sampler != "fast" {
                     true => assert!(found.unwrap_err().contains("use sampler=fast"), "{loss} {sampler}"),
                     false => assert!(found.is_ok(), "{loss} {sampler}"),

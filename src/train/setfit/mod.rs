@@ -41,8 +41,11 @@ pub(super) fn run(
 ) -> Result<Trained, TrainError> {
     checks::refuse_equal_texts(set)?;
     trees::refuse_contradictions(set, options)?;
-    let loss = loss::Loss::from_options(options)?;
+    let loss = loss::Loss::for_set(set, options)?;
     let mut findings = Findings::new();
+    if options.word("loss") == "auto" {
+        findings.insert("loss".into(), loss.name().into());
+    }
     let labelled = templates::material(set, options, &encoder, seed, &mut findings)?;
     let guesser = Guesser::new(&labelled, (options, seed), &encoder, events, &mut findings)?;
     let material = guesser.as_ref().map_or(&labelled, Guesser::material);

@@ -93,9 +93,9 @@ impl<'a> Sampler<'a> {
     pub(super) fn n_steps(&self, options: &Options) -> usize {
         let (n_epochs, n_iterations) = (options.whole("num_epochs"), options.whole("num_iterations"));
         let n_steps = match &self.source {
-            Source::Groups(groups) => groups.per_pass() * n_iterations * n_epochs,
+            Source::Groups(groups) => groups.n_batches(n_iterations) * n_epochs,
             // The guessed half takes the place of half of the labelled texts' turns.
-            Source::WithPile { labelled, .. } => labelled.per_pass() * n_iterations.div_ceil(2) * n_epochs,
+            Source::WithPile { labelled, .. } => labelled.n_batches(n_iterations.div_ceil(2)) * n_epochs,
             Source::Iterations(pairs) => (pairs.per_iteration() * n_iterations * n_epochs).div_ceil(self.batch_size),
             Source::Every(pairs) => (pairs.per_epoch() as usize).div_ceil(self.batch_size) * n_epochs,
         };

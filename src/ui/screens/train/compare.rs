@@ -160,7 +160,9 @@ fn losses_ui(ui: &mut Ui, a: &Run, b: &Run) {
         height: 170.0,
     };
     chart.show(ui);
-    if (&a.method, a.options.get("loss")) != (&b.method, b.options.get("loss")) {
+    // What `auto` stood for is among the findings.
+    let loss = |run: &Run| run.findings.get("loss").or(run.options.get("loss")).cloned();
+    if (&a.method, loss(a)) != (&b.method, loss(b)) {
         let text = "The two made different losses small: their shapes can be compared, not their heights.";
         wrapped(ui, text, font(size::SMALL, Weight::Regular), tokens.text3);
     }
