@@ -70,8 +70,8 @@ pub struct Arguments {
     /// first. `handful doctor` lists the devices
     #[arg(long, global = true)]
     device: Option<DeviceChoice>,
-    /// Products on the CPU: f32, exact, or bf16, about twice as fast where the processor has them (AVX512-BF16); otherwise as chosen in
-    /// the window, f32 at first
+    /// Products on the CPU: f32, exact, or bf16, rounded, where the processor has them (AVX512-BF16): about twice as fast on AMD's Zen 5,
+    /// slower on some others, `handful bench --precision bf16` tells; otherwise as chosen in the window, f32 at first
     #[arg(long, global = true)]
     precision: Option<Precision>,
     /// A project to open in the window

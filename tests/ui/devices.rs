@@ -74,7 +74,7 @@ fn a_processor_with_fast_products_offers_them() {
     desk.harness.get_by_label_contains("Device: CPU ·").click();
     desk.harness.run_steps(3);
     desk.harness.check_accessibility();
-    desk.harness.get_by_label_contains("bf16, faster").click();
+    desk.harness.get_by_label_contains("bf16, rounded").click();
     desk.harness.run_steps(3);
     assert_eq!(
         (desk.app().device, desk.app().precision),

@@ -10,6 +10,10 @@ use super::tree::NestedLoss;
 /// Rows and classes handled per task: fixed, so that sums do not depend on the number of threads.
 const ROWS_PER_TASK: usize = 128;
 const CLASSES_PER_TASK: usize = 8;
+/// The least number of rows whose share of the gradient is summed up by itself, and the most such sums: with as many rows as fill caches,
+/// reading them once for all classes is what counts.
+const ROWS_PER_SUM: usize = 2048;
+const MAX_SUMS: usize = 64;
 
 /// Weighted mean of the log-losses + ‖W‖² / (2·C·Σweights), the objective scikit-learn's `LogisticRegression` minimises.
 ///
@@ -66,19 +70,44 @@ impl Objective<'_> {
 
         let penalty = 1.0 / (self.c * total);
         let (weight_gradient, intercept_gradient) = gradient.split_at_mut(n_outputs * dim);
-        weight_gradient
-            .par_chunks_mut(CLASSES_PER_TASK * dim)
-            .enumerate()
-            .for_each(|(task, block)| {
-                let first = task * CLASSES_PER_TASK;
-                block.copy_from_slice(&weights[first * dim..first * dim + block.len()]);
-                add_transposed_product(block, penalty, &residuals[first..], n_outputs, self.x, dim, 1.0 / total);
-            });
+        for (gradient, weight) in weight_gradient.iter_mut().zip(weights) {
+            *gradient = penalty * weight;
+        }
+        self.add_weighted_rows(weight_gradient, &residuals, 1.0 / total);
         for (class, g) in intercept_gradient.iter_mut().enumerate() {
             *g = residuals[class..].iter().step_by(n_outputs).sum::<f64>() / total;
         }
         let squares: f64 = weights.iter().map(|w| w * w).sum();
         losses.iter().sum::<f64>() / total + 0.5 * penalty * squares
+    }
+}
+
+impl Objective<'_> {
+    /// `out += scale · Rᵀ·x`, for residuals R `(n, outputs)` and out `(outputs, dim)`, both row-major.
+    fn add_weighted_rows(&self, out: &mut [f64], residuals: &[f64], scale: f64) {
+        let (dim, n_outputs) = (self.dim, self.n_outputs);
+        let n_rows = self.y.len().div_ceil(MAX_SUMS).max(ROWS_PER_SUM);
+        if self.y.len() <= n_rows {
+            out.par_chunks_mut(CLASSES_PER_TASK * dim)
+                .enumerate()
+                .for_each(|(task, block)| {
+                    let residuals = &residuals[task * CLASSES_PER_TASK..];
+                    add_transposed_product(block, residuals, n_outputs, self.x, dim, scale);
+                });
+            return;
+        }
+        let sums: Vec<Vec<f64>> = residuals
+            .par_chunks(n_rows * n_outputs)
+            .zip(self.x.par_chunks(n_rows * dim))
+            .map(|(residuals, x)| {
+                let mut sum = vec![0.0; n_outputs * dim];
+                add_transposed_product(&mut sum, residuals, n_outputs, x, dim, scale);
+                sum
+            })
+            .collect();
+        for sum in sums {
+            out.iter_mut().zip(sum).for_each(|(out, share)| *out += share);
+        }
     }
 }
 
@@ -122,8 +151,8 @@ pub(super) fn logits(x: &[f64], dim: usize, weights: &[f64], intercepts: &[f64])
     out
 }
 
-/// `out = keep·out + scale·Rᵀ·x` for the first classes of R: out `(classes, dim)`, R `(n, ..)` with rows `stride` apart.
-fn add_transposed_product(out: &mut [f64], keep: f64, r: &[f64], stride: usize, x: &[f64], dim: usize, scale: f64) {
+/// `out += scale·Rᵀ·x` for the first classes of R: out `(classes, dim)`, R `(n, ..)` with rows `stride` apart.
+fn add_transposed_product(out: &mut [f64], r: &[f64], stride: usize, x: &[f64], dim: usize, scale: f64) {
     let (n_classes, n) = (out.len() / dim, x.len() / dim);
     assert!(n_classes <= stride && out.len() == n_classes * dim && r.len() >= (n - 1) * stride + n_classes);
     // SAFETY: lengths checked above against the shapes and strides given here; `out` is borrowed mutably.
@@ -142,7 +171,7 @@ fn add_transposed_product(out: &mut [f64], keep: f64, r: &[f64], stride: usize, 
             x.as_ptr(),
             1,
             dim as isize,
-            keep,
+            1.0,
             scale,
             false,
             false,
@@ -200,9 +229,10 @@ mod tests {
 
     #[test]
     fn the_gradient_agrees_with_finite_differences() {
-        for (n_outputs, n_classes) in [(1, 2), (3, 3), (19, 19)] {
+        // The last is summed in several blocks of rows.
+        for (n_outputs, n_classes, n) in [(1, 2, 150), (3, 3, 150), (19, 19, 150), (3, 3, 2 * ROWS_PER_SUM + 7)] {
             let mut rng = crate::core::rng::stream(1, "objective");
-            let (n, dim) = (150, 5);
+            let dim = 5;
             let x: Vec<f64> = (0..n * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
             let y: Vec<usize> = (0..n).map(|_| rng.random_range(0..n_classes)).collect();
             let weights: Vec<f64> = (0..n).map(|_| rng.random_range(0.1..3.0)).collect();

@@ -186,7 +186,7 @@ pub(super) const SETFIT: Method = Method {
             unit: "",
             range: Range::Choice(&trees::PAIR_TARGETS),
             default: 0.0,
-            help: "The cosine that two texts of different labels should have. same: 0, whichever labels. tree: the higher, the nearer the labels are in the tree, up to one half; with the loss cosine only. No effect where labels form no tree.",
+            help: "The cosine that two texts of different labels should have. same: 0, whichever labels. tree: the higher, the nearer the labels are in the tree, up to one half; with the loss cosine only, which auto then stands for. No effect where labels form no tree.",
             advanced: true,
         },
         HEAD_C,

@@ -55,7 +55,7 @@ pub fn compute_choices(app: &App) -> Vec<(Compute, String)> {
                 device: id,
                 precision: Precision::Bf16,
             };
-            choices.push((fast, format!("{} · bf16, faster", short(DeviceChoice::Cpu))));
+            choices.push((fast, format!("{} · bf16, rounded", short(DeviceChoice::Cpu))));
         }
     }
     if choices.len() < 2 && is_here(app) {

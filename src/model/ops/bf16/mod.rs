@@ -1,5 +1,5 @@
-//! Matrix products of factors rounded to `bf16`, with sums in `f32`, on AVX-512 (`vdpbf16ps`): about twice as fast as in `f32` where the
-//! processor has them. Not here: when to use them.
+//! Matrix products of factors rounded to `bf16`, with sums in `f32`, on AVX-512 (`vdpbf16ps`): about twice as fast as in `f32` on
+//! AMD's Zen 5, slower on Intel processors that issue the instruction at half the rate. Not here: when to use them.
 //!
 //! Factors are packed as 32-bit cells of two neighbours along the inner dimension, what one lane of the instruction takes. The right
 //! factor becomes panels of [`COLS`] columns, the left one tiles of up to [`ROWS`] rows; a tile times a panel is summed in registers. Each
