@@ -90,7 +90,7 @@ fn every_architecture_is_trained_exported_and_predicts() {
         let probe = journey(home, encoder, "probe", &[]);
         let weights = |method: &str| fs::read(home.join(format!("model-{method}/model.safetensors"))).unwrap();
         for (method, settings) in [
-            ("setfit", ["num_iterations=8", "learning_rate=0.001"]),
+            ("setfit", ["num_iterations=16", "learning_rate=0.001"]),
             ("finetune", ["num_epochs=20", "learning_rate=0.005"]),
         ] {
             // Random weights are no good encoder: whoever moves them does better.
