@@ -53,8 +53,8 @@ fn variants() -> Vec<(String, Variant)> {
         add(format!("rounds {rounds}"), PileSettings { rounds, ..usual() });
     }
     for c in [1.0, 3.0, 10.0, 30.0] {
-        let c = Some(c);
-        add(format!("C {}", c.unwrap()), PileSettings { c, ..usual() });
+        let settings = PileSettings { c: Some(c), ..usual() };
+        add(format!("C {c}"), settings);
     }
     for name_weight in [2.0, 12.0] {
         add(
