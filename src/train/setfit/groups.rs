@@ -95,7 +95,7 @@ impl<'a> Groups<'a> {
         self.n_texts().div_ceil(self.batch_size)
     }
 
-    /// Batches in `n_passes` over all texts, of which [`FEW_TEXTS`] and fewer take every one: with more, steps grow with the square root of
+    /// Batches in `n_passes` over all texts, of which 64 and fewer take every one: with more, steps grow with the square root of
     /// their number. What an encoder learns from a label it learns from its first texts.
     pub fn n_batches(&self, n_passes: usize) -> usize {
         let share = (FEW_TEXTS / self.n_texts().max(1) as f64).sqrt().min(1.0);
