@@ -76,7 +76,7 @@ pub(super) const SETFIT: Method = Method {
             unit: "",
             range: Range::Choice(&setfit::loss::LOSSES),
             default: 0.0,
-            help: "What tuning makes small. auto: cosine, or supervised-contrastive where texts have one label each, of more than a batch holds four texts of (eight, with 32 texts). cosine: cosines become 1 within a label and 0 between labels. contrastive: texts of different labels are left alone once they are the margin apart. supervised-contrastive: each text finds its fellows among all of its batch. triplet: the farthest fellow comes nearer than the nearest other text. The last two need the sampler fast.",
+            help: "What tuning makes small. auto: cosine, or supervised-contrastive where texts have one label each of more than eight. cosine: cosines become 1 within a label and 0 between labels. contrastive: texts of different labels are left alone once they are the margin apart. supervised-contrastive: each text finds its fellows among all of its batch. triplet: the farthest fellow comes nearer than the nearest other text. The last two need the sampler fast.",
             advanced: true,
         },
         OptionSpec {

@@ -20,11 +20,6 @@ const PER_GROUP: usize = 4;
 /// So many texts come up in every pass; of more, each comes up less often.
 const FEW_TEXTS: f64 = 64.0;
 
-/// Labels that a batch of so many texts can have whole groups of.
-pub(super) fn per_batch(batch_size: usize) -> usize {
-    batch_size / PER_GROUP
-}
-
 /// Texts, by index, with how alike every two of them are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupBatch {
